@@ -1,0 +1,345 @@
+"""Every error this program declares, in one tree: the caller's fault, or ours.
+
+    SteadfastError
+    ├── CallerError                     the caller can mend it
+    │   ├── InvalidOption               an option or setting has a value that cannot work
+    │   │   ├── UnknownCodec            no such encoder in this build
+    │   │   └── UnsafePath              a name pattern would leave its folder
+    │   ├── InputMissing                the file is not there or cannot be opened
+    │   ├── BadMedia                    the bytes are not a usable picture or video
+    │   │   ├── EmptyInput              no bytes
+    │   │   ├── UnsupportedMedia        not a format this program reads
+    │   │   ├── DamagedMedia            a known format, but truncated or corrupt
+    │   │   └── MediaTooLarge           over a limit on bytes, pixels, frames or seconds
+    │   ├── FaceProblem                 the picture is fine, its faces are not
+    │   │   ├── NoFace
+    │   │   ├── FaceTooSmall
+    │   │   ├── TooManyFaces            one was asked for, several are there
+    │   │   └── FaceNotMatched          no face like the reference, or no face at that index
+    │   ├── OutputUnwritable            the folder is missing or read-only, or the file exists and may not
+    │   └── LicenseNotAccepted          a model's terms must be accepted first
+    └── ServiceError                    we failed
+        ├── EngineUnavailable           no engine of that name can work here
+        │   └── RuntimeMissing          no ONNX Runtime is installed
+        ├── ModelProblem
+        │   ├── ModelMissing            not on disk and cannot be fetched
+        │   ├── ModelDamaged            its sum is wrong, or it does not load
+        │   ├── DownloadFailed
+        │   └── InvalidModelOutput      NaN, infinity, or a shape the contract does not know
+        ├── OutOfMemory
+        │   ├── OutOfDeviceMemory
+        │   └── OutOfHostMemory
+        ├── DiskFull
+        ├── EncodingFailed              the encoder refused or broke off
+        └── TooManyBadFrames            more frames failed than `max_bad_frames` allows
+
+Each class carries what every surface needs: a stable `code`, the HTTP `status`, the `exit_code` of the
+command line (sysexits.h), a `severity`, and a `remedy` in one sentence. No web framework is known here.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+
+class Severity(StrEnum):
+    """How loudly an error speaks."""
+
+    INFO = "info"  # the caller's affair
+    WARNING = "warning"  # we coped
+    ERROR = "error"  # this piece of work failed
+    FATAL = "fatal"  # the process should not go on
+
+
+class ExitCode(IntEnum):
+    """Exit statuses of the command line, after sysexits.h."""
+
+    OK = 0
+    UNEXPECTED = 1  # a bug: an error that this tree does not declare
+    USAGE = 2  # the command line itself is wrong
+    BAD_INPUT = 65  # EX_DATAERR: bytes, faces
+    NO_INPUT = 66  # EX_NOINPUT
+    UNAVAILABLE = 69  # EX_UNAVAILABLE: engine or model
+    FAILED = 70  # EX_SOFTWARE: our own failure
+    CANNOT_CREATE = 73  # EX_CANTCREAT
+    DISK_FULL = 74  # EX_IOERR
+    OUT_OF_MEMORY = 75  # EX_TEMPFAIL
+    CONFIG = 78  # EX_CONFIG
+    INTERRUPTED = 130
+
+
+class SteadfastError(Exception):
+    """Base of everything this program raises on purpose. `str()` is one sentence for a person."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    severity: ClassVar[Severity] = Severity.ERROR
+    default_remedy: ClassVar[str] = "Run again with --debug and report what it prints."
+
+    def __init__(self, detail: str, *, remedy: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy or self.default_remedy
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Plain data, for JSON output and for crossing a process boundary."""
+        return {
+            "code": self.code,
+            "detail": self.detail,
+            "remedy": self.remedy,
+            "status": self.status,
+            "exit_code": int(self.exit_code),
+            "severity": self.severity.value,
+        }
+
+
+# --- the caller's fault -------------------------------------------------------------------------------
+
+
+class CallerError(SteadfastError):
+    """The request cannot be served as it stands; the caller can mend it."""
+
+    code = "bad_request"
+    status = 400
+    exit_code = ExitCode.BAD_INPUT
+    severity = Severity.INFO
+    default_remedy = "Mend the input and try again."
+
+
+class InvalidOption(CallerError):
+    """An option or a setting has a value that cannot work."""
+
+    code = "invalid_option"
+    exit_code = ExitCode.USAGE
+    default_remedy = "See --help for the values that are allowed."
+
+
+class UnknownCodec(InvalidOption):
+    """No encoder of that name is part of this build."""
+
+    code = "unknown_codec"
+    default_remedy = "`steadfast doctor` lists the codecs that work here."
+
+
+class UnsafePath(InvalidOption):
+    """A name pattern would write outside the folder it was given."""
+
+    code = "unsafe_path"
+    default_remedy = "Use a name pattern without '..' and without a leading '/'."
+
+
+class InputMissing(CallerError):
+    """The input is not there or cannot be opened."""
+
+    code = "input_missing"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "Check the path and that you may read the file."
+
+
+class BadMedia(CallerError):
+    """The bytes are not a picture or video that can be used."""
+
+    code = "bad_media"
+    status = 422
+
+
+class EmptyInput(BadMedia):
+    """There are no bytes."""
+
+    code = "empty_input"
+    status = 400
+    default_remedy = "The file has no content; export or copy it again."
+
+
+class UnsupportedMedia(BadMedia):
+    """Not a format that this program reads."""
+
+    code = "unsupported_media"
+    status = 415
+    default_remedy = (
+        "Use JPEG, PNG, WebP, HEIC, GIF, BMP or TIFF pictures, or MP4, MOV, MKV, WebM or GIF videos."
+    )
+
+
+class DamagedMedia(BadMedia):
+    """A known format, but truncated or corrupt."""
+
+    code = "damaged_media"
+    default_remedy = "Export or copy the file again; it is cut off or corrupt."
+
+
+class MediaTooLarge(BadMedia):
+    """Over a limit on bytes, pixels, frames or seconds."""
+
+    code = "media_too_large"
+    status = 413
+    default_remedy = "Scale it down, or raise the limit in the settings (`media.*`)."
+
+
+class FaceProblem(CallerError):
+    """The picture is fine; its faces do not allow what was asked."""
+
+    code = "face_problem"
+    status = 422
+
+
+class NoFace(FaceProblem):
+    """No face was found."""
+
+    code = "no_face"
+    default_remedy = "Use a picture in which a face is well lit, upright and at least 40 pixels wide."
+
+
+class FaceTooSmall(FaceProblem):
+    """The face has too few pixels to work with."""
+
+    code = "face_too_small"
+    default_remedy = "Use a picture in which the face is larger."
+
+
+class TooManyFaces(FaceProblem):
+    """One face was asked for and several are there."""
+
+    code = "too_many_faces"
+    default_remedy = (
+        "Say which one: --faces largest, --faces all, or --faces 0 (`steadfast faces IMAGE` numbers them)."
+    )
+
+
+class FaceNotMatched(FaceProblem):
+    """No face is like the reference, or none has that index."""
+
+    code = "face_not_matched"
+    default_remedy = (
+        "`steadfast faces IMAGE` lists the faces that are there; lower --similarity if one is yours."
+    )
+
+
+class OutputUnwritable(CallerError):
+    """The output cannot be written where it was asked for."""
+
+    code = "output_unwritable"
+    exit_code = ExitCode.CANNOT_CREATE
+    default_remedy = "Create the folder, or choose one that you may write to."
+
+
+class LicenseNotAccepted(CallerError):
+    """A model's licence has terms that somebody must accept first."""
+
+    code = "license_not_accepted"
+    status = 403
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Read the licence, then pull it with `steadfast models pull NAME --accept-license`."
+
+
+# --- our fault ----------------------------------------------------------------------------------------
+
+
+class ServiceError(SteadfastError):
+    """We failed; the same request may succeed later or elsewhere."""
+
+    code = "internal_error"
+
+
+class EngineUnavailable(ServiceError):
+    """No engine of that name can work here."""
+
+    code = "engine_unavailable"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "`steadfast doctor` says what is missing."
+
+
+class RuntimeMissing(EngineUnavailable):
+    """No ONNX Runtime is installed."""
+
+    code = "runtime_missing"
+    default_remedy = (
+        "Install one: `pip install 'steadfast[cpu]'` or, with an NVIDIA GPU, `pip install 'steadfast[gpu]'`."
+    )
+
+
+class ModelProblem(ServiceError):
+    """A model file or its answers are at fault."""
+
+    code = "model_problem"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "`steadfast models verify` says which file is at fault."
+
+
+class ModelMissing(ModelProblem):
+    """The model is not on disk and cannot be fetched."""
+
+    code = "model_missing"
+    default_remedy = "Fetch it: `steadfast models pull NAME`."
+
+
+class ModelDamaged(ModelProblem):
+    """The file's sum is wrong, or the runtime cannot load it."""
+
+    code = "model_damaged"
+    default_remedy = "Fetch it again: `steadfast models pull NAME`."
+
+
+class DownloadFailed(ModelProblem):
+    """Every mirror failed."""
+
+    code = "download_failed"
+    default_remedy = (
+        "Check the network, or set STEADFAST_MODELS__MIRROR to a folder or server that has the file."
+    )
+
+
+class InvalidModelOutput(ModelProblem):
+    """NaN, infinity, or a shape that the model's contract does not know."""
+
+    code = "invalid_model_output"
+    status = 500
+
+
+class OutOfMemory(ServiceError):
+    """Memory ran out."""
+
+    code = "out_of_memory"
+    status = 503
+    exit_code = ExitCode.OUT_OF_MEMORY
+    default_remedy = "Use a smaller picture, fewer threads, or a smaller model."
+
+
+class OutOfDeviceMemory(OutOfMemory):
+    """The accelerator's memory ran out."""
+
+    code = "out_of_device_memory"
+    default_remedy = "Set inference.gpu_memory_limit lower, use a smaller model, or run on the CPU."
+
+
+class OutOfHostMemory(OutOfMemory):
+    """The machine's or container's memory ran out."""
+
+    code = "out_of_host_memory"
+
+
+class DiskFull(ServiceError):
+    """No space left where something must be written."""
+
+    code = "disk_full"
+    status = 507
+    exit_code = ExitCode.DISK_FULL
+    default_remedy = "Free some space or write to another disk; nothing half-written was left behind."
+
+
+class EncodingFailed(ServiceError):
+    """The encoder refused its input or broke off."""
+
+    code = "encoding_failed"
+    default_remedy = "Try another --codec or container."
+
+
+class TooManyBadFrames(ServiceError):
+    """More frames failed than `max_bad_frames` allows."""
+
+    code = "too_many_bad_frames"
+    exit_code = ExitCode.BAD_INPUT
+    default_remedy = "Mend the video, or allow more with --max-bad-frames."

@@ -1,0 +1,1 @@
+"""Finding, describing and exchanging faces."""

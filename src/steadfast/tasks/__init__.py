@@ -1,0 +1,1 @@
+"""The jobs the program does, composed from the packages below."""
