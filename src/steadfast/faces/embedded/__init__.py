@@ -1,0 +1,1 @@
+"""The embedded engine: dlib and the models that come as packages; nothing is downloaded."""

@@ -1,0 +1,1 @@
+"""The standard engine: small permissive ONNX models (YuNet, MediaPipe FaceMesh, MobileFaceNet)."""

@@ -1,0 +1,98 @@
+"""A square cut around a face and turned so that the eyes lie level: what landmark networks are given."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfast.faces.face import Detection, Points
+from steadfast.media.canvas import BgrImage
+
+_MIN_SIDE_PX = 4.0  # below it there is nothing to see
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UprightCrop:
+    """A turned square of a picture."""
+
+    center: tuple[float, float]  # (x, y) px of the picture
+    side_px: float  # in the picture
+    angle_rad: float  # direction of the crop's x axis in the picture, clockwise as seen
+    size_px: int  # side of what is cut
+
+    @property
+    def scale_px(self) -> float:
+        """Picture pixels per crop pixel."""
+        return self.side_px / self.size_px
+
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """2 × 3, from crop pixels to picture pixels."""
+        cos, sin = np.cos(self.angle_rad) * self.scale_px, np.sin(self.angle_rad) * self.scale_px
+        middle = (self.size_px - 1) / 2  # pixel centres lie on whole numbers
+        x, y = self.center
+        shift_x, shift_y = x - (cos - sin) * middle, y - (sin + cos) * middle
+        return np.array([[cos, -sin, shift_x], [sin, cos, shift_y]], dtype=np.float32)
+
+    def to_image(self, points: Points) -> Points:
+        """N × 2 crop pixels as picture pixels."""
+        matrix = self.matrix
+        return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float32)
+
+    def cut(self, image: BgrImage) -> BgrImage:
+        """size × size × 3; black where the square reaches outside the picture."""
+        image, matrix = _reduced(image, self.matrix, self.scale_px)
+        cut = cv2.warpAffine(
+            image,
+            matrix,
+            (self.size_px, self.size_px),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        return np.asarray(cut, dtype=np.uint8)
+
+
+def crop_around_detection(detection: Detection, *, factor: float, size_px: int) -> UprightCrop | None:
+    """The square of `factor` × the box's longer side, turned by its eyes; None where there is no extent."""
+    box, points5 = detection.box, detection.points5
+    side = max(box.width, box.height) * factor
+    angle = 0.0 if points5 is None else _direction(points5[0], points5[1])
+    if not np.isfinite((*box.center, side, angle)).all() or side < _MIN_SIDE_PX:
+        return None
+    return UprightCrop(center=box.center, side_px=side, angle_rad=angle, size_px=size_px)
+
+
+def crop_around_points(points: Points, *, eyes: Points, factor: float, size_px: int) -> UprightCrop | None:
+    """The square of `factor` × the longer side of the points' bounds along the line of the eyes (2 × 2)."""
+    angle = _direction(eyes[0], eyes[1])
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = points @ axes.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    side = float(max(high - low)) * factor
+    if not np.isfinite((side, angle)).all() or side < _MIN_SIDE_PX:
+        return None
+    x, y = ((low + high) / 2) @ axes
+    return UprightCrop(center=(float(x), float(y)), side_px=side, angle_rad=angle, size_px=size_px)
+
+
+def _direction(start: NDArray[np.float32], end: NDArray[np.float32]) -> float:
+    return float(np.arctan2(end[1] - start[1], end[0] - start[0]))
+
+
+def _reduced(
+    image: BgrImage, matrix: NDArray[np.float32], scale_px: float
+) -> tuple[BgrImage, NDArray[np.float32]]:
+    """Both halved until a bilinear sample no longer skips pixels: large faces would alias otherwise."""
+    while scale_px > 2 and min(image.shape[:2]) > 1:
+        height, width = image.shape[:2]
+        image = np.asarray(
+            cv2.resize(
+                image[: height // 2 * 2, : width // 2 * 2], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
+            ),
+            dtype=np.uint8,
+        )
+        matrix = matrix * np.float32(0.5)
+        matrix[:, 2] -= np.float32(0.25)  # the centre of a halved pixel lies between two old ones
+        scale_px /= 2
+    return image, matrix
