@@ -5,6 +5,7 @@
     │   ├── InvalidOption               an option or setting has a value that cannot work
     │   │   ├── UnknownCodec            no such encoder in this build
     │   │   └── UnsafePath              a name pattern would leave its folder
+    │   ├── ConfigError                 the settings file or a STEADFAST_* variable is wrong
     │   ├── InputMissing                the file is not there or cannot be opened
     │   ├── BadMedia                    the bytes are not a usable picture or video
     │   │   ├── EmptyInput              no bytes
@@ -64,7 +65,9 @@ class ExitCode(IntEnum):
     DISK_FULL = 74  # EX_IOERR
     OUT_OF_MEMORY = 75  # EX_TEMPFAIL
     CONFIG = 78  # EX_CONFIG
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # 128 + SIGINT
+    READER_GONE = 141  # 128 + SIGPIPE: `steadfast … | head`
+    TERMINATED = 143  # 128 + SIGTERM
 
 
 class SteadfastError(Exception):
@@ -126,6 +129,14 @@ class UnsafePath(InvalidOption):
 
     code = "unsafe_path"
     default_remedy = "Use a name pattern without '..' and without a leading '/'."
+
+
+class ConfigError(CallerError):
+    """The settings file or a STEADFAST_* variable is wrong."""
+
+    code = "config_error"
+    exit_code = ExitCode.CONFIG
+    default_remedy = "docs/reference/settings.md lists every setting and its values."
 
 
 class InputMissing(CallerError):

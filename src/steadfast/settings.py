@@ -1,15 +1,64 @@
 """All configuration: one TOML file and STEADFAST_* variables, read once, passed on as small objects.
 
 `STEADFAST_MODELS__DIR=/models` sets `models.dir`; two underscores part the section from the field. A variable
-wins over the file, the file over the default.
+wins over the file, the file over the default. The file is the one of `--config`, else of `STEADFAST_CONFIG`,
+else `config.toml` in the user's configuration folder, if it is there. A list may be written as JSON or with
+commas.
 """
 
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from steadfast.errors import ConfigError
+
+PREFIX = "STEADFAST_"
+CONFIG_VARIABLE = "STEADFAST_CONFIG"
+"""Names the settings file; the one variable of this prefix that is no setting."""
+
+
+def _listed(value: object) -> object:
+    """A list out of one string: JSON, or items parted by commas."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"a JSON list or items parted by commas ({error})") from error
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _urls(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_url(value) for value in values)
+
+
+def _url(value: str) -> str:
+    if value.startswith(("https://", "http://", "file://")):
+        return value.rstrip("/")
+    path = Path(value).expanduser()
+    if "://" in value or not path.is_absolute():
+        raise ValueError("a file://, https:// or http:// URL, or the absolute path of a folder")
+    return path.as_uri()
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_urls)]
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Section(BaseModel):
@@ -21,16 +70,26 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """Where model files live and come from."""
 
-    dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")) / "models")
+    dir: Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")) / "models")
     """Folder of the model files."""
-    mirror: str = ""
-    """Tried before every other URL: a `file://` folder or `https://` prefix that holds the files by name."""
+    mirror: Urls = ()
+    """Tried in this order before every other URL: `file://` folders or `https://` prefixes that hold the
+    files by name. A model that a `file://` mirror has is fetched when it is first needed."""
+    auto_pull: bool = False
+    """Whether a missing model may be fetched from the network when it is first needed. A model whose licence
+    must be accepted still needs `steadfast models pull NAME --accept-license` once."""
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+    """Seconds to wait for a server to answer."""
+    read_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds of silence in the middle of a download after which it is broken off and resumed."""
+    attempts: int = Field(default=4, ge=1)
+    """Tries per URL, with growing pauses, before the next one; a try that resumes counts as well."""
 
 
 class InferenceSettings(Section):
     """How models are run."""
 
-    providers: tuple[str, ...] = ("tensorrt", "cuda", "cpu")
+    providers: Names = ("tensorrt", "cuda", "cpu")
     """Execution providers in the order in which they are tried."""
     threads: int = Field(default=0, ge=0)
     """Threads of one session; 0: the cores this process may use."""
@@ -62,10 +121,108 @@ class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STEADFAST_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()
     faces: FaceSettings = FaceSettings()
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises `ConfigError`, which names the setting, its value and what was expected, if the file or a variable
+    is wrong or unknown.
+    """
+    chosen = _settings_file(file)
+    _refuse_unknown_sections()
+    try:
+        return _settings_over(_table_of(chosen) if chosen else {})()
+    except ValidationError as error:
+        raise ConfigError(_explained(error, chosen)) from error
+    except SettingsError as error:
+        raise ConfigError(f"A {PREFIX}* variable cannot be read: {error}.") from error
+
+
+def default_settings_file() -> Path:
+    """Where the settings file of this user is looked for."""
+    return Path(platformdirs.user_config_dir("steadfast")) / "config.toml"
+
+
+def _settings_file(file: Path | None) -> Path | None:
+    if file is not None:
+        return file
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    usual = default_settings_file()
+    return usual if usual.is_file() else None
+
+
+def _table_of(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"The settings file {file} cannot be read: {reason}.") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise ConfigError(f"The settings file {file} is not valid TOML: {error}.") from error
+
+
+def _settings_over(table: Mapping[str, Any]) -> type[Settings]:
+    """A class whose values come from variables first, then from the table of the file."""
+
+    class SettingsOverFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — nothing is passed by keyword
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — a stray .env is no configuration
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, InitSettingsSource(settings_cls, dict(table))
+
+    return SettingsOverFile
+
+
+def _refuse_unknown_sections() -> None:
+    """Refuses variables of sections that do not exist, which pydantic passes over in silence."""
+    for variable in os.environ:
+        if not variable.upper().startswith(PREFIX) or variable.upper() == CONFIG_VARIABLE:
+            continue
+        section = variable[len(PREFIX) :].split("__")[0].lower()
+        if section not in Settings.model_fields:
+            known = ", ".join(Settings.model_fields)
+            raise ConfigError(f"The variable {variable} is not a setting: no section of {known} is meant.")
+
+
+def _explained(error: ValidationError, file: Path | None) -> str:
+    return " ".join(_explanations(error, file))
+
+
+def _explanations(error: ValidationError, file: Path | None) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        path = [str(part) for part in fault["loc"]]
+        source = _source_of(path, file)
+        name = ".".join(path)
+        if fault["type"] == "extra_forbidden":
+            yield f"There is no setting {name} ({source})."
+        else:
+            message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            yield f"The setting {name} has the value {fault['input']!r} ({source}); expected {message}."
+
+
+def _source_of(path: list[str], file: Path | None) -> str:
+    variables = {name.upper(): name for name in os.environ}
+    # The innermost part of a path may be the index of a list's item, which no variable names.
+    for length in range(len(path), 0, -1):
+        if name := variables.get(PREFIX + "__".join(path[:length]).upper()):
+            return f"from {name}"
+    return f"from {file}" if file else "from the defaults"

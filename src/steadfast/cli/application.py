@@ -1,23 +1,127 @@
-"""The `steadfast` command."""
+"""The `steadfast` command: its commands, and the one place where every error becomes a sentence."""
+
+import io
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated
 
 import typer
 
 from steadfast import __version__
+from steadfast.cli.invocation import (
+    ConfigOption,
+    DebugOption,
+    Invocation,
+    JsonOption,
+    QuietOption,
+)
+from steadfast.cli.version import version
+from steadfast.errors import ExitCode
 
-app = typer.Typer(name="steadfast", no_args_is_help=True, help="Swap faces in photos and videos.")
+app = typer.Typer(name="steadfast", add_completion=True, rich_markup_mode="rich")
 
 
-@app.callback()
-def steadfast() -> None:
-    """Swap faces in photos and videos."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"steadfast {__version__}")
+        raise typer.Exit
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, metavar="", help="Print the version."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def steadfast(
+    context: typer.Context,
+    *,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    config: ConfigOption = None,
+    version: VersionOption = False,  # noqa: ARG001 — its callback acts
+) -> None:
+    """Swap faces in photos and videos.
+
+    Only with the consent of the people shown: a swapped picture says in its metadata that it is one.
+    """
+    context.obj.adopt(as_json=json, quiet=quiet, debug=debug, config=config)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(int(ExitCode.USAGE))
+
+
+app.command()(version)
+
+
+def run(arguments: Sequence[str], application: typer.Typer = app) -> ExitCode:
+    """Runs one command line; every outcome is an exit status, nothing is raised but `SystemExit`."""
+    invocation = Invocation()
+    try:
+        status = typer.main.get_command(application).main(
+            args=list(arguments), prog_name="steadfast", standalone_mode=False, obj=invocation
+        )
+        return _ended(invocation, status)
+    except typer.TyperException as error:
+        invocation.output.as_json |= "--json" in arguments  # parsing broke off before it was seen
+        return invocation.output.fail_usage(_sentence(error), _usage_hint(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted(invocation)
+    except Exception as error:  # noqa: BLE001 — the outermost boundary: a sentence, the whole with --debug
+        return invocation.output.fail(error)
 
 
 def main() -> None:
     """Entry point of the command line."""
-    app()
+    _prepare_process()
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None  # else the interpreter complains at exit
+        status = ExitCode.READER_GONE
+    sys.exit(int(status))
+
+
+def _ended(invocation: Invocation, status: object) -> ExitCode:
+    code = ExitCode(status) if isinstance(status, int) else ExitCode.OK
+    return _interrupted(invocation) if code is ExitCode.INTERRUPTED else code
+
+
+def _interrupted(invocation: Invocation) -> ExitCode:
+    invocation.output.say("Interrupted; nothing half-written was left behind.")
+    return ExitCode.INTERRUPTED
+
+
+def _sentence(error: typer.TyperException) -> str:
+    message = error.format_message()
+    return message if message.endswith((".", "?")) else f"{message}."
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    name = context.command_path if context is not None else "steadfast"
+    return f"See `{name} --help`."
+
+
+def _prepare_process() -> None:
+    import logging  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
+
+    # Without a handler Python prints library warnings to the terminal; --debug adds a real one.
+    logging.lastResort = None
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    # A terminal or a pipe that cannot show a sign gets an escape, not a crash.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(_signum: int, _frame: FrameType | None) -> None:
+    # Unwinds like Ctrl-C, so that whatever writes aside removes what it wrote.
+    raise SystemExit(int(ExitCode.TERMINATED))
