@@ -7,8 +7,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfast.faces.face import Topology
-from steadfast.faces.topology import IBUG_TO_MEDIAPIPE
+from steadfast.faces.face import Landmarks, Points, Topology
+from steadfast.faces.topology import FOREHEAD_OVAL, IBUG_TO_MEDIAPIPE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,3 +33,39 @@ def canonical_face(topology: Topology) -> CanonicalFace:
     points.setflags(write=False)
     mirror.setflags(write=False)
     return CanonicalFace(points=points, mirror=mirror)
+
+
+# Points that expressions hardly move and that stay visible: what flat landmarks are fitted on.
+_STILL_IBUG = (0, 1, 2, 8, 14, 15, 16, 27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)
+
+
+def fit_camera(landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The map under which the canonical face comes nearest to the landmarks: 2 × 3 and a shift of 2 px.
+
+    Picture point = matrix · canonical point + shift: a camera far away (scaled orthographic, fitted by least
+    squares on points that expressions hardly move).
+    """
+    model = canonical_face(Topology.IBUG_68).points[list(_STILL_IBUG)].astype(np.float64)
+    points = _as_ibug(landmarks)[list(_STILL_IBUG)].astype(np.float64)
+    center, middle = model.mean(axis=0), points.mean(axis=0)
+    camera, *_ = np.linalg.lstsq(model - center, points - middle, rcond=None)
+    return camera.T, middle - center @ camera
+
+
+def forehead_points(landmarks: Landmarks) -> Points:
+    """13 × 2 px: the outline of the forehead from the left temple over the top to the right temple.
+
+    A topology that has none gets that of the canonical face, seen by the camera that fits the landmarks.
+    """
+    rows = list(FOREHEAD_OVAL)
+    if landmarks.topology is Topology.MEDIAPIPE_468:
+        return landmarks.points[rows]
+    camera, shift = fit_camera(landmarks)
+    model = canonical_face(Topology.MEDIAPIPE_468).points[rows]
+    return (model @ camera.T + shift).astype(np.float32)
+
+
+def _as_ibug(landmarks: Landmarks) -> Points:
+    if landmarks.topology is Topology.MEDIAPIPE_468:
+        return landmarks.points[list(IBUG_TO_MEDIAPIPE)]
+    return landmarks.points

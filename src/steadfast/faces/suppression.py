@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfast.faces.face import Box
+
 Boxes = NDArray[np.float32]
 """N × 4: left, top, right, bottom in pixels."""
 
@@ -27,3 +29,9 @@ def best_of_overlapping(boxes: Boxes, scores: NDArray[np.float32], *, max_overla
         rest = waiting[1:]
         waiting = rest[overlap(boxes[best], boxes[rest]) <= max_overlap]
     return np.asarray(kept, dtype=np.intp)
+
+
+def box_overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes, 0–1."""
+    first, second = (np.array([b.left, b.top, b.right, b.bottom], dtype=np.float32) for b in (one, other))
+    return float(overlap(first, second[None])[0])

@@ -73,8 +73,8 @@ MEDIAPIPE_468 = FaceParts(
     right_eye_corners=(362, 263),
 )
 
-# The mesh point that lies where each iBUG point lies: nearest on average over dlib and FaceMesh landmarks of 21
-# pictures of three people, made symmetric; eye corners keep their meaning.
+# The mesh point that lies where each iBUG point lies: nearest on average over dlib's and FaceMesh's landmarks
+# of 21 pictures of three people, made symmetric; eye corners keep their meaning.
 IBUG_TO_MEDIAPIPE: Indices = (
     *(127, 234, 93, 132, 172, 136, 149, 176, 152, 400, 378, 365, 397, 361, 323, 454, 356),  # jaw
     *(70, 63, 105, 66, 55, 285, 296, 334, 293, 300),  # brows
@@ -83,6 +83,10 @@ IBUG_TO_MEDIAPIPE: Indices = (
     *(61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91),  # outer lips
     *(78, 82, 13, 312, 308, 317, 14, 87),  # inner lips
 )
+
+# The outline of the forehead in the mesh, from the left temple over the top to the right temple: what the
+# iBUG scheme lacks.
+FOREHEAD_OVAL: Indices = (162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389)
 
 PARTS = {Topology.IBUG_68: IBUG_68, Topology.MEDIAPIPE_468: MEDIAPIPE_468}
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfast.faces.alignment import inverse_transform, transform_points, warp_crop
 from steadfast.faces.face import Detection, Points
 from steadfast.media.canvas import BgrImage
 
@@ -37,20 +37,11 @@ class UprightCrop:
 
     def to_image(self, points: Points) -> Points:
         """N × 2 crop pixels as picture pixels."""
-        matrix = self.matrix
-        return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float32)
+        return transform_points(self.matrix, points)
 
     def cut(self, image: BgrImage) -> BgrImage:
-        """size × size × 3; black where the square reaches outside the picture."""
-        image, matrix = _reduced(image, self.matrix, self.scale_px)
-        cut = cv2.warpAffine(
-            image,
-            matrix,
-            (self.size_px, self.size_px),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
-        return np.asarray(cut, dtype=np.uint8)
+        """size × size × 3; the picture's edge repeats where the square reaches outside it."""
+        return warp_crop(image, inverse_transform(self.matrix), self.size_px)
 
 
 def crop_around_detection(detection: Detection, *, factor: float, size_px: int) -> UprightCrop | None:
@@ -78,21 +69,3 @@ def crop_around_points(points: Points, *, eyes: Points, factor: float, size_px: 
 
 def _direction(start: NDArray[np.float32], end: NDArray[np.float32]) -> float:
     return float(np.arctan2(end[1] - start[1], end[0] - start[0]))
-
-
-def _reduced(
-    image: BgrImage, matrix: NDArray[np.float32], scale_px: float
-) -> tuple[BgrImage, NDArray[np.float32]]:
-    """Both halved until a bilinear sample no longer skips pixels: large faces would alias otherwise."""
-    while scale_px > 2 and min(image.shape[:2]) > 1:
-        height, width = image.shape[:2]
-        image = np.asarray(
-            cv2.resize(
-                image[: height // 2 * 2, : width // 2 * 2], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
-            ),
-            dtype=np.uint8,
-        )
-        matrix = matrix * np.float32(0.5)
-        matrix[:, 2] -= np.float32(0.25)  # the centre of a halved pixel lies between two old ones
-        scale_px /= 2
-    return image, matrix

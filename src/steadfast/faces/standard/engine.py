@@ -1,0 +1,39 @@
+"""The standard engine, put together from its model files."""
+
+from pathlib import Path
+from typing import Protocol
+
+from steadfast.faces.roles import Engine, EngineName, Occluder, Swapper
+from steadfast.faces.standard.detector import YuNetDetector
+from steadfast.faces.standard.identity import MobileFaceNetEncoder
+from steadfast.faces.standard.landmarker import FaceMeshLandmarker
+from steadfast.inference.sessions import SessionCache
+
+DETECTOR = "yunet_n_dynamic"
+LANDMARKER = "face_landmark"
+IDENTITY = "mobilefacenet"
+MODELS = (DETECTOR, LANDMARKER, IDENTITY)
+
+
+class ModelSource(Protocol):
+    """Where model files come from; the model store fills it."""
+
+    def require(self, name: str) -> Path:
+        """The verified file of a model; raises ModelMissing, ModelDamaged or LicenseNotAccepted."""
+        ...
+
+
+def build(
+    store: ModelSource, sessions: SessionCache, swapper: Swapper, *, occluder: Occluder | None = None
+) -> Engine:
+    """The engine with its models loaded; raises a ModelProblem or RuntimeMissing where that cannot be."""
+    paths = {name: store.require(name) for name in MODELS}
+    return Engine(
+        name=EngineName.STANDARD,
+        detector=YuNetDetector(sessions.get(DETECTOR, paths[DETECTOR])),
+        landmarker=FaceMeshLandmarker(sessions.get(LANDMARKER, paths[LANDMARKER])),
+        identity=MobileFaceNetEncoder(sessions.get(IDENTITY, paths[IDENTITY])),
+        swapper=swapper,
+        occluder=occluder,
+        models=MODELS,
+    )
