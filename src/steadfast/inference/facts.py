@@ -1,0 +1,42 @@
+"""The facts that inference states; see `steadfast.events`."""
+
+from dataclasses import dataclass
+
+from steadfast.events import Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderSkipped(Event):
+    """A provider that was asked for does not run this model; the next in order was taken."""
+
+    model: str
+    provider: str
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelLoaded(Event):
+    """A model is in memory."""
+
+    model: str
+    providers: tuple[str, ...]  # the runtime's names, in order
+    threads: int
+    load_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelUnloaded(Event):
+    """A model's memory was given back."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceMemoryShort(Event):
+    """A run would have passed the bound on device memory, so idle models were unloaded first."""
+
+    model: str
+    used_bytes: int
+    total_bytes: int
+    unloaded: tuple[str, ...]

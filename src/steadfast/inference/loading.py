@@ -1,0 +1,180 @@
+"""Loading a graph on the best provider that works, and saying why the better ones did not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from steadfast.errors import OutOfMemory, SteadfastError
+from steadfast.events import publish
+from steadfast.inference.facts import ProviderSkipped
+from steadfast.inference.failures import load_failure
+from steadfast.inference.providers import (
+    Provider,
+    ProviderChoice,
+    SkippedProvider,
+    choose_providers,
+    explain_absence,
+    provider_options,
+)
+from steadfast.inference.runtime import NativeSession, OnnxRuntime, log_severity
+from steadfast.settings import InferenceSettings
+
+_FLOATS: dict[str, type[np.floating[Any]]] = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputSpec:
+    """What a graph declares of one input."""
+
+    shape: tuple[int | None, ...]  # None where the length is open
+    float_type: type[np.floating[Any]] | None  # None for what is no float tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphSignature:
+    """What a graph takes and answers."""
+
+    inputs: dict[str, InputSpec]  # in the graph's order
+    outputs: tuple[str, ...]  # in the graph's order
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedModel:
+    """A graph in memory."""
+
+    native: NativeSession
+    signature: GraphSignature
+    choice: ProviderChoice  # what it runs on, and what was skipped for it
+    run_options: Any  # handed to every run; None: the runtime's defaults
+
+    @property
+    def on_device(self) -> bool:
+        """Whether it takes the accelerator's memory."""
+        return self.choice.taken[0].has_own_memory
+
+
+class SessionLoader:
+    """Makes native sessions; what it learns of a provider serves every model after."""
+
+    def __init__(self, settings: InferenceSettings, runtime: Callable[[], OnnxRuntime]) -> None:
+        self._settings = settings
+        self._import = runtime
+        self._lock = Lock()
+        self._choice: ProviderChoice | None = None
+
+    def choice(self) -> ProviderChoice:
+        """The providers believed to work now. Raises what `choose_providers` raises."""
+        runtime = self._import()
+        with self._lock:
+            if self._choice is None:
+                self._choice = choose_providers(self._settings.providers, runtime=runtime)
+            return self._choice
+
+    def load(self, name: str, path: Path, *, intra_threads: int) -> LoadedModel:
+        """The model on the first provider that takes it.
+
+        Raises ModelDamaged where no provider can read it, OutOfMemory where memory ran out (a slower provider
+        is no answer to that: the caller frees some and tries again), EngineUnavailable where none is left.
+        """
+        choice = self.choice()
+        while True:
+            try:
+                return self._load_on(choice, name, path, intra_threads)
+            except _ProviderFailed as failed:
+                first = choice.taken[0]
+                if len(choice.taken) == 1 and first is Provider.CPU:
+                    raise failed.error from failed.__cause__
+                choice = choice.without(first, f"It refused the model {name}: {failed.error.detail}")
+                self._tell(name, choice.skipped[-1])
+
+    def _load_on(self, choice: ProviderChoice, name: str, path: Path, intra_threads: int) -> LoadedModel:
+        runtime = self._import()
+        native = self._create(runtime, choice, name, path, intra_threads)
+        choice = self._without_absent(choice, native.get_providers(), name)
+        return LoadedModel(
+            native=native,
+            signature=_signature(native),
+            choice=choice,
+            run_options=_run_options(runtime, choice),
+        )
+
+    def _create(
+        self, runtime: OnnxRuntime, choice: ProviderChoice, name: str, path: Path, intra_threads: int
+    ) -> NativeSession:
+        limit = self._settings.gpu_memory_limit
+        providers = [
+            (p.runtime_name, provider_options(p, gpu_memory_limit_bytes=limit)) for p in choice.taken
+        ]
+        options = _session_options(runtime, choice, intra_threads)
+        try:
+            # Without its own fallback, which prints to stdout and forgets why.
+            session: NativeSession = runtime.InferenceSession(
+                str(path), options, providers=providers, enable_fallback=0
+            )
+        except Exception as error:  # the boundary: the runtime raises a dozen unrelated classes
+            failure = load_failure(error, model=name, on_device=choice.taken[0].has_own_memory)
+            if isinstance(failure, OutOfMemory):
+                raise failure from error
+            raise _ProviderFailed(failure) from error
+        return session
+
+    def _without_absent(self, choice: ProviderChoice, present: Sequence[str], name: str) -> ProviderChoice:
+        """The choice less what the runtime left out in silence, which is true of every model to come."""
+        for provider in choice.taken:
+            if provider.runtime_name not in present:
+                choice = choice.without(provider, explain_absence(provider, self._import()))
+                self._tell(name, choice.skipped[-1])
+                with self._lock:
+                    self._choice = choice
+        return choice
+
+    def _tell(self, name: str, skipped: SkippedProvider) -> None:
+        publish(ProviderSkipped(model=name, provider=skipped.provider.value, reason=skipped.reason))
+
+
+class _ProviderFailed(Exception):
+    """A provider refused a model; carries what to raise if no other takes it."""
+
+    def __init__(self, error: SteadfastError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _session_options(runtime: OnnxRuntime, choice: ProviderChoice, intra_threads: int) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = intra_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = log_severity()
+    # Idle threads of one model must not burn the cores that decode, another model or the encoder need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if Provider.DIRECTML in choice.taken:
+        options.enable_mem_pattern = False  # that provider's documented demand
+    return options
+
+
+def _run_options(runtime: OnnxRuntime, choice: ProviderChoice) -> Any:
+    """On CUDA the arena gives its memory back after each run, so that models can share one device."""
+    if Provider.CUDA not in choice.taken:
+        return None
+    options = runtime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "gpu:0")
+    return options
+
+
+def _signature(native: NativeSession) -> GraphSignature:
+    inputs = {
+        spec.name: InputSpec(
+            shape=tuple(n if isinstance(n, int) and n > 0 else None for n in spec.shape),
+            float_type=_FLOATS.get(spec.type),
+        )
+        for spec in native.get_inputs()
+    }
+    return GraphSignature(inputs=inputs, outputs=tuple(spec.name for spec in native.get_outputs()))
