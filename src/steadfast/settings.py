@@ -94,7 +94,8 @@ class InferenceSettings(Section):
     threads: int = Field(default=0, ge=0)
     """Threads of one session; 0: the cores this process may use."""
     residency: Literal["strict", "moderate", "tolerant"] = "moderate"
-    """strict: models are unloaded after each run; moderate: all but the last engine's; tolerant: never."""
+    """strict: models are unloaded when a picture, video or request is done; moderate: all but those it used;
+    tolerant: none. A run outside of any such work counts as one."""
     memory_limit: int = Field(default=0, ge=0)
     """Bytes of host memory the models may take; 0: no limit."""
     gpu_memory_limit: int = Field(default=0, ge=0)
@@ -108,6 +109,8 @@ class MediaSettings(Section):
     """Pixels of one picture or frame; refused from the header above it."""
     max_bytes: int = Field(default=8 << 30, ge=1)
     """Bytes of one input file."""
+    max_picture_bytes: int = Field(default=1 << 30, ge=1)
+    """Bytes of one picture, which is read into memory as a whole."""
 
 
 class FaceSettings(Section):
@@ -115,6 +118,28 @@ class FaceSettings(Section):
 
     engine: Literal["auto", "embedded", "standard", "neural"] = "auto"
     """Which engine; auto takes the best whose models are present and valid."""
+
+
+class NeuralSettings(Section):
+    """How the neural engine works; of each list the first model that is present and valid is taken."""
+
+    swappers: Names = (
+        "hyperswap_1a_256",
+        "hyperswap_1b_256",
+        "hyperswap_1c_256",
+        "inswapper_128_fp16",
+        "inswapper_128",
+        "hififace_unofficial_256",
+    )
+    """Face swappers, best first."""
+    enhancers: Names = ("gpen_bfr_512", "restoreformer_plus_plus")
+    """Face enhancers, best first."""
+    pixel_boost_px: Literal[0, 256, 512, 1024] = 0
+    """Side of the square in which a face is swapped, in tiles of the model's own side; 0: one tile."""
+    feather: float = Field(default=0.15, ge=0, le=0.5)
+    """Width of the soft edge of a swapped square, as a fraction of its side."""
+    enhance_blend: float = Field(default=0.8, ge=0, le=1)
+    """Share of the enhanced face in the result."""
 
 
 class Settings(BaseSettings):
@@ -132,6 +157,7 @@ class Settings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()
     faces: FaceSettings = FaceSettings()
+    neural: NeuralSettings = NeuralSettings()
 
 
 def load_settings(file: Path | None = None) -> Settings:
