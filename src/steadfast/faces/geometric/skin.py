@@ -1,0 +1,49 @@
+"""Which pixels of a face are skin, by the colour of this very face; no trained model."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfast.faces.geometric.zones import Weights
+from steadfast.media.canvas import BgrImage
+
+LabImage = NDArray[np.float32]
+"""Height × width × 3: CIE L* 0–100, a*, b*."""
+
+_LEAST_SPREAD = np.array([9.0, 3.5, 3.5], dtype=np.float32)  # Lab: below it noise would be called not skin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkinColour:
+    """The colour of one face's skin in CIE Lab."""
+
+    centre: NDArray[np.float32]  # 3, median
+    spread: NDArray[np.float32]  # 3, one robust standard deviation
+
+
+def to_lab(image: BgrImage) -> LabImage:
+    """The image in CIE Lab."""
+    return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), dtype=np.float32)
+
+
+def measure_skin(lab: LabImage, core: Weights) -> SkinColour | None:
+    """Median and spread of the pixels where `core` is high; None if they are too few to tell."""
+    pixels = lab[core > 0.5]
+    if len(pixels) < 12:
+        return None
+    centre = np.median(pixels, axis=0)
+    spread = np.median(np.abs(pixels - centre), axis=0) * 1.4826
+    return SkinColour(
+        centre=centre.astype(np.float32), spread=np.maximum(spread, _LEAST_SPREAD).astype(np.float32)
+    )
+
+
+def skin_likeness(lab: LabImage, skin: SkinColour) -> Weights:
+    """1 where the colour is the skin's, falling to 0 beyond three and a half spreads."""
+    offset = (lab - skin.centre) / skin.spread
+    # A face in light and shade varies in L far more than in colour.
+    offset[..., 0] *= np.where(offset[..., 0] < 0, 0.75, 0.6)
+    distance = np.sqrt(np.square(offset).sum(axis=2))
+    return np.asarray(np.clip((4.2 - distance) / 1.4, 0, 1), dtype=np.float32)
