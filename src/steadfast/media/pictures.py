@@ -1,0 +1,123 @@
+"""Pictures as they are read: upright BGR pixels, and what else of the file an output should keep."""
+
+import io
+import threading
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import Image
+
+from steadfast.errors import DamagedMedia, OutOfHostMemory, SteadfastError, UnsupportedMedia
+from steadfast.media.canvas import ArrayCanvas, BgrImage, Canvas
+from steadfast.media.deep_canvas import DeepCanvas, DeepImage, upper_bits
+from steadfast.media.headers import heif_size, webp_size
+from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, check_pixels, read_picture_file
+from steadfast.media.picture_metadata import Metadata, metadata_of, orientation_of
+from steadfast.media.picture_pixels import pixels_of
+from steadfast.media.sniff import FileFormat, MediaKind, sniff
+
+pillow_heif.register_heif_opener(thumbnails=False)
+# Pillow's own limit is a global that warns at one size and fails at twice it. Ours comes from the settings,
+# is checked from the header before Pillow sees the file, and again on the size that Pillow found.
+Image.MAX_IMAGE_PIXELS = None
+
+_CODECS = {FileFormat.HEIC: ["HEIF"], FileFormat.JPEG: ["JPEG", "MPO"]}
+_SIZE_READERS = {FileFormat.WEBP: webp_size, FileFormat.HEIC: heif_size, FileFormat.AVIF: heif_size}
+# `warnings.catch_warnings` changes the whole process, so decoders that warn take turns.
+_one_decoder_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A decoded picture, upright."""
+
+    name: str  # for messages
+    format: FileFormat
+    pixels: BgrImage  # of a 16-bit picture the upper 8 bits
+    deep_pixels: DeepImage | None = None  # the same with all 16 bits, where the file has them
+    alpha: NDArray[np.uint8] | NDArray[np.uint16] | None = None  # height × width, in the file's own depth
+    is_grey: bool = False  # the file holds shades of grey only, and so will its output
+    metadata: Metadata = field(default_factory=Metadata)
+    notes: tuple[str, ...] = ()  # sentences: what a user should know of how it was read
+
+    @property
+    def width(self) -> int:
+        """In pixels, upright."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels, upright."""
+        return int(self.pixels.shape[0])
+
+    def canvas(self) -> Canvas:
+        """A copy to change; 16-bit pictures keep their depth."""
+        if self.deep_pixels is not None:
+            return DeepCanvas(self.deep_pixels.copy())
+        return ArrayCanvas(self.pixels.copy())
+
+    def changed_to(self, canvas: Canvas) -> "Picture":
+        """This picture with the pixels of a canvas that `canvas()` gave."""
+        if isinstance(canvas, DeepCanvas):
+            return replace(self, deep_pixels=canvas.deep_pixels, pixels=upper_bits(canvas.deep_pixels))
+        if isinstance(canvas, ArrayCanvas):
+            return replace(self, pixels=canvas.pixels, deep_pixels=None)
+        raise TypeError(f"not a canvas of a picture: {type(canvas).__name__}")
+
+
+def read_picture(source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *, name: str = "") -> Picture:
+    """The picture in a file or in the bytes of one: upright, 8-bit BGR, with its metadata.
+
+    EXIF orientation is applied. CMYK and Lab become sRGB through the embedded profile where there is one;
+    every other profile is kept as it is and the pixels are not converted. 16-bit pictures keep their depth
+    beside an 8-bit copy. Of an animation the first frame is read, and a note says so. Camera data and GPS are
+    kept; the EXIF thumbnail, which would show the old face, is not.
+
+    Raises `InputMissing`, `EmptyInput`, `UnsupportedMedia`, `DamagedMedia` and, from the header and before
+    anything is decoded, `MediaTooLarge`.
+    """
+    data = source if isinstance(source, bytes) else read_picture_file(source, limits)
+    label = name or (str(source) if isinstance(source, Path) else "The picture")
+    found = sniff(data)
+    if found.kind in {MediaKind.VIDEO, MediaKind.UNKNOWN}:
+        raise UnsupportedMedia(f"{label} is not a picture.")
+    size = _SIZE_READERS[found](data) if found in _SIZE_READERS else None
+    if size is not None:
+        check_pixels(label, *size, limits)
+    try:
+        return _decoded(data, found, label, limits)
+    except SteadfastError:
+        raise
+    except MemoryError as error:
+        raise OutOfHostMemory(f"Not enough memory to decode {label}.") from error
+    except Exception as error:  # decoders fail on hostile bytes in every way there is
+        raise DamagedMedia(f"{label} is cut off or corrupt ({found.value.upper()}).") from error
+
+
+def _decoded(data: bytes, found: FileFormat, label: str, limits: MediaLimits) -> Picture:
+    codecs = _CODECS.get(found, [found.value.upper()])
+    with _one_decoder_at_a_time, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with Image.open(io.BytesIO(data), formats=codecs) as image:
+            check_pixels(label, image.width, image.height, limits)
+            orientation = orientation_of(image)
+            is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
+            pixels = pixels_of(image, data)
+            metadata, notes = metadata_of(image, keeps_profile=pixels.keeps_profile)
+    upright = pixels.upright(orientation)
+    animated = ("It is animated; only its first frame is used.",) if is_animated else ()
+    damaged = ("Its decoder found it slightly damaged.",) if caught else ()
+    return Picture(
+        name=label,
+        format=found,
+        pixels=upright.shallow,
+        deep_pixels=upright.deep,
+        alpha=upright.alpha,
+        is_grey=upright.is_grey,
+        metadata=metadata,
+        notes=(*upright.notes, *notes, *animated, *damaged),
+    )
