@@ -18,7 +18,9 @@
     │   │   ├── TooManyFaces            one was asked for, several are there
     │   │   └── FaceNotMatched          no face like the reference, or no face at that index
     │   ├── OutputUnwritable            the folder is missing or read-only, or the file exists and may not
-    │   └── LicenseNotAccepted          a model's terms must be accepted first
+    │   ├── LicenseNotAccepted          a model's terms must be accepted first
+    │   ├── PoisonInput                 this input killed the workers that touched it
+    │   └── RequestCancelled            whoever asked went away or took it back
     └── ServiceError                    we failed
         ├── EngineUnavailable           no engine of that name can work here
         │   └── RuntimeMissing          no ONNX Runtime is installed
@@ -32,7 +34,13 @@
         │   └── OutOfHostMemory
         ├── DiskFull
         ├── EncodingFailed              the encoder refused or broke off
-        └── TooManyBadFrames            more frames failed than `max_bad_frames` allows
+        ├── TooManyBadFrames            more frames failed than `max_bad_frames` allows
+        └── ServingProblem              the request is fine; the service could not carry it out now
+            ├── DeadlineExceeded        its time was over before it was done
+            ├── Overloaded              there is more work than can be done in time
+            ├── WorkerCrashed           the workers that had it died, and no retry was left
+            ├── BreakerOpen             the task's workers die before they serve: it is paused
+            └── ShuttingDown            no new work is taken
 
 Each class carries what every surface needs: a stable `code`, the HTTP `status`, the `exit_code` of the
 command line (sysexits.h), a `severity`, and a `remedy` in one sentence. No web framework is known here.
@@ -244,6 +252,22 @@ class LicenseNotAccepted(CallerError):
     default_remedy = "Read the licence, then pull it with `steadfast models pull NAME --accept-license`."
 
 
+class PoisonInput(CallerError):
+    """This input killed the workers that touched it, alone; it is not tried again until that is forgotten."""
+
+    code = "poison_input"
+    status = 422
+    default_remedy = "Export or convert the file with another program, or use another one."
+
+
+class RequestCancelled(CallerError):
+    """Whoever asked went away or took the request back."""
+
+    code = "request_cancelled"
+    status = 499
+    default_remedy = "Send the request again and wait for its answer."
+
+
 # --- our fault ----------------------------------------------------------------------------------------
 
 
@@ -288,10 +312,14 @@ class ModelMissing(ModelProblem):
 
 
 class ModelDamaged(ModelProblem):
-    """The file's sum is wrong, or the runtime cannot load it."""
+    """The file's sum is wrong, or the runtime cannot load it. `model` names it for the repair."""
 
     code = "model_damaged"
     default_remedy = "Fetch it again: `steadfast models pull NAME`."
+
+    def __init__(self, detail: str, *, remedy: str | None = None, model: str | None = None) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.model = model
 
 
 class DownloadFailed(ModelProblem):
@@ -354,3 +382,53 @@ class TooManyBadFrames(ServiceError):
     code = "too_many_bad_frames"
     exit_code = ExitCode.BAD_INPUT
     default_remedy = "Mend the video, or allow more with --max-bad-frames."
+
+
+class ServingProblem(ServiceError):
+    """The request is fine; the service could not carry it out now. `retry_after_s`: when to try again."""
+
+    code = "serving_problem"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    severity = Severity.WARNING
+    default_remedy = "Try again later."
+
+    def __init__(self, detail: str, *, remedy: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(ServingProblem):
+    """The request's time was over before it was done."""
+
+    code = "deadline_exceeded"
+    status = 504
+    default_remedy = "Allow more time, or send a smaller input."
+
+
+class Overloaded(ServingProblem):
+    """There is more work than can be done in time."""
+
+    code = "overloaded"
+
+
+class WorkerCrashed(ServingProblem):
+    """The workers that had the request died, and no retry was left."""
+
+    code = "worker_crashed"
+    severity = Severity.ERROR
+    default_remedy = "Try again; the incident was recorded with its cause."
+
+
+class BreakerOpen(ServingProblem):
+    """The task's workers die before they serve anything, so it is paused and tried again after a while."""
+
+    code = "breaker_open"
+    severity = Severity.ERROR
+
+
+class ShuttingDown(ServingProblem):
+    """The service is stopping and takes no new work."""
+
+    code = "shutting_down"
+    default_remedy = "Send the request to another instance, or again when the service is back."
