@@ -75,9 +75,9 @@ class ModelSettings(Section):
     mirror: Urls = ()
     """Tried in this order before every other URL: `file://` folders or `https://` prefixes that hold the
     files by name. A model that a `file://` mirror has is fetched when it is first needed."""
-    auto_pull: bool = False
-    """Whether a missing model may be fetched from the network when it is first needed. A model whose licence
-    must be accepted still needs `steadfast models pull NAME --accept-license` once."""
+    auto_pull: Literal["never", "repair", "always"] = "repair"
+    """When the network may be used because a model is needed: never; repair, to replace a file that was found
+    damaged; always, for missing ones too. `steadfast models pull` uses it in any case."""
     connect_timeout_s: float = Field(default=10.0, gt=0)
     """Seconds to wait for a server to answer."""
     read_timeout_s: float = Field(default=30.0, gt=0)

@@ -1,0 +1,240 @@
+"""Brings one model file into the store: from the first mirror that has it, under a lock, in one atomic move."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from filelock import FileLock
+
+from steadfast.errors import DiskFull, DownloadFailed, OutputUnwritable
+from steadfast.events import publish
+from steadfast.models.catalogue import Model, ModelFile
+from steadfast.models.download import BrokenOff, Refused, Transfer, fetch
+from steadfast.models.facts import MirrorFailed, ModelPulled, ModelQuarantined
+from steadfast.models.verification import Verdict, Verifier, digest, matches
+
+_PROGRESS_BYTES = 1 << 20  # a try that brought this much more does not count against the attempts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long to try."""
+
+    connect_timeout_s: float
+    read_timeout_s: float
+    attempts: int  # tries per URL that bring nothing new
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullProgress:
+    """How far a download is."""
+
+    model: str
+    file: str
+    url: str
+    done_bytes: int
+    total_bytes: int
+
+
+OnProgress = Callable[[PullProgress], None]
+
+
+class Delivery:
+    """The folder's receiving end; any number of threads and processes may deliver the same file at once."""
+
+    def __init__(self, folder: Path, verifier: Verifier) -> None:
+        self._folder = folder
+        self._verifier = verifier
+
+    def deliver(
+        self,
+        model: Model,
+        file: ModelFile,
+        urls: Sequence[str],
+        patience: Patience,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Makes the file stand under its final name, verified; what wrongly stands there is quarantined.
+
+        Raises `DownloadFailed` with what every URL said, `DiskFull`, or `OutputUnwritable`.
+        """
+        order = _Order(model=model, file=file, patience=patience, on_progress=on_progress or (lambda _: None))
+        with _writing_to(self._folder), self.locked(file.name):
+            target = self._folder / file.name
+            verdict = self._verifier.check(target, file)  # another process may just have brought it
+            if verdict is Verdict.GOOD:
+                return
+            if verdict is Verdict.WRONG:
+                self._quarantine(model, file)
+            self._fetch_from_any(order, urls)
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Holds what the processes that share this folder hold one at a time; released if its owner dies."""
+        locks = self._folder / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{name}.lock"):
+            yield
+
+    def is_quarantined(self, file: ModelFile) -> bool:
+        """Whether a wrong file of this name was moved away and no right one has come since."""
+        return any(self._quarantined(file))
+
+    def _quarantined(self, file: ModelFile) -> Iterator[Path]:
+        return (self._folder / "quarantine").glob(f"{file.name}.*")
+
+    def _quarantine(self, model: Model, file: ModelFile) -> None:
+        wrong = self._folder / file.name
+        found, found_bytes = digest(wrong), wrong.stat().st_size
+        for older in self._quarantined(file):
+            older.unlink()  # one is enough to look at, and these are large
+        moved_to = self._folder / "quarantine" / f"{file.name}.{found[:12]}"
+        moved_to.parent.mkdir(exist_ok=True)
+        wrong.replace(moved_to)
+        reason = f"sha256 {found}, {found_bytes} bytes"
+        publish(ModelQuarantined(model=model.name, file=file.name, reason=reason, moved_to=moved_to))
+
+    def _fetch_from_any(self, order: "_Order", urls: Sequence[str]) -> None:
+        failures = []
+        for url in urls:
+            started_s = monotonic()
+            try:
+                self._fetch_from(order, url)
+            except (Refused, BrokenOff) as error:
+                failures.append(f"{url}: {error}")
+                publish(order.failed(url, str(error)))
+            else:
+                publish(order.pulled(url, monotonic() - started_s))
+                return
+        raise DownloadFailed(
+            f"{order.model.name} cannot be fetched. " + "; ".join(failures or ["No URL is known."])
+        )
+
+    def _fetch_from(self, order: "_Order", url: str) -> None:
+        part = self._part(order.file)
+        _refuse_full_disk(part, order.file.size_bytes)
+        was_begun = part.exists()
+        _fetch_patiently(order, url, part)
+        if matches(part, order.file):
+            self._accept(part, order.file)
+            return
+        part.unlink()
+        if not was_begun:
+            raise Refused("its content is not the model's (another sha256)")
+        # What an earlier run had left may have been at fault, not this URL.
+        self._fetch_from(order, url)
+
+    def _part(self, file: ModelFile) -> Path:
+        # Named after the sum: a part of one version must never grow into a file of another.
+        part = self._folder / ".parts" / f"{file.name}.{file.sha256[:16]}.part"
+        part.parent.mkdir(exist_ok=True)
+        return part
+
+    def _accept(self, part: Path, file: ModelFile) -> None:
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())  # else a power cut could leave the name without the bytes
+        part.replace(self._folder / file.name)
+        part.with_suffix(".validator").unlink(missing_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Order:
+    """What is being delivered to whom."""
+
+    model: Model
+    file: ModelFile
+    patience: Patience
+    on_progress: OnProgress
+
+    def failed(self, url: str, reason: str) -> MirrorFailed:
+        return MirrorFailed(model=self.model.name, file=self.file.name, url=url, reason=reason)
+
+    def pulled(self, url: str, duration_s: float) -> ModelPulled:
+        name, size_bytes = self.file.name, self.file.size_bytes
+        return ModelPulled(
+            model=self.model.name, file=name, url=url, size_bytes=size_bytes, duration_s=duration_s
+        )
+
+    def progress(self, url: str, done_bytes: int) -> None:
+        total_bytes = self.file.size_bytes
+        self.on_progress(
+            PullProgress(
+                model=self.model.name,
+                file=self.file.name,
+                url=url,
+                done_bytes=done_bytes,
+                total_bytes=total_bytes,
+            )
+        )
+
+
+def _fetch_patiently(order: _Order, url: str, part: Path) -> None:
+    """Fetches with growing pauses; only tries that bring nothing new count, so a lame line gets there too."""
+    transfer = Transfer(
+        url=url,
+        part=part,
+        size_bytes=order.file.size_bytes,
+        connect_timeout_s=order.patience.connect_timeout_s,
+        read_timeout_s=order.patience.read_timeout_s,
+    )
+    best_bytes = _size_of(part)
+    while True:
+        try:
+            _fetch_with_retries(transfer, order)
+        except BrokenOff:
+            if _size_of(part) < best_bytes + _PROGRESS_BYTES:
+                raise
+            best_bytes = _size_of(part)
+        else:
+            return
+
+
+def _fetch_with_retries(transfer: Transfer, order: _Order) -> None:
+    import stamina  # noqa: PLC0415 — see download.py
+
+    def retry(error: Exception) -> bool | float:
+        # A server that says when to come back is believed.
+        return (error.retry_after_s or True) if isinstance(error, BrokenOff) else False
+
+    for attempt in stamina.retry_context(
+        on=retry, attempts=order.patience.attempts, timeout=None, wait_max=20.0
+    ):
+        with attempt:
+            fetch(transfer, lambda done_bytes: order.progress(transfer.url, done_bytes))
+
+
+def _size_of(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _refuse_full_disk(part: Path, size_bytes: int) -> None:
+    missing_bytes = size_bytes - _size_of(part)
+    free_bytes = shutil.disk_usage(part.parent).free
+    if free_bytes < missing_bytes:
+        raise DiskFull(f"{part.parent.parent} has {free_bytes} bytes free; {missing_bytes} are needed.")
+
+
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    """Translates what the file system says about the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(f"No space is left in the model folder {folder}.") from error
+        reason = error.strerror or str(error)
+        raise OutputUnwritable(
+            f"The model folder {folder} cannot be written to: {reason}.",
+            remedy="Choose another with STEADFAST_MODELS__DIR, or get the right to write there.",
+        ) from error
