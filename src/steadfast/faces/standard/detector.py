@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfast.errors import InvalidModelOutput
 from steadfast.faces.face import Box, Detection
 from steadfast.faces.suppression import best_of_overlapping
 from steadfast.inference.sessions import ModelSession, Tensor
@@ -56,8 +55,6 @@ def _decode_stride(
 ) -> NDArray[np.float32]:
     cls, objectness = outputs[f"cls_{stride}"][0, :, 0], outputs[f"obj_{stride}"][0, :, 0]
     score = np.sqrt(np.clip(cls, 0, 1) * np.clip(objectness, 0, 1))
-    if not np.isfinite(score).all():
-        raise InvalidModelOutput("The face detector answered numbers that are not finite.")
     cells = np.flatnonzero(score >= min_score)
     grid = np.stack((cells % columns, cells // columns), axis=1).astype(np.float32)
     box, points = outputs[f"bbox_{stride}"][0, cells], outputs[f"kps_{stride}"][0, cells]

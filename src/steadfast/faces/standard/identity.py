@@ -28,8 +28,8 @@ class MobileFaceNetEncoder:
         crop, _ = align_crop(image, points5, ARCFACE_112_V2, INPUT_PX)
         vector = self._session.run({"input": network_input(crop)})["output"].reshape(-1).astype(np.float32)
         length = float(np.linalg.norm(vector))
-        if not np.isfinite(length) or length == 0:
-            raise InvalidModelOutput("The identity model answered numbers that are not finite, or nothing.")
+        if length == 0:
+            raise InvalidModelOutput("The identity model answered nothing but zeros.")
         return Embedding(space=EmbeddingSpace.MOBILEFACENET, vector=vector / np.float32(length))
 
 

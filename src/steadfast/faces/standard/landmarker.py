@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfast.errors import InvalidModelOutput
 from steadfast.faces.face import Detection, Landmarks, Topology
 from steadfast.faces.topology import MEDIAPIPE_468
 from steadfast.faces.upright_crop import UprightCrop, crop_around_detection, crop_around_points
@@ -39,8 +38,6 @@ class FaceMeshLandmarker:
         outputs = self._session.run({"input_1": network_input(crop.cut(image))})
         answer = outputs["conv2d_21"].reshape(-1, 3).astype(np.float32)
         presence = _sigmoid(float(outputs["conv2d_31"].reshape(-1)[0]))
-        if not (np.isfinite(answer).all() and np.isfinite(presence)):
-            raise InvalidModelOutput("The landmark model answered numbers that are not finite.")
         if presence < self._min_presence:
             return None
         return Landmarks(
