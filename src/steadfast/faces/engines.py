@@ -1,0 +1,116 @@
+"""Which engine works here: the one that was asked for, or the best whose models are present and valid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from steadfast.errors import (
+    EngineUnavailable,
+    LicenseNotAccepted,
+    ModelProblem,
+    OutOfMemory,
+    SteadfastError,
+)
+from steadfast.faces.roles import Engine, EngineName, ModelSource
+from steadfast.inference.sessions import SessionCache
+from steadfast.settings import Settings
+
+BEST_FIRST = (EngineName.NEURAL, EngineName.STANDARD, EngineName.EMBEDDED)
+"""The order in which `auto` tries them."""
+
+_CANNOT_WORK = (EngineUnavailable, ModelProblem, LicenseNotAccepted, OutOfMemory)
+
+EngineBuilder = Callable[[ModelSource, SessionCache, Settings], Engine]
+"""Puts an engine together, or raises one of the declared reasons why it cannot work."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineVerdict:
+    """Whether an engine works here."""
+
+    name: EngineName
+    engine: Engine | None  # None where it cannot work
+    reason: SteadfastError | None  # why not
+
+
+def choose_engine(
+    name: EngineName | None,
+    store: ModelSource,
+    sessions: SessionCache,
+    settings: Settings,
+    *,
+    builders: dict[EngineName, EngineBuilder] | None = None,
+) -> Engine:
+    """The engine of that name, or with None the best that works; its notes say why no better one was taken.
+
+    Raises EngineUnavailable with the cause and its remedy where the named one, or every one, cannot work.
+    `builders` is there for tests.
+    """
+    notes: list[str] = []
+    reason: SteadfastError | None = None
+    for candidate in BEST_FIRST if name is None else (name,):
+        verdict = try_engine(candidate, store, sessions, settings, builders=builders)
+        if verdict.engine is not None:
+            return replace(verdict.engine, notes=(*notes, *verdict.engine.notes))
+        assert verdict.reason is not None
+        reason = verdict.reason
+        notes.append(f"{candidate.value}: {reason.detail}")
+    raise _unavailable(name, notes, reason) from reason
+
+
+def try_engine(
+    name: EngineName,
+    store: ModelSource,
+    sessions: SessionCache,
+    settings: Settings,
+    *,
+    builders: dict[EngineName, EngineBuilder] | None = None,
+) -> EngineVerdict:
+    """The engine, loaded, or the declared error that says why it cannot work here."""
+    build = (builders or BUILDERS)[name]
+    try:
+        return EngineVerdict(name=name, engine=build(store, sessions, settings), reason=None)
+    except _CANNOT_WORK as error:
+        return EngineVerdict(name=name, engine=None, reason=error)
+
+
+def _unavailable(
+    name: EngineName | None, notes: list[str], reason: SteadfastError | None
+) -> EngineUnavailable:
+    remedy = None if reason is None else reason.remedy
+    if name is not None and reason is not None:
+        return EngineUnavailable(f"The {name.value} engine cannot work here: {reason.detail}", remedy=remedy)
+    return EngineUnavailable(f"No engine can work here: {' '.join(notes)}", remedy=remedy)
+
+
+# Each builder imports its engine only when it is tried: one needs ONNX Runtime, another dlib.
+
+
+def _build_neural(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
+    try:
+        module = import_module("steadfast.faces.neural.engine")
+    except ModuleNotFoundError as error:
+        raise EngineUnavailable("The neural engine is not part of this build.") from error
+    engine: Engine = module.build(store, sessions, settings)
+    return engine
+
+
+def _build_standard(store: ModelSource, sessions: SessionCache, _: Settings) -> Engine:
+    from steadfast.faces.geometric import GeometricSwapper  # noqa: PLC0415
+    from steadfast.faces.standard.engine import build  # noqa: PLC0415
+
+    return build(store, sessions, GeometricSwapper())
+
+
+def _build_embedded(store: ModelSource, _: SessionCache, __: Settings) -> Engine:
+    from steadfast.faces.embedded.engine import build  # noqa: PLC0415
+    from steadfast.faces.geometric import GeometricSwapper  # noqa: PLC0415
+
+    return build(store, GeometricSwapper())
+
+
+BUILDERS: dict[EngineName, EngineBuilder] = {
+    EngineName.NEURAL: _build_neural,
+    EngineName.STANDARD: _build_standard,
+    EngineName.EMBEDDED: _build_embedded,
+}
