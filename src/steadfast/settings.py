@@ -111,6 +111,8 @@ class MediaSettings(Section):
     """Bytes of one input file."""
     max_picture_bytes: int = Field(default=1 << 30, ge=1)
     """Bytes of one picture, which is read into memory as a whole."""
+    max_duration_s: float = Field(default=24 * 3600.0, gt=0)
+    """Seconds of one video; refused from the header above it."""
 
 
 class FaceSettings(Section):

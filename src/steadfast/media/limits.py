@@ -19,6 +19,7 @@ class MediaLimits:
     max_pixels: int = 100_000_000  # of one picture or frame
     max_bytes: int = 8 << 30  # of one input file
     max_picture_bytes: int = 1 << 30  # of one picture, which is read into memory as a whole
+    max_duration_s: float = 24 * 3600.0  # of one video
 
     @classmethod
     def of(cls, settings: MediaSettings) -> Self:
@@ -27,6 +28,7 @@ class MediaLimits:
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_bytes,
             max_picture_bytes=min(settings.max_picture_bytes, settings.max_bytes),
+            max_duration_s=settings.max_duration_s,
         )
 
 
