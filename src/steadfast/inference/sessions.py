@@ -65,6 +65,11 @@ class ModelSession:
         return self.signature.outputs
 
     @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """By name; None where the graph leaves a length open."""
+        return {name: spec.shape for name, spec in self.signature.inputs.items()}
+
+    @property
     def providers(self) -> ProviderChoice:
         """What it runs on (before it is loaded: will run on), and what was skipped for it."""
         return self._choice or self._loader.choice()
