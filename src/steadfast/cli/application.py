@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from steadfast import __version__
+from steadfast.cli import models
 from steadfast.cli.invocation import (
     ConfigOption,
     DebugOption,
@@ -20,7 +21,7 @@ from steadfast.cli.invocation import (
 from steadfast.cli.version import version
 from steadfast.errors import ExitCode
 
-app = typer.Typer(name="steadfast", add_completion=True, rich_markup_mode="rich")
+app = typer.Typer(name="steadfast", add_completion=True, rich_markup_mode="rich", no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -35,7 +36,7 @@ VersionOption = Annotated[
 ]
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def steadfast(
     context: typer.Context,
     *,
@@ -50,12 +51,10 @@ def steadfast(
     Only with the consent of the people shown: a swapped picture says in its metadata that it is one.
     """
     context.obj.adopt(as_json=json, quiet=quiet, debug=debug, config=config)
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(int(ExitCode.USAGE))
 
 
 app.command()(version)
+app.add_typer(models.app, name="models")
 
 
 def run(arguments: Sequence[str], application: typer.Typer = app) -> ExitCode:
@@ -67,6 +66,8 @@ def run(arguments: Sequence[str], application: typer.Typer = app) -> ExitCode:
         )
         return _ended(invocation, status)
     except typer.TyperException as error:
+        if not error.format_message():  # without arguments: the help was printed
+            return ExitCode.USAGE
         invocation.output.as_json |= "--json" in arguments  # parsing broke off before it was seen
         return invocation.output.fail_usage(_sentence(error), _usage_hint(error))
     except (KeyboardInterrupt, typer.Abort):

@@ -1,4 +1,4 @@
-"""Brings one model file into the store: from the first mirror that has it, under a lock, in one atomic move."""
+"""Brings one model file into the store: from the first mirror that has it, locked, in one atomic move."""
 
 import errno
 import os
