@@ -36,7 +36,7 @@ class PlaneCanvas:
         self._frame = frame
         self._layout = layout
         self._conversion = _conversion_of(frame, layout)
-        self._planes = _views(frame, layout)
+        self._planes = _colour_views(frame, layout)
         self._is_ours = False
 
     @staticmethod
@@ -155,7 +155,7 @@ class PlaneCanvas:
         if not self._is_ours:
             self._planes = []  # views must not outlive the buffer that make_writable may replace
             self._frame.make_writable()
-            self._planes = _views(self._frame, self._layout)
+            self._planes = _colour_views(self._frame, self._layout)
             self._is_ours = True
 
     def _extended(
@@ -243,10 +243,19 @@ def _conversion_of(frame: VideoFrame, layout: PixelLayout) -> Conversion:
     return ycbcr_conversion(matrix, full_range=full, depth_bits=layout.depth_bits)
 
 
+def plane_views(frame: VideoFrame) -> list[Plane]:
+    """All planes of a frame as arrays that share its memory, without the padding at the end of each row.
+
+    The format must have a layout. The views are valid while the frame is, until it is made writable.
+    """
+    layout = layout_of(frame.format.name)
+    assert layout is not None, frame.format.name
+    return _views(frame, layout)
+
+
 def _views(frame: VideoFrame, layout: PixelLayout) -> list[Plane]:
-    """The frame's own memory as arrays, without the padding at the end of each row."""
     views = []
-    for index, plane in enumerate(frame.planes[:3]):  # a fourth would be alpha, which stays as it is
+    for index, plane in enumerate(frame.planes):
         samples = 1
         if layout.arrangement is Arrangement.PACKED_RGB:
             samples = layout.samples
@@ -257,6 +266,10 @@ def _views(frame: VideoFrame, layout: PixelLayout) -> list[Plane]:
         view = rows[:, : plane.width * samples]
         views.append(view if samples == 1 else view.reshape(plane.height, plane.width, samples))
     return views
+
+
+def _colour_views(frame: VideoFrame, layout: PixelLayout) -> list[Plane]:
+    return _views(frame, layout)[:3]  # a fourth plane is alpha, which stays as it is
 
 
 def _cut(plane: Plane, region: Region) -> Plane:
