@@ -5,6 +5,8 @@ from typing import Any
 
 from PIL import Image
 
+from steadfast.media.xmp import packet_in_gif
+
 _ORIENTATION, _EXIF_IFD, _GPS_IFD, _XMP_TAG = 0x0112, 0x8769, 0x8825, 700
 # A TIFF keeps its EXIF among the tags that describe its strips; only what a person wrote is taken along.
 _DESCRIPTIVE_TAGS = frozenset({270, 271, 272, 305, 306, 315, 33432, _EXIF_IFD, _GPS_IFD})
@@ -29,14 +31,14 @@ def orientation_of(image: Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def metadata_of(image: Image.Image, *, keeps_profile: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """The metadata worth keeping, and notes on what had to be dropped."""
+def metadata_of(image: Image.Image, data: bytes, *, keeps_profile: bool) -> tuple[Metadata, tuple[str, ...]]:
+    """The metadata worth keeping of the image that was opened on `data`, and notes on what was dropped."""
     exif, notes = _cleaned_exif(image)
     icc = image.info.get("icc_profile") if keeps_profile else None
     metadata = Metadata(
         icc_profile=icc if isinstance(icc, bytes) and icc else None,
         exif=exif,
-        xmp=_xmp(image),
+        xmp=packet_in_gif(data) if image.format == "GIF" else _xmp(image),
         dpi=_dpi(image.info.get("dpi")),
     )
     return metadata, notes

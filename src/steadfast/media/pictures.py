@@ -3,8 +3,10 @@
 import io
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pillow_heif
@@ -24,6 +26,8 @@ pillow_heif.register_heif_opener(thumbnails=False)
 # Pillow's own limit is a global that warns at one size and fails at twice it. Ours comes from the settings,
 # is checked from the header before Pillow sees the file, and again on the size that Pillow found.
 Image.MAX_IMAGE_PIXELS = None
+
+T = TypeVar("T")
 
 _CODECS = {FileFormat.HEIC: ["HEIF"], FileFormat.JPEG: ["JPEG", "MPO"]}
 _SIZE_READERS = {FileFormat.WEBP: webp_size, FileFormat.HEIC: heif_size, FileFormat.AVIF: heif_size}
@@ -80,16 +84,45 @@ def read_picture(source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *, 
     Raises `InputMissing`, `EmptyInput`, `UnsupportedMedia`, `DamagedMedia` and, from the header and before
     anything is decoded, `MediaTooLarge`.
     """
-    data = source if isinstance(source, bytes) else read_picture_file(source, limits)
-    label = name or (str(source) if isinstance(source, Path) else "The picture")
+    data, label = _loaded(source, limits, name)
+
+    def decode(image: Image.Image) -> Picture:
+        return _decoded(image, data, label)
+
+    picture, is_damaged = _with_opened(data, label, limits, decode)
+    notes = ("Its decoder found it slightly damaged.",) if is_damaged else ()
+    return replace(picture, notes=(*picture.notes, *notes))
+
+
+def read_metadata(source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *, name: str = "") -> Metadata:
+    """What a picture file says beside its pixels, which are not decoded; raises as `read_picture` does."""
+    data, label = _loaded(source, limits, name)
+    return _with_opened(data, label, limits, lambda image: metadata_of(image, data, keeps_profile=True)[0])[0]
+
+
+def _loaded(source: Path | bytes, limits: MediaLimits, name: str) -> tuple[bytes, str]:
+    if isinstance(source, Path):
+        return read_picture_file(source, limits), name or str(source)
+    return source, name or "The picture"
+
+
+def _with_opened(
+    data: bytes, label: str, limits: MediaLimits, work: Callable[[Image.Image], T]
+) -> tuple[T, bool]:
+    """The work's result on the opened picture, and whether the decoder complained without failing."""
     found = sniff(data)
     if found.kind in {MediaKind.VIDEO, MediaKind.UNKNOWN}:
         raise UnsupportedMedia(f"{label} is not a picture.")
     size = _SIZE_READERS[found](data) if found in _SIZE_READERS else None
     if size is not None:
         check_pixels(label, *size, limits)
+    codecs = _CODECS.get(found, [found.value.upper()])
     try:
-        return _decoded(data, found, label, limits)
+        with _one_decoder_at_a_time, warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            with Image.open(io.BytesIO(data), formats=codecs) as image:
+                check_pixels(label, image.width, image.height, limits)
+                return work(image), bool(complaints)
     except SteadfastError:
         raise
     except MemoryError as error:
@@ -98,26 +131,20 @@ def read_picture(source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *, 
         raise DamagedMedia(f"{label} is cut off or corrupt ({found.value.upper()}).") from error
 
 
-def _decoded(data: bytes, found: FileFormat, label: str, limits: MediaLimits) -> Picture:
-    codecs = _CODECS.get(found, [found.value.upper()])
-    with _one_decoder_at_a_time, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with Image.open(io.BytesIO(data), formats=codecs) as image:
-            check_pixels(label, image.width, image.height, limits)
-            orientation = orientation_of(image)
-            is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
-            pixels = pixels_of(image, data)
-            metadata, notes = metadata_of(image, keeps_profile=pixels.keeps_profile)
+def _decoded(image: Image.Image, data: bytes, label: str) -> Picture:
+    orientation = orientation_of(image)
+    is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
+    pixels = pixels_of(image, data)
+    metadata, notes = metadata_of(image, data, keeps_profile=pixels.keeps_profile)
     upright = pixels.upright(orientation)
     animated = ("It is animated; only its first frame is used.",) if is_animated else ()
-    damaged = ("Its decoder found it slightly damaged.",) if caught else ()
     return Picture(
         name=label,
-        format=found,
+        format=sniff(data),
         pixels=upright.shallow,
         deep_pixels=upright.deep,
         alpha=upright.alpha,
         is_grey=upright.is_grey,
         metadata=metadata,
-        notes=(*upright.notes, *notes, *animated, *damaged),
+        notes=(*upright.notes, *notes, *animated),
     )
