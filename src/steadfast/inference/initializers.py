@@ -26,12 +26,10 @@ Field = tuple[int, int | memoryview]
 def last_initializer(path: Path) -> NDArray[np.float32]:
     """The last constant tensor of the graph. Raises ModelDamaged where the file has none that can be read."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-            data = memoryview(pages)
-            try:
-                return _last_tensor(data)
-            finally:
-                data.release()
+        with path.open("rb") as file:
+            # Not closed by hand: that is an error while a view of it lives, as in the frames of an exception.
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _last_tensor(memoryview(pages))
     except (OSError, ValueError, IndexError) as error:
         raise ModelDamaged(f"No constant can be read from {path.name}: {error}") from error
 

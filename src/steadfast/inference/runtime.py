@@ -40,7 +40,11 @@ class OnnxRuntime(Protocol):
     __file__: str | None
     SessionOptions: Any
     RunOptions: Any
-    InferenceSession: Any
+
+    @property
+    def InferenceSession(self) -> Any:  # noqa: N802 — its name there
+        """The class of sessions."""
+        ...
 
     def get_available_providers(self) -> list[str]:
         """The providers this build was compiled with, by the runtime's names."""
