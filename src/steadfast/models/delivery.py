@@ -139,6 +139,7 @@ class Delivery:
         with part.open("rb") as stream:
             os.fsync(stream.fileno())  # else a power cut could leave the name without the bytes
         part.replace(self._folder / file.name)
+        self._verifier.trust(self._folder / file.name, file)
         part.with_suffix(".validator").unlink(missing_ok=True)
         folder = os.open(self._folder, os.O_RDONLY)
         try:
