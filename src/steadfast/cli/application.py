@@ -18,6 +18,7 @@ from steadfast.cli.invocation import (
     JsonOption,
     QuietOption,
 )
+from steadfast.cli.swap import swap
 from steadfast.cli.version import version
 from steadfast.errors import ExitCode
 
@@ -53,6 +54,7 @@ def steadfast(
     context.obj.adopt(as_json=json, quiet=quiet, debug=debug, config=config)
 
 
+app.command()(swap)
 app.command()(version)
 app.add_typer(models.app, name="models")
 

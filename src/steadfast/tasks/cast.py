@@ -1,0 +1,117 @@
+"""Who is given to whom: source photos read and made into identities, faces of the target chosen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from steadfast.errors import InvalidOption, NoFace
+from steadfast.faces.analyse import analyse
+from steadfast.faces.face import Embedding, Face
+from steadfast.faces.roles import Engine, SourceIdentity, SourcePhoto
+from steadfast.faces.selection import (
+    ChosenFace,
+    Selection,
+    SelectionRule,
+    SourceMap,
+    area,
+    select_faces,
+)
+from steadfast.faces.similarity import SAME_PERSON, similarity
+from steadfast.media.canvas import ArrayCanvas
+from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits
+from steadfast.media.pictures import read_picture
+
+_EVERYONE = "source"  # the key of the one person that all photos show
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CastRequest:
+    """What a caller asks for, as paths."""
+
+    sources: tuple[Path, ...] = ()  # photos of one person; under LEFT_TO_RIGHT, one person each
+    by_index: Mapping[int, Path] = field(default_factory=dict)  # a photo per face number
+    selection: Selection = field(default_factory=Selection)  # the faces of the target that are meant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cast:
+    """Identities ready to be given, and the rule by which faces get them."""
+
+    people: Mapping[str, SourceIdentity]
+    order: SourceMap
+    selection: Selection
+    reference: Embedding | None = None  # of the person meant by LIKE
+    notes: tuple[str, ...] = ()  # what a user should know of the source photos
+
+    def assign(self, faces: Sequence[Face]) -> list[tuple[ChosenFace, SourceIdentity]]:
+        """Each chosen face with the identity it gets; raises what `select_faces` raises."""
+        chosen = select_faces(faces, self.selection, reference=self.reference)
+        keys = ((face, self.order.key_for(face, self.selection.rule)) for face in chosen)
+        return [(face, self.people[key]) for face, key in keys if key is not None]
+
+
+def read_cast(request: CastRequest, engine: Engine, limits: MediaLimits = DEFAULT_LIMITS) -> Cast:
+    """Reads every source photo and prepares its person for the engine's swapper.
+
+    Of a photo with several faces the largest is taken, and a note says so. Raises InvalidOption without any
+    source, NoFace naming the photo, and what `read_picture` raises.
+    """
+    notes: list[str] = []
+
+    def person(paths: Sequence[Path]) -> SourceIdentity:
+        photos = [_read_source(path, engine, limits, notes) for path in paths]
+        notes.extend(_strangers(paths, photos))
+        return engine.swapper.prepare(photos)
+
+    selection, order, groups = _grouped(request)
+    reference = selection.reference
+    return Cast(
+        people={key: person(paths) for key, paths in groups.items()},
+        order=order,
+        selection=selection,
+        reference=None if reference is None else _read_source(reference, engine, limits, []).face.embedding,
+        notes=tuple(notes),
+    )
+
+
+def _grouped(request: CastRequest) -> tuple[Selection, SourceMap, dict[str, Sequence[Path]]]:
+    """The photos of each person by key."""
+    selection = request.selection
+    if request.by_index:
+        if request.sources:
+            raise InvalidOption(
+                "Sources are given both for all faces and for single ones.",
+                remedy="Use either --source or --map.",
+            )
+        selection = Selection(rule=SelectionRule.INDEX, indices=tuple(sorted(request.by_index)))
+        keys = {number: str(path) for number, path in request.by_index.items()}
+        return selection, SourceMap(by_index=keys), {str(p): [p] for p in request.by_index.values()}
+    if not request.sources:
+        raise InvalidOption(
+            "There is no source photo.", remedy="Give one with --source PHOTO, or --map 0=PHOTO."
+        )
+    if selection.rule is SelectionRule.LEFT_TO_RIGHT:
+        order = SourceMap(in_order=tuple(map(str, request.sources)))
+        return selection, order, {str(path): [path] for path in request.sources}
+    return selection, SourceMap(in_order=(_EVERYONE,)), {_EVERYONE: request.sources}
+
+
+def _read_source(path: Path, engine: Engine, limits: MediaLimits, notes: list[str]) -> SourcePhoto:
+    picture = read_picture(path, limits)
+    faces = analyse(ArrayCanvas(picture.pixels), engine)
+    if not faces:
+        raise NoFace(f"No face was found in the source photo {path.name}.")
+    if len(faces) > 1:
+        notes.append(f"{path.name} shows {len(faces)} faces; the largest is the source.")
+    return SourcePhoto(image=picture.pixels, face=max(faces, key=area))
+
+
+def _strangers(paths: Sequence[Path], photos: Sequence[SourcePhoto]) -> list[str]:
+    """A note on each photo that does not show the person of the first."""
+    first = photos[0].face.embedding
+    notes = []
+    for path, photo in zip(paths[1:], photos[1:], strict=True):
+        other = photo.face.embedding
+        if first and other and similarity(first, other) < SAME_PERSON[first.space]:
+            notes.append(f"{path.name} seems to show someone else than {paths[0].name}; both were averaged.")
+    return notes

@@ -1,0 +1,133 @@
+"""The face swap as a user asks for it: source photos, a target file, an output file, and a report."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steadfast import __version__
+from steadfast.errors import UnsupportedMedia
+from steadfast.faces.roles import Engine
+from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, kind_of
+from steadfast.media.output import check_output
+from steadfast.media.picture_writer import picture_format_for, write_picture
+from steadfast.media.pictures import read_picture
+from steadfast.media.provenance import Mark
+from steadfast.media.sniff import MediaKind
+from steadfast.tasks.cast import CastRequest, read_cast
+from steadfast.tasks.picture_swap import swap_picture
+
+PROGRAM = f"Steadfast {__version__}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SwapRequest:
+    """What a user asks for."""
+
+    cast: CastRequest
+    target: Path
+    output: Path
+    enhance: bool = False  # restore detail of each swapped face with the engine's enhancer
+    picture_quality: int = 95  # 1–100, of lossy picture formats
+    mark: bool = True  # say in the output's metadata what it is
+    measure_quality: bool = False  # fill `SwapReport.quality`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SwapReport:
+    """What was done; `as_dict` is what --json prints."""
+
+    output: Path
+    kind: MediaKind
+    engine: str
+    models: tuple[str, ...]
+    faces_found: int  # in a picture
+    faces_swapped: int
+    seconds: dict[str, float]  # by stage
+    notes: tuple[str, ...] = ()  # what a user should know: why no better engine, what could not be kept
+    quality: dict[str, Any] | None = None  # see `faces.quality`
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "output": str(self.output),
+            "kind": self.kind.value,
+            "engine": self.engine,
+            "models": list(self.models),
+            "faces_found": self.faces_found,
+            "faces_swapped": self.faces_swapped,
+            "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
+            "notes": list(self.notes),
+            "quality": self.quality,
+        }
+
+
+def swap_file(
+    request: SwapRequest,
+    engine: Engine,
+    *,
+    limits: MediaLimits = DEFAULT_LIMITS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> SwapReport:
+    """Swaps the target into the output file, which appears whole or not at all.
+
+    The output is checked before any work, so that nothing is computed that cannot be written. Raises what
+    reading, finding faces and writing raise; every one of them is a `SteadfastError`.
+    """
+    check_output(request.output)
+    if kind_of(request.target, limits) is MediaKind.PICTURE:
+        return _swap_picture_file(request, engine, limits, StopWatch(clock))
+    raise UnsupportedMedia(f"{request.target.name} is a video.")
+
+
+def _swap_picture_file(
+    request: SwapRequest, engine: Engine, limits: MediaLimits, watch: "StopWatch"
+) -> SwapReport:
+    picture_format_for(request.output)
+    target = read_picture(request.target, limits)
+    watch.lap("read")
+    cast = read_cast(request.cast, engine, limits)
+    watch.lap("sources")
+    done = swap_picture(
+        target, cast, engine, enhance=request.enhance, on_analysed=lambda: watch.lap("analyse")
+    )
+    watch.lap("swap")
+    mark = mark_of(engine) if request.mark else None
+    written = write_picture(done.picture, request.output, quality=request.picture_quality, mark=mark)
+    watch.lap("write")
+    return SwapReport(
+        output=request.output,
+        kind=MediaKind.PICTURE,
+        engine=engine.name.value,
+        models=engine.models,
+        faces_found=done.faces_found,
+        faces_swapped=len(done.swapped),
+        seconds=watch.laps,
+        notes=(*engine.notes, *target.notes, *cast.notes, *written),
+    )
+
+
+def mark_of(engine: Engine) -> Mark:
+    """What an output of this engine says of itself."""
+    return Mark(
+        generative=engine.swapper.is_generative,
+        program=PROGRAM,
+        engine=engine.name.value,
+        models=engine.models,
+    )
+
+
+class StopWatch:
+    """Seconds by stage."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._last = clock()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """Ends a stage; what came since the last one was spent on it."""
+        now = self._clock()
+        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
+        self._last = now
