@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from steadfast.errors import UnsupportedMedia
 from steadfast.media.canvas import BgrImage
 from steadfast.media.deep_canvas import DeepImage, upper_bits
+from steadfast.media.picture_metadata import orientation_of
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -61,21 +62,30 @@ class Pixels:
 
 
 def pixels_of(image: Image.Image, data: bytes) -> Pixels:
-    """Decodes the image that Pillow opened on `data`, not yet upright.
+    """Decodes the image that Pillow opened on `data` and turns it upright.
 
     CMYK and Lab become sRGB through the embedded profile, where there is one that fits. Raises
     `UnsupportedMedia` for floating-point and 32-bit pictures, and whatever the decoders raise.
     """
+    stored_orientation = orientation_of(image)
     image.load()
+    orientation = orientation_of(image)  # Pillow turns TIFF while it loads, and only TIFF
     if image.mode in {"F", "I"}:
         raise UnsupportedMedia(
             "Pictures of 32 bits per channel cannot be read.",
             remedy="Export it with 8 or 16 bits per channel.",
         )
     if image.mode.startswith("I;16"):
-        return Pixels(colour=_three_channels(np.asarray(image).astype(np.uint16)), is_grey=True)
-    deep = _deep_pixels(image, data)
-    return deep or _shallow_pixels(image)
+        grey = Pixels(colour=_three_channels(np.asarray(image).astype(np.uint16)), is_grey=True)
+        return grey.upright(orientation)
+    if _is_deep(image, data):
+        deep = _deep_pixels(image, data)
+        size = image.size if orientation < 5 else image.size[::-1]
+        if deep and deep.upright(stored_orientation).colour.shape[1::-1] == size:
+            return deep.upright(stored_orientation)
+        reduced = _shallow_pixels(image).upright(orientation)
+        return replace(reduced, notes=("16 bits per channel were reduced to 8.",))
+    return _shallow_pixels(image).upright(orientation)
 
 
 def _shallow_pixels(image: Image.Image) -> Pixels:
@@ -124,12 +134,10 @@ def _through_profile(image: Image.Image) -> Image.Image | None:
 
 
 def _deep_pixels(image: Image.Image, data: bytes) -> Pixels | None:
-    """All 16 bits of a PNG or TIFF that has them; Pillow gives only 8."""
-    if not _is_deep(image, data):
-        return None
+    """All 16 bits of a PNG or TIFF that has them, as stored; Pillow gives only 8."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[1::-1] != image.size:
-        return replace(_shallow_pixels(image), notes=("16 bits per channel were reduced to 8.",))
+    if decoded is None or decoded.dtype != np.uint16:
+        return None
     is_grey = image.mode in _GREY_MODES
     if decoded.ndim == 2:
         return Pixels(colour=_three_channels(_samples(decoded)), is_grey=True)

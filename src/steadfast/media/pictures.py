@@ -18,7 +18,7 @@ from steadfast.media.canvas import ArrayCanvas, BgrImage, Canvas
 from steadfast.media.deep_canvas import DeepCanvas, DeepImage, upper_bits
 from steadfast.media.headers import heif_size, webp_size
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, check_pixels, read_picture_file
-from steadfast.media.picture_metadata import Metadata, metadata_of, orientation_of
+from steadfast.media.picture_metadata import Metadata, metadata_of
 from steadfast.media.picture_pixels import pixels_of
 from steadfast.media.sniff import FileFormat, MediaKind, sniff
 
@@ -37,7 +37,7 @@ _one_decoder_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A decoded picture, upright."""
+    """A decoded picture, pixels."""
 
     name: str  # for messages
     format: FileFormat
@@ -50,12 +50,12 @@ class Picture:
 
     @property
     def width(self) -> int:
-        """In pixels, upright."""
+        """In pixels, pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """In pixels, upright."""
+        """In pixels, pixels."""
         return int(self.pixels.shape[0])
 
     def canvas(self) -> Canvas:
@@ -132,19 +132,17 @@ def _with_opened(
 
 
 def _decoded(image: Image.Image, data: bytes, label: str) -> Picture:
-    orientation = orientation_of(image)
     is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
     pixels = pixels_of(image, data)
     metadata, notes = metadata_of(image, data, keeps_profile=pixels.keeps_profile)
-    upright = pixels.upright(orientation)
     animated = ("It is animated; only its first frame is used.",) if is_animated else ()
     return Picture(
         name=label,
         format=sniff(data),
-        pixels=upright.shallow,
-        deep_pixels=upright.deep,
-        alpha=upright.alpha,
-        is_grey=upright.is_grey,
+        pixels=pixels.shallow,
+        deep_pixels=pixels.deep,
+        alpha=pixels.alpha,
+        is_grey=pixels.is_grey,
         metadata=metadata,
-        notes=(*upright.notes, *notes, *animated),
+        notes=(*pixels.notes, *notes, *animated),
     )
