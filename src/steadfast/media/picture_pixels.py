@@ -79,12 +79,8 @@ def pixels_of(image: Image.Image, data: bytes) -> Pixels:
         grey = Pixels(colour=_three_channels(np.asarray(image).astype(np.uint16)), is_grey=True)
         return grey.upright(orientation)
     if _is_deep(image, data):
-        deep = _deep_pixels(image, data)
-        size = image.size if orientation < 5 else image.size[::-1]
-        if deep and deep.upright(stored_orientation).colour.shape[1::-1] == size:
-            return deep.upright(stored_orientation)
-        reduced = _shallow_pixels(image).upright(orientation)
-        return replace(reduced, notes=("16 bits per channel were reduced to 8.",))
+        shallow = _shallow_pixels(image).upright(orientation)
+        return _deepened(shallow, data, stored_orientation)
     return _shallow_pixels(image).upright(orientation)
 
 
@@ -133,16 +129,30 @@ def _through_profile(image: Image.Image) -> Image.Image | None:
         return None
 
 
-def _deep_pixels(image: Image.Image, data: bytes) -> Pixels | None:
-    """All 16 bits of a PNG or TIFF that has them, as stored; Pillow gives only 8."""
+def _deepened(shallow: Pixels, data: bytes, stored_orientation: int) -> Pixels:
+    """The same with all 16 bits, which Pillow does not give for PNG and TIFF in colour.
+
+    OpenCV turns some TIFFs by itself and reads some layouts wrongly, so what it gives is taken only where its
+    upper bits are what Pillow read.
+    """
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16:
-        return None
-    is_grey = image.mode in _GREY_MODES
+    if decoded is not None and decoded.dtype == np.uint16:
+        deep = _deep_pixels(decoded, is_grey=shallow.is_grey)
+        for candidate in (deep, deep.upright(stored_orientation)):
+            if candidate.shallow.shape == shallow.colour.shape and _are_alike(candidate, shallow):
+                return candidate
+    return replace(shallow, notes=("16 bits per channel were reduced to 8.",))
+
+
+def _deep_pixels(decoded: NDArray[Any], *, is_grey: bool) -> Pixels:
     if decoded.ndim == 2:
         return Pixels(colour=_three_channels(_samples(decoded)), is_grey=True)
     alpha = _samples(decoded[..., 3]) if decoded.shape[2] == 4 else None
     return Pixels(colour=_samples(decoded[..., :3]), alpha=alpha, is_grey=is_grey)
+
+
+def _are_alike(deep: Pixels, shallow: Pixels) -> bool:
+    return cv2.norm(deep.shallow, shallow.shallow, cv2.NORM_L1) <= shallow.colour.size  # 1 level on average
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
