@@ -1,0 +1,226 @@
+"""Videos out: frames encoded in order at their own times, sound and subtitles beside them.
+
+One thread drives a writer. What it writes is a file of its own that the caller made for it
+(`media.output.writing_aside`); nothing is whole before `finish` returned.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from steadfast.errors import EncodingFailed, OutOfHostMemory
+from steadfast.media.colour import ColourTags
+from steadfast.media.containers import OutputContainer
+from steadfast.media.encoders import ChosenEncoder
+from steadfast.media.frame_shape import FrameShape, colours_in
+from steadfast.media.gif_palette import GifPalette
+from steadfast.media.sound import SoundHandling, SoundTrack, carry_sound
+from steadfast.media.video_info import VideoInfo
+
+_USUAL_RATE = Fraction(25)
+_GIF_TIME_BASE = Fraction(1, 100)
+_DROPPED_METADATA = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "creation_time"}
+)  # what describes the file that was read, not the one that is written
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenVideo:
+    """What a writer says of its work."""
+
+    encoder: str  # FFmpeg's name
+    pixel_format: str
+    frames: int
+    sound: tuple[str, ...]  # one sentence per audio stream
+    notes: tuple[str, ...]  # what is not as the input had it
+
+
+class VideoWriter:
+    """Encodes and muxes one video."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        container: OutputContainer,
+        chosen: ChosenEncoder,
+        info: VideoInfo,
+        audio: Iterable[Stream] = (),
+        subtitles: Iterable[Stream] = (),
+        metadata: Mapping[str, str] | None = None,
+        threads: int = 0,
+    ) -> None:
+        """`info` is the input's: its times, rate, colours and metadata are kept; `metadata` is added.
+
+        Raises `DamagedMedia` for sound whose header is unusable, `EncodingFailed` where a stream or the
+        encoder cannot be set up.
+        """
+        self._chosen = chosen
+        self._notes = list(chosen.notes)
+        self._frames = 0
+        self._palette: GifPalette | None = None
+        self._sound: dict[int, SoundTrack] = {}
+        self._subtitles: dict[int, Stream] = {}
+        try:
+            self._output = av.open(str(path), "w", format=container.muxer, options=dict(container.options))
+        except av.error.FFmpegError as error:
+            raise EncodingFailed(f"{path.name} cannot be opened for writing: {_why(error)}.") from error
+        try:
+            self._video = self._add_video(info, threads)
+            self._add_others(container, audio, subtitles)
+            self._output.metadata.update(_kept(info.metadata))
+            self._output.metadata.update(metadata or {})
+        except BaseException:
+            self.abort()
+            raise
+
+    @property
+    def shape(self) -> FrameShape:
+        """Of the frames that `write` takes."""
+        return self._chosen.shape
+
+    def write(self, frame: VideoFrame) -> None:
+        """Encodes a frame of `shape`, with its pts and time base; raises `EncodingFailed`, `OutOfHostMemory`."""
+        self._frames += 1
+        self._encode(frame)
+
+    def write_packet(self, packet: "Packet[Any]") -> None:
+        """Takes a packet of one of the audio or subtitle streams it was given; ignores all others."""
+        index = packet.stream.index
+        if index in self._sound:
+            for own in self._sound[index].packets_of(packet):
+                self._mux_sound(own, index)
+        elif index in self._subtitles and packet.dts is not None:
+            packet.stream = self._subtitles[index]
+            with suppress(av.error.ArgumentError):  # a subtitle out of order is not worth the video
+                self._mux([packet])
+
+    def finish(self) -> WrittenVideo:
+        """Completes the file; raises `EncodingFailed`, `DamagedMedia` for sound of which nothing was usable."""
+        self._encode(None)
+        for index, track in self._sound.items():
+            for packet in track.rest():
+                self._mux_sound(packet, index)
+        try:
+            self._output.close()
+        except (av.error.FFmpegError, OSError) as error:
+            raise EncodingFailed(f"The video cannot be completed: {_why(error)}.") from error
+        if self._palette is not None and self._palette.skipped:
+            self._notes.append(f"{self._palette.skipped} frames left out: a GIF shows at most 50 a second.")
+        return WrittenVideo(
+            encoder=self._chosen.encoder.name,
+            pixel_format=self._chosen.shape.pixel_format,
+            frames=self._frames,
+            sound=tuple(_sound_sentence(track) for track in self._sound.values()),
+            notes=tuple(self._notes),
+        )
+
+    def abort(self) -> None:
+        """Lets go of the file, whatever state it is in."""
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            self._output.close()
+
+    # --- setting up ------------------------------------------------------------------------------------
+
+    def _add_video(self, info: VideoInfo, threads: int) -> VideoStream:
+        chosen, rate = self._chosen, info.average_rate or _USUAL_RATE
+        is_gif = chosen.encoder.name == "gif"
+        time_base = _GIF_TIME_BASE if is_gif else info.time_base
+        try:
+            stream = self._output.add_stream(
+                chosen.encoder.name, rate=rate, options=dict(chosen.options), time_base=time_base
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            raise EncodingFailed(f"{chosen.encoder.name} cannot be set up: {_why(error)}.") from error
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height = chosen.shape.width, chosen.shape.height
+        context.pix_fmt = "pal8" if is_gif else chosen.shape.pixel_format
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.thread_count = threads
+        if is_gif:
+            self._palette = GifPalette(
+                width_px=chosen.shape.width,
+                height_px=chosen.shape.height,
+                pixel_format=chosen.shape.pixel_format,
+                time_base=info.time_base,
+            )
+        else:
+            _tag(context, colours_in(chosen.shape, info.colours, info.pixel_format))
+        return stream
+
+    def _add_others(
+        self, container: OutputContainer, audio: Iterable[Stream], subtitles: Iterable[Stream]
+    ) -> None:
+        for template in audio:
+            track = carry_sound(template, self._output, container)
+            if track is None:
+                self._notes.append(f"Sound left out: a {container.label} holds none.")
+            else:
+                self._sound[template.index] = track
+        for template in subtitles:
+            try:
+                self._subtitles[template.index] = self._output.add_stream_from_template(template)
+            except (ValueError, av.error.FFmpegError):
+                self._notes.append(f"Subtitles left out: a {container.label} cannot hold this kind.")
+
+    # --- encoding --------------------------------------------------------------------------------------
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        try:
+            if self._palette is None:
+                self._mux(self._video.encode(frame))
+                return
+            for finished in self._palette.frames_of(frame):
+                self._mux(self._video.encode(finished))
+            if frame is None:
+                self._mux(self._video.encode(None))
+        except av.error.MemoryError as error:
+            raise OutOfHostMemory("Memory ran out while a frame was encoded.") from error
+        except (av.error.FFmpegError, OSError) as error:
+            raise EncodingFailed(
+                f"{self._chosen.encoder.name} broke off at frame {self._frames}: {_why(error)}."
+            ) from error
+
+    def _mux_sound(self, packet: "Packet[Any]", index: int) -> None:
+        try:
+            self._mux([packet])
+        except av.error.ArgumentError:  # the muxer refuses a damaged packet, and goes on
+            self._sound[index].lost_packets += 1
+        except (av.error.FFmpegError, OSError) as error:
+            raise EncodingFailed(f"The sound cannot be written: {_why(error)}.") from error
+
+    def _mux(self, packets: "Iterable[Packet[Any]]") -> None:
+        for packet in packets:
+            self._output.mux_one(packet)
+
+
+def _tag(context: VideoCodecContext, colours: ColourTags) -> None:
+    context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+    context.colorspace, context.color_range = colours.matrix, int(colours.range)
+
+
+def _kept(metadata: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {key: value for key, value in metadata if key.lower() not in _DROPPED_METADATA}
+
+
+def _sound_sentence(track: SoundTrack) -> str:
+    lost = f", {track.lost_packets} damaged packets left out" if track.lost_packets else ""
+    return f"{track.note}{lost}"
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+__all__ = ["SoundHandling", "VideoWriter", "WrittenVideo"]
