@@ -175,8 +175,20 @@ NESTED = (
         b"<a>\xff\xfe\xfd</a>",
         b"",
         b"<a/>" * 1_000_000,
+        b'<?xml version="1.0" encoding="rot13"?><a/>',
+        b'<?xml version="1.0" encoding="utf-16"?><a/>',
     ],
-    ids=["entities", "entities in utf-16", "nested", "no xml", "no utf-8", "empty", "huge"],
+    ids=[
+        "entities",
+        "entities in utf-16",
+        "nested",
+        "no xml",
+        "no utf-8",
+        "empty",
+        "huge",
+        "rot13",
+        "false utf-16",
+    ],
 )
 def test_hostile_xmp_is_dropped_with_a_note_and_the_mark_is_written_all_the_same(hostile: bytes) -> None:
     packet, notes = xmp_packet(GEOMETRIC, hostile)
