@@ -90,7 +90,7 @@ class VideoWriter:
         return self._chosen.shape
 
     def write(self, frame: VideoFrame) -> None:
-        """Encodes a frame of `shape`, with its pts and time base; raises `EncodingFailed`, `OutOfHostMemory`."""
+        """Encodes a frame of `shape`, with its pts and time base; raises `EncodingFailed`."""
         self._frames += 1
         self._encode(frame)
 
@@ -106,7 +106,7 @@ class VideoWriter:
                 self._mux([packet])
 
     def finish(self) -> WrittenVideo:
-        """Completes the file; raises `EncodingFailed`, `DamagedMedia` for sound of which nothing was usable."""
+        """Completes the file; raises `EncodingFailed`, or `DamagedMedia` for sound that is all unusable."""
         self._encode(None)
         for index, track in self._sound.items():
             for packet in track.rest():
