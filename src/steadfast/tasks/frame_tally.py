@@ -41,10 +41,9 @@ class FrameTally:
             self._faces += outcome.faces_swapped
         else:
             self._without_face += 1
-        if is_repeat or failure is not None:
-            self._check_against(
-                max(self._frames, round((self._frames_expected or 0) * _HEADERS_MAY_BE_SHORT))
-            )
+        if self._frames_expected and (is_repeat or failure is not None):
+            likely = max(self._frames, round(self._frames_expected * _HEADERS_MAY_BE_SHORT))
+            self._check_against(likely, f"about {likely}")
 
     def note_undelivered(self, undecodable: int) -> None:
         """Adds frames at the very start that could not be decoded and had none before them to repeat."""
