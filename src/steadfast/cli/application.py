@@ -11,6 +11,7 @@ import typer
 
 from steadfast import __version__
 from steadfast.cli import models
+from steadfast.cli.doctor import doctor
 from steadfast.cli.invocation import (
     ConfigOption,
     DebugOption,
@@ -55,6 +56,7 @@ def steadfast(
 
 
 app.command()(swap)
+app.command()(doctor)
 app.command()(version)
 app.add_typer(models.app, name="models")
 

@@ -1,0 +1,77 @@
+"""`steadfast doctor`: what is here, what is missing, and whether a face swap can run."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from steadfast.cli.invocation import Invocation, command
+from steadfast.errors import ExitCode
+
+if TYPE_CHECKING:
+    from steadfast.doctor.finding import Diagnosis, Finding
+
+# Sign and style of each colour: the sign tells them apart where there is none.
+_MARKS = {"green": ("✓", "green"), "yellow": ("!", "yellow"), "red": ("✗", "bold red"), "off": ("–", "dim")}
+
+
+@command
+def doctor(invocation: Invocation) -> None:
+    """Try everything a face swap needs and say what is missing.
+
+    The exit status is 0 if a swap can run, and 69 if it cannot.
+    """
+    from steadfast.doctor.examination import examine  # noqa: PLC0415 — it imports everything there is
+
+    with invocation.output.progress("{task.description}") as progress:
+        progress.add_task("Trying the engines, providers and codecs…")
+        diagnosis = examine(invocation.settings)
+    invocation.output.show(_plain(diagnosis), lambda: Group(*_report(diagnosis)))
+    if not diagnosis.can_swap:
+        raise typer.Exit(int(ExitCode.UNAVAILABLE))
+
+
+def _plain(diagnosis: "Diagnosis") -> dict[str, Any]:
+    return {
+        "can_swap": diagnosis.can_swap,
+        "health": diagnosis.health,
+        "engine": diagnosis.auto_engine,
+        "findings": diagnosis.findings,
+    }
+
+
+def _report(diagnosis: "Diagnosis") -> Iterator[RenderableType]:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    section = None
+    for finding in diagnosis.findings:
+        if finding.section != section:
+            section = finding.section
+            table.add_row("", "")
+            table.add_row("", Text(section.capitalize(), "bold"))
+        table.add_row(*_row(finding))
+    yield table
+    yield Text()
+    yield _conclusion(diagnosis)
+
+
+def _row(finding: "Finding") -> Iterator[RenderableType]:
+    sign, style = _MARKS[finding.health]
+    yield Text(sign, style)
+    yield Text(finding.name, style if finding.health == "off" else "")
+    summary = Text(finding.summary, style if finding.health == "off" else "")
+    yield summary.append(f"\n{finding.remedy}", style) if finding.remedy else summary
+
+
+def _conclusion(diagnosis: "Diagnosis") -> Text:
+    if not diagnosis.can_swap:
+        return Text("A face swap cannot run here until what is red is mended.", "bold red")
+    engine = f"A face swap can run here, with the {diagnosis.auto_engine} engine."
+    if diagnosis.health == "yellow":
+        return Text(f"{engine} What is yellow could be better.", "bold yellow")
+    return Text(engine, "bold green")
