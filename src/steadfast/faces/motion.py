@@ -20,8 +20,7 @@ REGION_GRID_PX = 4
 
 _WIDEST_FACE_PX = 160.0  # wider faces are looked at in half or quarter size
 _MIN_INLIERS = 0.5  # share of the points that must agree on one motion
-_AGREEMENT_PX = 0.3  # how near a point must come to it to count fully
-_ROUNDS = 4  # of re-weighting
+_SPREADS_PX = (1.5, 0.6, 0.3)  # how near a point must come to the motion to count half, round by round
 _LARGEST_RESIZE = 0.2  # logarithm of the size; a head does not come nearer by a fifth within a frame
 
 
@@ -104,12 +103,21 @@ def _overlap(before: _Glimpse, now: _Glimpse) -> tuple[GreyImage, GreyImage, int
     return parts[0], parts[1], left, top
 
 
-def _grid(face: Box) -> Points:
-    """Points spread over the oval of the face, about fifty."""
+def _oval_grid() -> NDArray[np.float32]:
+    """About fifty points spread over the unit circle."""
     across, down = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
     inside = across**2 + down**2 <= 1.01
-    (x, y), half_w, half_h = face.center, face.width * 0.42, face.height * 0.42
-    return np.stack((x + across[inside] * half_w, y + down[inside] * half_h), axis=1).astype(np.float32)
+    return np.stack((across[inside], down[inside]), axis=1).astype(np.float32)
+
+
+_OVAL_GRID = _oval_grid()
+_OVAL_SHARE = 0.42  # of the sides of the box: half the oval of a face, less its rim
+
+
+def _grid(face: Box) -> Points:
+    """Points spread over the oval of the face; N × 2 px."""
+    sides = np.array((face.width, face.height), dtype=np.float32) * np.float32(_OVAL_SHARE)
+    return _OVAL_GRID * sides + np.array(face.center, dtype=np.float32)
 
 
 def _flow(first: GreyImage, second: GreyImage, start: Points) -> NDArray[np.complex128] | None:
@@ -135,18 +143,19 @@ def _agree(
     """Iteratively re-weighted least squares with Cauchy weights, from the median shift on."""
     shift = end - start
     missed = np.abs(shift - complex(np.median(shift.real), np.median(shift.imag)))
-    factor, origin = 1 + 0j, 0j
-    for spread in (1.5, 0.6, *[_AGREEMENT_PX] * (_ROUNDS - 2)):
+    factor, a, b = 1 + 0j, 0j, 0j
+    for spread in _SPREADS_PX:
         weights = 1 / (1 + (missed / spread) ** 2)
-        a, b = np.average(start, weights=weights), np.average(end, weights=weights)
-        spread_of_start = max(float(np.sum(weights * np.abs(start - a) ** 2)), 1e-9)
-        factor = complex(np.vdot(start - a, weights * (end - b))) / spread_of_start
-        origin = complex(b - factor * a)
-        missed = np.abs(factor * start + origin - end)
-    inliers = np.count_nonzero(missed < 3 * _AGREEMENT_PX)
+        weights /= weights.sum()
+        a, b = complex(weights @ start), complex(weights @ end)
+        centred = start - a
+        spread_of_start = max(float(weights @ np.abs(centred) ** 2), 1e-9)
+        factor = complex(np.vdot(centred, weights * (end - b))) / spread_of_start
+        missed = np.abs(factor * centred + b - end)
+    inliers = np.count_nonzero(missed < 3 * _SPREADS_PX[-1])
     if inliers < asked * _MIN_INLIERS or abs(np.log(max(abs(factor), 1e-9))) > _LARGEST_RESIZE:
         return None
-    return np.array((factor, origin))
+    return np.array((factor, b - factor * a))
 
 
 def _in_picture(motion: NDArray[np.complex128], left: int, top: int, step: int) -> Transform:
