@@ -1,10 +1,45 @@
 """One face exchanged on one canvas: the step that pictures and video frames share."""
 
+from dataclasses import dataclass
+
 from steadfast.errors import EngineUnavailable
 from steadfast.faces.coordinates import face_in_region
 from steadfast.faces.face import Face
 from steadfast.faces.roles import Engine, Enhancer, SourceIdentity, SwapMemory
-from steadfast.media.canvas import Canvas, Region
+from steadfast.media.canvas import BgrImage, Canvas, GreyImage, Region
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnExchange:
+    """A face exchanged, not yet written."""
+
+    region: Region  # of the canvas
+    pixels: BgrImage  # of the region, composed
+    mask: GreyImage  # 0 where the region is untouched
+
+
+def render_exchange(
+    canvas: Canvas,
+    face: Face,
+    source: SourceIdentity,
+    engine: Engine,
+    *,
+    memory: SwapMemory | None = None,
+    enhancer: Enhancer | None = None,
+) -> DrawnExchange:
+    """Draws the source's face in the place of `face` (in the canvas's pixels) and writes nothing yet.
+
+    So a frame with several faces can be changed completely or, when one of them fails, not at all. `memory`
+    belongs to one face of one video and is None for a picture. An enhancer works on what was swapped.
+    """
+    region = face.box.grown(engine.swapper.margin).clipped(canvas.width, canvas.height)
+    placed = face_in_region(face, region)
+    patch = engine.swapper.render(canvas.read(region), placed, source, memory)
+    pixels, mask = patch.pixels, patch.mask
+    if enhancer is not None:
+        restored = enhancer.enhance(pixels, placed)
+        pixels, mask = restored.pixels, mask | restored.mask
+    return DrawnExchange(region=region, pixels=pixels, mask=mask)
 
 
 def exchange_face(
@@ -16,20 +51,10 @@ def exchange_face(
     memory: SwapMemory | None = None,
     enhancer: Enhancer | None = None,
 ) -> Region:
-    """Puts the source's face in the place of `face` (in the canvas's pixels); answers the region it read.
-
-    `memory` belongs to one face of one video and is None for a picture. An enhancer works on what was
-    swapped before it is written.
-    """
-    region = face.box.grown(engine.swapper.margin).clipped(canvas.width, canvas.height)
-    placed = face_in_region(face, region)
-    patch = engine.swapper.render(canvas.read(region), placed, source, memory)
-    pixels, mask = patch.pixels, patch.mask
-    if enhancer is not None:
-        restored = enhancer.enhance(pixels, placed)
-        pixels, mask = restored.pixels, mask | restored.mask
-    canvas.write(region, pixels, mask)
-    return region
+    """Draws and writes in one step; answers the region it read."""
+    drawn = render_exchange(canvas, face, source, engine, memory=memory, enhancer=enhancer)
+    canvas.write(drawn.region, drawn.pixels, drawn.mask)
+    return drawn.region
 
 
 def enhancer_of(engine: Engine, *, wanted: bool) -> Enhancer | None:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from steadfast.errors import TooManyBadFrames
+from steadfast.errors import FaceNotMatched, NoFace, TooManyBadFrames
 from steadfast.media.video_writer import WrittenVideo
 from steadfast.tasks.frame_processing import FrameOutcome
 from steadfast.tasks.video_report import OnProgress, Progress, VideoReport
@@ -25,12 +25,14 @@ class FrameTally:
         self._recent: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._told_s: float | None = None
         self._frames = self._swapped = self._without_face = self._failed = self._repeated = self._faces = 0
+        self._found = 0  # faces
         self._undelivered = 0
         self._first_failure: Exception | None = None
 
     def count(self, outcome: FrameOutcome | None, failure: Exception | None, *, is_repeat: bool) -> None:
         """Adds a frame that was written; raises `TooManyBadFrames` once no good frame can mend it."""
         self._frames += 1
+        self._found += outcome.faces_found if outcome is not None else 0
         if is_repeat:
             self._repeated += 1
         elif failure is not None:
@@ -49,9 +51,17 @@ class FrameTally:
         """Adds frames at the very start that could not be decoded and had none before them to repeat."""
         self._undelivered = max(0, undecodable - self._repeated)
 
-    def check_whole(self) -> None:
-        """Raises `TooManyBadFrames` where the whole video has more than it may."""
+    def check_whole(self, *, needs_a_face: bool) -> None:
+        """Raises `TooManyBadFrames` where the whole video has more than it may.
+
+        With `needs_a_face` also `NoFace` where no frame shows one, and `FaceNotMatched` where none of those
+        it shows was exchanged: an output that only pretends to be changed is no output.
+        """
         self._check_against(self._frames, f"{self._frames}")
+        if needs_a_face and not self._found:
+            raise NoFace("No face was found in any frame of the video.")
+        if needs_a_face and not self._faces:
+            raise FaceNotMatched("The video shows faces, but none of them could be exchanged as asked.")
 
     def tell(self, on_progress: OnProgress | None) -> None:
         """Reports progress, a few times a second."""

@@ -60,6 +60,7 @@ class VideoRequest:
     max_bad_frames: float = 0.01  # share of all frames that may fail or be undecodable
     limits: MediaLimits = DEFAULT_LIMITS
     decoder_threads: int = 1
+    needs_a_face: bool = False  # whether a video in which no face was exchanged is an error
     metadata: Mapping[str, str] = field(default_factory=dict)  # added to the input's, as the mark
     engine: str = ""  # for the report
     models: tuple[str, ...] = ()  # for the report
@@ -125,7 +126,7 @@ def process_video(
             writer.abort()
             raise
         tally.note_undelivered(reader.bad_frames)
-        tally.check_whole()
+        tally.check_whole(needs_a_face=request.needs_a_face)
     return tally.report(request.engine, request.models, written, clock() - started_s)
 
 
