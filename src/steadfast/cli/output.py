@@ -61,12 +61,17 @@ class Output:
     def show(self, data: Any, human: RenderableType | Callable[[], RenderableType]) -> None:
         """Shows a result: `data` as JSON with `--json`, else `human` (or what it returns).
 
-        `data` may hold dataclasses, paths, enums, numpy values and objects with `as_dict()`.
+        `data` may hold dataclasses, paths, enums, numpy values and objects with `as_dict()`. A string is shown
+        as it stands, neither wrapped nor read as markup: scripts read it too.
         """
         if self.as_json:
             self._write_json(data)
+            return
+        shown = human() if callable(human) else human
+        if isinstance(shown, str):
+            self.console.print(Text(shown), soft_wrap=True)
         else:
-            self.console.print(human() if callable(human) else human)
+            self.console.print(shown)
 
     def say(self, sentence: str) -> None:
         """A remark for the person at the terminal; dropped with `--quiet`."""
