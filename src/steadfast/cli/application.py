@@ -12,6 +12,7 @@ import typer
 from steadfast import __version__
 from steadfast.cli import models
 from steadfast.cli.doctor import doctor
+from steadfast.cli.faces import faces
 from steadfast.cli.invocation import (
     ConfigOption,
     DebugOption,
@@ -57,6 +58,7 @@ def steadfast(
 
 app.command()(swap)
 app.command()(doctor)
+app.command()(faces)
 app.command()(version)
 app.add_typer(models.app, name="models")
 
