@@ -47,21 +47,25 @@ class UprightCrop:
 def crop_around_detection(detection: Detection, *, factor: float, size_px: int) -> UprightCrop | None:
     """The square of `factor` × the box's longer side, turned by its eyes; None where there is no extent."""
     box, points5 = detection.box, detection.points5
+    if points5 is not None and not np.isfinite(points5).all():
+        return None
     side = max(box.width, box.height) * factor
     angle = 0.0 if points5 is None else _direction(points5[0], points5[1])
-    if not np.isfinite((*box.center, side, angle)).all() or side < _MIN_SIDE_PX:
+    if not np.isfinite((*box.center, side)).all() or side < _MIN_SIDE_PX:
         return None
     return UprightCrop(center=box.center, side_px=side, angle_rad=angle, size_px=size_px)
 
 
 def crop_around_points(points: Points, *, eyes: Points, factor: float, size_px: int) -> UprightCrop | None:
     """The square of `factor` × the longer side of the points' bounds along the line of the eyes (2 × 2)."""
+    if not (np.isfinite(points).all() and np.isfinite(eyes).all()):
+        return None
     angle = _direction(eyes[0], eyes[1])
     axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = points @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     side = float(max(high - low)) * factor
-    if not np.isfinite((side, angle)).all() or side < _MIN_SIDE_PX:
+    if side < _MIN_SIDE_PX:
         return None
     x, y = ((low + high) / 2) @ axes
     return UprightCrop(center=(float(x), float(y)), side_px=side, angle_rad=angle, size_px=size_px)
