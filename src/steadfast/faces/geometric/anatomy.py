@@ -9,6 +9,8 @@ from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.warp import GridSize
 from steadfast.faces.geometric.zones import Weights, fill_hull
 
+_ONTO_LIPS = 0.15  # of the gap between the lips: landmarks err by about so much
+
 
 def face_width(mesh: FaceMesh, points: Points) -> float:
     """The longer side of the outline's bounding box divided by 1.2: steady when a head turns."""
@@ -43,3 +45,36 @@ def skin_core(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
     mouth = fill_hull(points[list(parts.lips_outer)], size, 1.2)
     eyes = [fill_hull(points[list(eye)], size, 1.4) for eye in (parts.left_eye, parts.right_eye)]
     return np.asarray(core * (1 - np.maximum.reduce([mouth, *eyes])), dtype=np.float32)
+
+
+def mouth_opening(points: Points, mesh: FaceMesh) -> float:
+    """The largest gap between the lips as a share of the mouth's width."""
+    upper, lower = _lip_pairs(mesh)
+    left, right = points[list(mesh.parts.mouth_corners)]
+    gap = np.linalg.norm(points[upper] - points[lower], axis=1).max()
+    return float(gap / max(float(np.linalg.norm(right - left)), 1e-6))
+
+
+def with_lips_closed(points: Points, mesh: FaceMesh) -> Points:
+    """The points with the inner edges of the lips laid on each other, so that no mouth shows between them."""
+    upper, lower = _lip_pairs(mesh)
+    closed = points.copy()
+    closed[upper] = closed[lower] = (points[upper] + points[lower]) / 2
+    return closed
+
+
+def with_lips_off_teeth(points: Points, mesh: FaceMesh) -> Points:
+    """The points with the inner edges of open lips drawn onto the lips, so that nothing else is between."""
+    upper, lower = _lip_pairs(mesh)
+    moved = points.copy()
+    apart = (points[lower] - points[upper]) * _ONTO_LIPS
+    moved[upper] -= apart
+    moved[lower] += apart
+    return moved
+
+
+def _lip_pairs(mesh: FaceMesh) -> tuple[list[int], list[int]]:
+    """Points of the inner upper and lower lip that lie above each other."""
+    inner = mesh.parts.lips_inner
+    half = len(inner) // 2
+    return list(inner[:half:-1]), list(inner[1:half])

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from steadfast.faces.face import Points
+from steadfast.faces.geometric.resample import resize
 from steadfast.faces.geometric.warp import GridSize
-from steadfast.media.canvas import BgrImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,8 +20,8 @@ class FaceCrop:
     bottom: int  # px, exclusive
     grid: GridSize
 
-    def cut(self, region: BgrImage) -> BgrImage:
-        """The crop's pixels, a view."""
+    def cut(self, region: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The crop's pixels of a picture or mask, a view."""
         return region[self.top : self.bottom, self.left : self.right]
 
     def to_grid(self, points: Points) -> Points:
@@ -37,12 +37,9 @@ class FaceCrop:
         """(width, height) as OpenCV takes it."""
         return self.right - self.left, self.bottom - self.top
 
-    def shrink(self, pixels: BgrImage) -> BgrImage:
+    def shrink(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The crop's pixels at grid size, area-averaged."""
-        size = (self.grid.width, self.grid.height)
-        if size == self.size_px:
-            return pixels
-        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return resize(pixels, self.grid.width, self.grid.height)
 
 
 def crop_around(points: Points, width_px: int, height_px: int, *, longest_grid: int) -> FaceCrop | None:

@@ -12,7 +12,7 @@ from steadfast.media.canvas import BgrImage
 LabImage = NDArray[np.float32]
 """Height × width × 3: CIE L* 0–100, a*, b*."""
 
-_LEAST_SPREAD = np.array([9.0, 3.5, 3.5], dtype=np.float32)  # Lab: below it noise would be called not skin
+_LEAST_SPREAD = np.array([7.0, 3.0, 3.0], dtype=np.float32)  # Lab: below it noise would be called not skin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +44,6 @@ def skin_likeness(lab: LabImage, skin: SkinColour) -> Weights:
     """1 where the colour is the skin's, falling to 0 beyond three and a half spreads."""
     offset = (lab - skin.centre) / skin.spread
     # A face in light and shade varies in L far more than in colour.
-    offset[..., 0] *= np.where(offset[..., 0] < 0, 0.75, 0.6)
+    offset[..., 0] *= np.where(offset[..., 0] < 0, 0.95, 0.6)
     distance = np.sqrt(np.square(offset).sum(axis=2))
-    return np.asarray(np.clip((4.2 - distance) / 1.4, 0, 1), dtype=np.float32)
+    return np.asarray(np.clip((3.9 - distance) / 1.2, 0, 1), dtype=np.float32)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.errors import FaceTooSmall, InvalidOption
-from steadfast.faces.face import Embedding, Points, Topology
-from steadfast.faces.geometric.anatomy import face_width, skin_core, trusted_zone
+from steadfast.faces.face import Embedding, Landmarks, Points, Topology
+from steadfast.faces.geometric.anatomy import face_width, skin_core, trusted_zone, with_lips_off_teeth
 from steadfast.faces.geometric.crop import crop_around
 from steadfast.faces.geometric.mesh import FaceMesh, mesh_of
-from steadfast.faces.geometric.resample import sample
+from steadfast.faces.geometric.resample import resize, sample
 from steadfast.faces.geometric.skin import measure_skin, skin_likeness, to_lab
 from steadfast.faces.geometric.tone import apply_tone, match_tone
 from steadfast.faces.geometric.warp import GridSize, dense_map, rasterise
@@ -43,8 +43,13 @@ class Texture:
 class GeometricSource(SourceIdentity):
     """What `GeometricSwapper.prepare` knows of a person."""
 
-    topology: Topology
+    landmarks: Landmarks  # of the best photo, its own pixels
     textures: tuple[Texture, ...]  # largest first
+
+    @property
+    def topology(self) -> Topology:
+        """Of the landmarks."""
+        return self.landmarks.topology
 
     def texture_for(self, face_width_px: float) -> Texture:
         """The smallest kept size that still has a pixel for each of a face this wide."""
@@ -66,7 +71,7 @@ def prepare_source(photos: Sequence[SourcePhoto]) -> GeometricSource:
     return GeometricSource(
         embedding=_mean_embedding(photos),
         photos_used=1 + len(same),
-        topology=best.face.landmarks.topology,
+        landmarks=best.face.landmarks,
         textures=_sizes(texture),
     )
 
@@ -97,7 +102,10 @@ def _texture(photo: SourcePhoto, mesh: FaceMesh) -> Texture:
     if crop is None or face_width(mesh, points) < _SMALLEST_FACE_PX:
         raise FaceTooSmall("The source face is too small to be given to anyone.")
     pixels, moved = crop.shrink(crop.cut(photo.image)), crop.to_grid(points)
-    seen = np.round(visible_source(pixels, moved, mesh) * 255).astype(np.uint8)
+    pixels = without_teeth(pixels, moved, mesh)
+    visible = visible_source(pixels, moved, mesh)
+    pixels = fill_hidden(pixels, visible, face_width(mesh, moved))
+    seen = np.round(visible * 255).astype(np.uint8)
     return Texture(pixels=np.dstack((pixels, seen)), points=moved, face_width_px=face_width(mesh, moved))
 
 
@@ -119,20 +127,51 @@ def visible_source(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) ->
     return soften(shrink_inwards(seen, width * 0.015), width * 0.012)
 
 
+def without_teeth(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) -> NDArray[np.uint8]:
+    """The picture with what shows between open lips painted over in their colour.
+
+    It is never wanted: an open mouth keeps the target's own, and a closed one must not show teeth where the
+    warp jumps from the upper to the lower lip.
+    """
+    size = GridSize(width=pixels.shape[1], height=pixels.shape[0])
+    between = fill_outline(with_lips_off_teeth(points, mesh)[list(mesh.parts.lips_inner)], size)
+    hole = (grow_outwards(between, 1) > 0.1).astype(np.uint8)
+    return np.asarray(cv2.inpaint(pixels, hole, 3, cv2.INPAINT_TELEA), dtype=np.uint8)
+
+
+def fill_hidden(pixels: NDArray[np.uint8], visible: Weights, width: float) -> NDArray[np.uint8]:
+    """The picture with what is not face replaced by the smooth continuation of the face's nearest colours."""
+    colour, weight = pixels.astype(np.float32) * visible[..., None], visible
+    filled, known = colour.copy(), weight.copy()
+    sigma = width * 0.02
+    while sigma < width:
+        factor = max(1, int(sigma / 2))
+        height_px, width_px = max(2, weight.shape[0] // factor), max(2, weight.shape[1] // factor)
+        wide = soften(resize(weight, width_px, height_px), sigma / factor)
+        smooth = soften(resize(colour, width_px, height_px), sigma / factor)
+        share = np.clip(resize(wide, weight.shape[1], weight.shape[0]) * 4, 0, 1) * (1 - known)
+        mean = smooth / np.maximum(wide, 1e-4)[..., None]
+        filled += (
+            resize(np.asarray(mean, dtype=np.float32), weight.shape[1], weight.shape[0]) * share[..., None]
+        )
+        known = known + share
+        sigma *= 2
+    return np.round(np.clip(filled / np.maximum(known, 1e-3)[..., None], 0, 255)).astype(np.uint8)
+
+
 def _average(best: Texture, others: Sequence[Texture], mesh: FaceMesh) -> Texture:
     """The best photo's texture with the others, warped onto it and brought to its tone, mixed in."""
     size = GridSize(width=best.pixels.shape[1], height=best.pixels.shape[0])
     ids = rasterise(best.points, mesh.triangles, size, None)
     colour = best.pixels[..., :3].astype(np.float32)
     # The best photo counts twice: averages of unlike expressions blur, and it is the sharpest.
-    weight = 0.15 + 2 * best.pixels[..., 3:].astype(np.float32) / 255
-    total: NDArray[np.float32] = colour * weight
-    seen: NDArray[np.float32] = weight
+    seen = best.pixels[..., 3:] * np.float32(2 / 255) + np.float32(0.15)
+    total = colour * seen
     shown = best.pixels[..., 3].copy()
     for other in others:
         field = dense_map(best.points, other.points, mesh.triangles, ids)
         warped = sample(other.pixels, field)
-        alpha = (warped[..., 3:] * (ids >= 0)[..., None] / 255).astype(np.float32)
+        alpha = warped[..., 3:] * np.float32(1 / 255) * (ids >= 0)[..., None]
         total = total + _same_tone(warped[..., :3], colour, alpha[..., 0], best) * alpha
         seen = seen + alpha
         shown = np.maximum(shown, np.round(alpha[..., 0] * 255).astype(np.uint8))
@@ -144,7 +183,8 @@ def _same_tone(
     pixels: NDArray[np.uint8], wanted: NDArray[np.float32], alpha: Weights, best: Texture
 ) -> NDArray[np.float32]:
     floats = pixels.astype(np.float32)
-    tone = match_tone(floats, wanted, alpha * (best.pixels[..., 3] > 127), best.face_width_px)
+    both = np.asarray(alpha * (best.pixels[..., 3] > 127), dtype=np.float32)
+    tone = match_tone(floats, wanted, skin=both, face=both, face_width=best.face_width_px)
     return floats if tone is None else apply_tone(floats, tone)
 
 

@@ -1,4 +1,9 @@
-"""Gives a warped source face the target's skin tone, light and contrast."""
+"""Gives a warped source face the target's skin tone, light and contrast.
+
+What is coarser than a sixth of the face is light and complexion: there the source takes the target's local
+means (a quotient image, so that shadows stay shadows). What is finer is the person: it stays, scaled by how
+much brightness and colour vary in the target and in the source.
+"""
 
 from dataclasses import dataclass
 
@@ -12,39 +17,116 @@ from steadfast.faces.geometric.zones import Weights
 BgrField = NDArray[np.float32]
 """Height × width × 3, BGR, 0–255 or a factor."""
 
-_LIGHT_SIGMA = 0.16  # of the face's width: what is coarser than this is the scene's light, not the person
+_LIGHT_SIGMA = 0.16  # of the face's width
 _GLOBAL_SHARE = 0.06  # how much the whole face's mean steadies places with little skin
 _LEAST_GAIN, _MOST_GAIN = 0.25, 3.0
-_LEAST_CONTRAST, _MOST_CONTRAST = 0.7, 1.25
+_FINE_SIGMA = 1.0  # grid points: between fine and coarse detail
+_FINE_LIMITS = (0.2, 1.2)  # of sharpness: a picture is as sharp as its camera
+_FEWEST_POINTS = 8.0
+_LUMA = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # BT.601, BGR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContrastLimits:
+    """How far a source may be fitted to the target's contrast."""
+
+    coarse: tuple[float, float]  # of features and wrinkles, which are the person's own
+    colour: tuple[float, float]
+
+
+# A picture keeps most of what makes the person; in a video contrast that its camera lacks would flicker.
+PICTURE_LIMITS = ContrastLimits(coarse=(0.85, 1.1), colour=(0.75, 1.1))
+VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), colour=(0.4, 1.1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrast:
+    """Factors of what rises above the low frequencies."""
+
+    coarse: float  # brightness of features and wrinkles
+    fine: float  # brightness of what is finer than a grid point: sharpness
+    colour: float
+
+    def mixed(self, other: "Contrast", share: float) -> "Contrast":
+        """This one moved towards another by a share of the way."""
+        return Contrast(
+            coarse=self.coarse + share * (other.coarse - self.coarse),
+            fine=self.fine + share * (other.fine - self.fine),
+            colour=self.colour + share * (other.colour - self.colour),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Tone:
-    """How a warped source must change to stand in the target's light; all on the grid."""
+    """How a warped source must change to stand in the target's light; the fields lie on the grid."""
 
     gain: BgrField  # factor per channel
     base: BgrField  # the source's own low frequencies after the gain
-    contrast: float  # factor of what rises above `base`
+    contrast: Contrast
 
 
-def match_tone(source: BgrField, target: BgrField, skin: Weights, face_width: float) -> Tone | None:
-    """The tone that brings `source` to `target` where `skin` is seen in both; None if none is."""
-    if float(skin.sum()) < 8.0:
+def match_tone(
+    source: BgrField,
+    target: BgrField,
+    *,
+    skin: Weights,
+    face: Weights,
+    face_width: float,
+    limits: ContrastLimits = PICTURE_LIMITS,
+) -> Tone | None:
+    """The tone that brings `source` to `target`; None if no skin is seen in both.
+
+    Light and colour are measured on `skin`, contrast and sharpness on the whole `face` (eyes, brows and
+    mouth are what every face has).
+    """
+    if float(skin.sum()) < _FEWEST_POINTS:
         return None
     sigma = max(1.0, _LIGHT_SIGMA * face_width)
     source_base, target_base = _smooth(source, skin, sigma), _smooth(target, skin, sigma)
     gain = np.clip((target_base + 2) / (source_base + 2), _LEAST_GAIN, _MOST_GAIN)
-    base = source_base * gain
-    contrast = _contrast(source * gain - base, target - target_base, skin)
+    base = np.asarray(source_base * gain, dtype=np.float32)
+    contrast = _match_contrast(source * gain - base, target - target_base, face, limits)
     return Tone(gain=gain, base=base, contrast=contrast)
+
+
+def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
+    """The tone on full-size pixels; its fields are enlarged to them."""
+    size = (pixels.shape[1], pixels.shape[0])
+    gain, base = resize(tone.gain, *size), resize(tone.base, *size)
+    contrast = tone.contrast
+    detail = pixels * gain - base
+    if abs(contrast.fine - contrast.coarse) > 0.02:
+        sigma = _FINE_SIGMA * size[0] / tone.gain.shape[1]
+        coarse = cv2.GaussianBlur(detail, (0, 0), sigma)
+        detail = coarse * (contrast.coarse - contrast.fine) + detail * contrast.fine
+        mixing = _mixing(1.0, contrast.colour / contrast.coarse)
+    else:
+        mixing = _mixing(contrast.coarse, contrast.colour)
+    return np.asarray(cv2.transform(detail, mixing) + base, dtype=np.float32)
+
+
+def _mixing(luma: float, colour: float) -> NDArray[np.float32]:
+    """The matrix that scales brightness and colour apart."""
+    return (np.eye(3) * colour + (luma - colour) * _LUMA).astype(np.float32)
+
+
+def _match_contrast(source: BgrField, target: BgrField, face: Weights, limits: ContrastLimits) -> Contrast:
+    of_source, of_target = _variation(source, face), _variation(target, face)
+    fine, coarse, colour = np.sqrt(of_target / of_source)
+    return Contrast(
+        coarse=float(np.clip(coarse, *limits.coarse)),
+        fine=float(np.clip(fine, *_FINE_LIMITS)),
+        colour=float(np.clip(colour, *limits.colour)),
+    )
 
 
 def _smooth(image: BgrField, weights: Weights, sigma: float) -> BgrField:
     """A blur that sees only weighted pixels (normalised convolution) and falls back to their mean."""
     total = float(weights.sum())
-    mean = (image * weights[..., None]).sum(axis=(0, 1)) / total
+    weighted = image * weights[..., None]
+    mean = weighted.sum(axis=(0, 1)) / total
     level = _GLOBAL_SHARE * min(1.0, total / weights.size * 4)
-    top = _blur(image * weights[..., None], sigma) + level * mean
+    top = _blur(weighted, sigma) + level * mean
     return np.asarray(top / (_blur(weights, sigma) + level)[..., None], dtype=np.float32)
 
 
@@ -52,26 +134,15 @@ def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """A wide Gaussian, made on a coarser grid where that loses nothing."""
     height, width = image.shape[:2]
     factor = max(1, int(sigma / 2.5))
-    if factor == 1:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.float32)
-    size = (max(4, round(width / factor)), max(4, round(height / factor)))
-    small = cv2.GaussianBlur(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), sigma * size[0] / width
-    )
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    small = resize(image, max(4, round(width / factor)), max(4, round(height / factor)))
+    blurred = cv2.GaussianBlur(small, (0, 0), sigma * small.shape[1] / width)
+    return resize(np.asarray(blurred, dtype=np.float32), width, height)
 
 
-def _contrast(source: BgrField, target: BgrField, weights: Weights) -> float:
-    """How much more the target's detail varies than the source's: the square root of the ratio, bounded."""
-    of_source = float((np.square(source[..., 1]) * weights).sum())
-    of_target = float((np.square(target[..., 1]) * weights).sum())
-    ratio = (of_target + 1e-6) / (of_source + 1e-6)
-    return float(np.clip(ratio**0.25, _LEAST_CONTRAST, _MOST_CONTRAST))
-
-
-def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
-    """The tone on full-size pixels; its fields are enlarged to them."""
-    size = (pixels.shape[1], pixels.shape[0])
-    slope, offset = tone.gain * tone.contrast, tone.base * (1 - tone.contrast)
-    slope, offset = resize(slope, *size), resize(offset, *size)
-    return np.asarray(pixels * slope + offset, dtype=np.float32)
+def _variation(detail: BgrField, weights: Weights) -> NDArray[np.float64]:
+    """Weighted mean squares of fine brightness, coarse brightness and colour; 3."""
+    luma = detail @ _LUMA
+    coarse = np.asarray(cv2.GaussianBlur(luma, (0, 0), _FINE_SIGMA), dtype=np.float32)
+    colour = np.square(detail - luma[..., None]).mean(axis=2)
+    squares = np.stack((np.square(luma - coarse), np.square(coarse), colour))
+    return np.asarray((squares * weights).sum(axis=(1, 2)) / max(weights.sum(), 1) + 0.05, dtype=np.float64)

@@ -1,0 +1,109 @@
+"""One face being drawn: the warped source and the target side by side, on a grid and at full size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfast.faces.face import Landmarks, Points, Topology
+from steadfast.faces.geometric.anatomy import face_width, mouth_opening, with_lips_closed
+from steadfast.faces.geometric.blending import blend
+from steadfast.faces.geometric.crop import FaceCrop
+from steadfast.faces.geometric.mesh import FaceMesh
+from steadfast.faces.geometric.proportions import give_proportions
+from steadfast.faces.geometric.resample import resize, sample
+from steadfast.faces.geometric.source import GeometricSource, Texture
+from steadfast.faces.geometric.tone import ContrastLimits, apply_tone, match_tone
+from steadfast.faces.geometric.visibility import Visibility, brow_cover, mouth_interior, outline_mask
+from steadfast.faces.geometric.warp import Field, IdMap, dense_map, rasterise
+from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
+from steadfast.media.canvas import BgrImage
+
+# Gap between the lips, as a share of the mouth's width, from which what is between them is the target's.
+_OPEN_MOUTH = 0.045
+_COARSEST_PX = 16  # what the coarsest level of the blend may measure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Drawing:
+    """The geometry of one swap."""
+
+    topology: Topology
+    mesh: FaceMesh
+    crop: FaceCrop
+    points: Points  # the target's mesh on the grid
+    width: float  # of the face, grid points
+    ids: IdMap
+    field: Field  # grid → pixels of `texture`
+    texture: Texture
+    warped: NDArray[np.uint8]  # the source on the grid: BGR and how far it is face
+    mouth_open: bool
+
+
+def draw(
+    landmarks: Landmarks, mesh: FaceMesh, crop: FaceCrop, source: GeometricSource, proportions: float
+) -> Drawing:
+    """The source laid over the target's landmarks, which are in the pixels of the crop's region."""
+    points = mesh.widen(landmarks.points)
+    mouth_open = mouth_opening(points, mesh) > _OPEN_MOUTH
+    goal = mesh.widen(give_proportions(landmarks, source.landmarks, proportions))
+    drawn = crop.to_grid(goal if mouth_open else with_lips_closed(goal, mesh))
+    ids = rasterise(drawn, mesh.triangles, crop.grid, None)
+    texture = source.texture_for(face_width(mesh, points))
+    field = dense_map(drawn, texture.points, mesh.triangles, ids)
+    on_grid = crop.to_grid(points)
+    coarse = source.texture_for(face_width(mesh, on_grid))
+    step = np.float32(coarse.face_width_px / texture.face_width_px)
+    warped = sample(coarse.pixels, (field + np.float32(0.5)) * step - np.float32(0.5))
+    warped[..., 3] *= ids >= 0
+    return Drawing(
+        topology=landmarks.topology,
+        mesh=mesh,
+        crop=crop,
+        points=on_grid,
+        width=face_width(mesh, on_grid),
+        ids=ids,
+        field=field,
+        texture=texture,
+        warped=warped,
+        mouth_open=mouth_open,
+    )
+
+
+def paint(
+    drawing: Drawing, target: BgrImage, small: BgrImage, view: Visibility, limits: ContrastLimits
+) -> tuple[BgrImage, NDArray[np.bool_]] | None:
+    """The crop's pixels with the source in its place, and where they may differ from `target`.
+
+    `small` is the target on the grid. None where too little skin is seen to match its tone.
+    """
+    known = view.skin * (drawing.warped[..., 3] > 200)
+    source, goal = drawing.warped[..., :3].astype(np.float32), small.astype(np.float32)
+    mask = _mask(drawing, view.seen)
+    tone = match_tone(
+        source,
+        goal,
+        skin=np.asarray(known, dtype=np.float32),
+        face=mask,
+        face_width=drawing.width,
+        limits=limits,
+    )
+    if tone is None:
+        return None
+    size = drawing.crop.size_px
+    support = resize(soften(grow_outwards(mask, drawing.width * 0.03), drawing.width * 0.02), *size)
+    pixels = sample(drawing.texture.pixels, resize(drawing.field, *size))
+    lit = apply_tone(pixels[..., :3].astype(np.float32), tone)
+    levels = int(np.clip(np.log2(max(size) / _COARSEST_PX), 1, 5))
+    return blend(target, lit, resize(mask, *size), support, levels), support > 1 / 255
+
+
+def _mask(drawing: Drawing, seen: Weights) -> Weights:
+    """Where the source takes the target's place, 0–1 with soft edges, on the grid."""
+    size = drawing.crop.grid
+    alpha = drawing.warped[..., 3] * np.float32(1 / 255)
+    skin = np.maximum(alpha, brow_cover(drawing.points, drawing.mesh, size) * (drawing.ids >= 0))
+    mask = outline_mask(drawing.points, drawing.mesh, size) * seen * skin
+    if drawing.mouth_open:
+        mask = mask * (1 - mouth_interior(drawing.points, drawing.mesh, size))
+    return soften(np.asarray(mask, dtype=np.float32), drawing.width * 0.018)

@@ -1,0 +1,39 @@
+"""What surrounds the target face: its pixels at full size and on the grid, and the colour of its skin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfast.faces.geometric.anatomy import skin_core
+from steadfast.faces.geometric.drawing import Drawing
+from steadfast.faces.geometric.glasses import Glasses, take_off
+from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, to_lab
+from steadfast.media.canvas import BgrImage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scene:
+    """The target in the crop of one drawing."""
+
+    pixels: BgrImage  # the crop at full size
+    small: BgrImage  # the crop on the grid
+    lab: LabImage  # of `small`
+    skin: SkinColour | None  # None where the cheeks have too few pixels to tell
+    altered: NDArray[np.bool_]  # where `pixels` is no longer the target's own
+
+    @staticmethod
+    def of(drawing: Drawing, region: BgrImage) -> "Scene":
+        """The scene as it is."""
+        pixels = drawing.crop.cut(region)
+        small = drawing.crop.shrink(pixels)
+        lab = to_lab(small)
+        skin = measure_skin(lab, skin_core(drawing.points, drawing.mesh, drawing.crop.grid))
+        altered = np.zeros(pixels.shape[:2], dtype=np.bool_)
+        return Scene(pixels=pixels, small=small, lab=lab, skin=skin, altered=altered)
+
+    def without_glasses(self, glasses: Glasses) -> "Scene":
+        """The scene with the whole frame painted over from its surroundings."""
+        pixels, small = take_off(glasses, self.pixels, self.small)
+        altered = self.altered | (pixels != self.pixels).any(axis=2)
+        return Scene(pixels=pixels, small=small, lab=to_lab(small), skin=self.skin, altered=altered)
