@@ -61,8 +61,8 @@ class Output:
     def show(self, data: Any, human: RenderableType | Callable[[], RenderableType]) -> None:
         """Shows a result: `data` as JSON with `--json`, else `human` (or what it returns).
 
-        `data` may hold dataclasses, paths, enums, numpy values and objects with `as_dict()`. A string is shown
-        as it stands, neither wrapped nor read as markup: scripts read it too.
+        `data` may hold dataclasses, paths, enums, numpy values and objects with `as_dict()`. A string is
+        shown as it stands, neither wrapped nor read as markup: scripts read it too.
         """
         if self.as_json:
             self._write_json(data)
