@@ -17,6 +17,9 @@ from steadfast.media.picture_metadata import orientation_of
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
+# Else it prints its warnings on damaged files to the terminal.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 _PNG_DEPTH_AT = 24  # byte of the bit depth in IHDR, the first chunk
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"})
