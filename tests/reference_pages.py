@@ -11,7 +11,7 @@ from steadfast.settings import PREFIX, Section, Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
-_MEANINGS = {
+MEANINGS = {
     ExitCode.OK: "It worked.",
     ExitCode.UNEXPECTED: "Something the program does not declare happened: a bug. `--debug` shows all of it.",
     ExitCode.USAGE: "The command line is wrong, or an option has a value that cannot work.",
@@ -33,9 +33,9 @@ _EXIT_CODES_HEAD = """# Exit statuses and errors
 *Made from `src/steadfast/errors.py` by `python -m tests.reference_pages`; a test holds it true.*
 
 Every error is one sentence and a remedy on standard error, and an exit status after `sysexits.h`. With
-`--json` it is an object on standard output: `{"error": {"code": …, "detail": …, "remedy": …, "exit_code": …}}`.
-Codes are stable: a script may rely on them. `steadfast models pull` and `verify` of several models go on past a
-failure, tell each, and end with the status of the first.
+`--json` it is an object on standard output: `{"error": {"code": …, "detail": …, "remedy": …}}`. Codes are
+stable: a script may rely on them. `steadfast models pull` and `verify` of several go on past a failure,
+tell each, and end with the status of the first.
 
 ## Exit statuses
 
@@ -66,7 +66,7 @@ engine = "standard"
 
 def exit_codes_page() -> str:
     """Every exit status with its meaning, and every error."""
-    statuses = "".join(f"| {int(status)} | {meaning} |\n" for status, meaning in _MEANINGS.items())
+    statuses = "".join(f"| {int(status)} | {meaning} |\n" for status, meaning in MEANINGS.items())
     errors = "".join(_error_row(error) for error in _every_error(SteadfastError))
     return (
         f"{_EXIT_CODES_HEAD}{statuses}\n## Errors\n\n"

@@ -83,7 +83,7 @@ class ModelSettings(Section):
     read_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds of silence in the middle of a download after which it is broken off and resumed."""
     attempts: int = Field(default=4, ge=1)
-    """Tries per URL, with growing pauses, before the next one; a try that brought a mebibyte or more is free."""
+    """Tries per URL, with growing pauses, before the next; one that brought a mebibyte or more is free."""
 
 
 class InferenceSettings(Section):

@@ -1,7 +1,7 @@
 """The reference pages say what the code does."""
 
 import pytest
-from tests.reference_pages import _MEANINGS, FOLDER, PAGES
+from tests.reference_pages import FOLDER, MEANINGS, PAGES
 
 from steadfast.errors import ExitCode
 
@@ -13,4 +13,4 @@ def test_a_page_is_what_the_code_says_today(page: str) -> None:
 
 
 def test_every_exit_status_is_explained() -> None:
-    assert set(_MEANINGS) == set(ExitCode)
+    assert set(MEANINGS) == set(ExitCode)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from steadfast.cli.invocation import Invocation, command
 from steadfast.errors import ModelDamaged, ModelMissing, SteadfastError
-from steadfast.models.catalogue import Model, ModelFamily
+from steadfast.models.catalogue import Model, ModelFamily, builtin_catalogue
 
 if TYPE_CHECKING:
     from steadfast.models.store import ModelState, ModelStore
@@ -36,8 +36,17 @@ _STYLES = {
     "license_needed": "yellow",
 }
 
+
+def _completions(incomplete: str) -> list[str]:
+    """Names for the shell's completion."""
+    return [model.name for model in builtin_catalogue() if model.name.startswith(incomplete)]
+
+
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="Models; see `steadfast models list`.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...", help="Models; see `steadfast models list`.", autocompletion=_completions
+    ),
 ]
 EngineOption = Annotated[ModelFamily | None, typer.Option("--engine", help="All models of this engine.")]
 
@@ -92,7 +101,10 @@ def verify(
 @command
 def path(
     invocation: Invocation,
-    name: Annotated[str | None, typer.Argument(help="A model; without it, the folder of all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model; without it, the folder of all.", autocompletion=_completions),
+    ] = None,
 ) -> None:
     """Print where a model's file is; fails if it cannot be used."""
     store = _store(invocation)
