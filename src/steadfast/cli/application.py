@@ -100,7 +100,7 @@ def _ended(invocation: Invocation, status: object) -> ExitCode:
 
 
 def _interrupted(invocation: Invocation) -> ExitCode:
-    invocation.output.say("Interrupted; nothing half-written was left behind.")
+    invocation.output.say("Interrupted; nothing half-written stands under its final name.")
     return ExitCode.INTERRUPTED
 
 

@@ -66,12 +66,11 @@ def _copy(transfer: Transfer, on_bytes: OnBytes) -> None:
     source = Path(unquote(urlsplit(transfer.url).path))
     try:
         found_bytes = source.stat().st_size
+        if found_bytes != transfer.size_bytes:
+            raise Refused(_wrong_size(found_bytes, transfer.size_bytes))
         opened = source.open("rb")
     except OSError as error:
         raise Refused(error.strerror or str(error)) from error
-    if found_bytes != transfer.size_bytes:
-        opened.close()
-        raise Refused(_wrong_size(found_bytes, transfer.size_bytes))
     with opened as stream, transfer.part.open("wb") as part:
         shutil.copyfileobj(stream, part, _CHUNK_BYTES)
         on_bytes(part.tell())
@@ -163,7 +162,7 @@ def _refuse_other_content(response: "httpx.Response", transfer: Transfer, offset
 
 
 def _receive(response: "httpx.Response", part: BinaryIO, transfer: Transfer, on_bytes: OnBytes) -> None:
-    for chunk in _watched(response.iter_raw(_CHUNK_BYTES), transfer.read_timeout_s):
+    for chunk in _watched(response.iter_raw(), transfer.read_timeout_s):
         if part.tell() + len(chunk) > transfer.size_bytes:
             part.truncate(0)
             raise Refused(f"it sends more than the {transfer.size_bytes} bytes of the file")

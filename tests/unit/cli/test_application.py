@@ -12,7 +12,7 @@ import typer
 from steadfast import __version__
 from steadfast.cli.application import run
 from steadfast.cli.invocation import Invocation, command
-from steadfast.cli.output import as_plain_data
+from steadfast.cli.output import Output, as_plain_data
 from steadfast.errors import ExitCode, NoFace
 
 
@@ -148,3 +148,25 @@ def test_help_imports_nothing_heavy() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "[]"
+
+
+def test_quiet_drops_remarks_but_no_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(quiet=True)
+    output.say("A remark.")
+    output.warn("A warning.")
+    assert capsys.readouterr().err == "Warning: A warning.\n"
+
+
+def test_where_there_is_no_terminal_no_progress_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output().progress() as progress:
+        progress.add_task("working", total=10)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_string_is_printed_as_it_stands_however_narrow_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    path = "/a/very/long/path/with [brackets] and blanks.onnx"
+    Output().show({}, path)
+    assert capsys.readouterr().out == f"{path}\n"
