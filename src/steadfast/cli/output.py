@@ -8,6 +8,7 @@ result, or `{"error": {…}}`.
 import dataclasses
 import errno
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -147,7 +148,7 @@ def _plain_scalar(value: Any) -> Any:
 def _console(*, stderr: bool) -> Console:
     # Made anew each time: the streams and the terminal's size may have changed since the last time.
     console = _QuietlyClosedConsole(stderr=stderr, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPED_WIDTH
     return console
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from steadfast.doctor.finding import Finding, Health, Section
+from steadfast.errors import ModelMissing
 from steadfast.faces.engines import BEST_FIRST, EngineVerdict, try_engine
 from steadfast.faces.roles import EngineName
 from steadfast.inference.sessions import SessionCache
@@ -40,8 +41,7 @@ def engine_findings(verdicts: Sequence[EngineVerdict], wanted: str, store: Model
         if verdict.engine is not None:
             yield _working(verdict, is_taken=verdict.name is taken, store=store)
         else:
-            is_needed = taken is None if wanted == "auto" else verdict.name.value == wanted
-            yield _failing(verdict, is_needed=is_needed)
+            yield _failing(verdict, _health_of_failing(verdict.name, wanted, taken))
 
 
 def model_findings(store: ModelStore) -> Iterator[Finding]:
@@ -81,15 +81,11 @@ def _working(verdict: EngineVerdict, *, is_taken: bool, store: ModelStore) -> Fi
     )
 
 
-def _failing(verdict: EngineVerdict, *, is_needed: bool) -> Finding:
+def _failing(verdict: EngineVerdict, health: Health) -> Finding:
     assert verdict.reason is not None
-    health = Health.RED if is_needed else Health.OFF
     remedy = verdict.reason.remedy
-    if not is_needed and verdict.name is EngineName.STANDARD:
-        health, remedy = (
-            Health.YELLOW,
-            "Fetch its models (7 MB, permissive licences): `steadfast models pull`.",
-        )
+    if verdict.name is EngineName.STANDARD and isinstance(verdict.reason, ModelMissing):
+        remedy = "Fetch its models (7 MB, permissive licences): `steadfast models pull`."
     return Finding(
         section=Section.ENGINES,
         name=verdict.name.value,
@@ -98,6 +94,14 @@ def _failing(verdict: EngineVerdict, *, is_needed: bool) -> Finding:
         remedy=remedy if health is not Health.OFF else "",
         facts={"works": False, "taken": False, "reason": verdict.reason},
     )
+
+
+def _health_of_failing(name: EngineName, wanted: str, taken: EngineName | None) -> Health:
+    if name.value == wanted:
+        return Health.RED
+    if wanted != "auto" or name is EngineName.NEURAL:
+        return Health.OFF  # nobody asked for it, and its models are nobody's default
+    return Health.RED if taken is None else Health.YELLOW
 
 
 def _model(model: Model, state: ModelState) -> Finding:

@@ -7,7 +7,7 @@ import pytest
 
 from steadfast.doctor.engines import engine_findings, engine_taken, model_findings
 from steadfast.doctor.finding import Finding, Health
-from steadfast.errors import EngineUnavailable
+from steadfast.errors import EngineUnavailable, ModelMissing
 from steadfast.faces.engines import BEST_FIRST, EngineVerdict
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.models.catalogue import ModelFamily, builtin_catalogue
@@ -24,11 +24,12 @@ class WorkingEngine:
 def verdicts(*working: EngineName) -> list[EngineVerdict]:
     """All engines, of which these work."""
     engine = cast(Engine, WorkingEngine())
-    reason = EngineUnavailable("Something is missing.", remedy="Bring it.")
+    reasons = {EngineName.STANDARD: ModelMissing("The model yunet is missing.")}
+    other = EngineUnavailable("Something is missing.", remedy="Bring it.")
     return [
         EngineVerdict(name=name, engine=engine, reason=None)
         if name in working
-        else EngineVerdict(name=name, engine=None, reason=reason)
+        else EngineVerdict(name=name, engine=None, reason=reasons.get(name, other))
         for name in BEST_FIRST
     ]
 
@@ -65,8 +66,15 @@ def test_the_engine_that_was_asked_for_and_fails_is_red_and_the_others_are_not(s
     assert findings["standard"].health is not Health.RED
 
 
-def test_where_no_engine_works_all_are_red(store: ModelStore) -> None:
-    assert {f.health for f in found("auto", store).values()} == {Health.RED}
+def test_where_no_engine_works_those_that_anyone_may_have_are_red(store: ModelStore) -> None:
+    findings = found("auto", store)
+    assert findings["standard"].health is findings["embedded"].health is Health.RED
+    assert "steadfast models pull" in findings["standard"].remedy
+    assert findings["neural"].health is Health.OFF
+
+
+def test_an_embedded_engine_that_is_broken_is_a_warning_while_a_better_one_works(store: ModelStore) -> None:
+    assert found("auto", store, EngineName.STANDARD)["embedded"].health is Health.YELLOW
 
 
 def test_an_engine_that_forbids_commercial_use_says_so_beside_its_name(store: ModelStore) -> None:
