@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.alignment import Transform
-from steadfast.faces.face import Points
+from steadfast.faces.face import Points, Topology
 
 _FRAME_S = 1 / 30  # the rate at which the gains were chosen; others are converted to it
 
@@ -25,10 +25,17 @@ class SmoothingOptions:
     noise_shift: float = 0.002  # of the head's place
     noise_size: float = 0.002  # of the logarithm of its size
     noise_turn_rad: float = 0.003  # of its tilt
-    noise_shape: float = 0.0025  # of one landmark beside the motion of the head
+    noise_shape: float = 0.002  # of one landmark beside the motion of the head
     calm_gain: float = 0.25  # share of a new measurement that is taken while nothing exceeds the noise
     flow_gain: float = 0.1  # the same for the head's motion where the flow has predicted it
+    flow_trust: float = 2.0  # by how much more a measurement must then differ to be believed at once
     longest_gap_s: float = 0.5  # after a longer pause it starts anew
+
+    @staticmethod
+    def for_topology(topology: Topology) -> "SmoothingOptions":
+        """What suits a landmarker: measured on faces of 60 px, so that shape lags by half a frame at most."""
+        # dlib's regression trees jump between leaves; FaceMesh trembles half as much.
+        return SmoothingOptions(noise_shape=0.0035 if topology is Topology.IBUG_68 else 0.002)
 
 
 class LandmarkSmoother:
@@ -82,7 +89,7 @@ class LandmarkSmoother:
         before = self._motion
         predicted = before + self._speed * frames if flow is None else _carried(before, flow)
         missed = measured - predicted
-        amount = np.abs(missed) / noise
+        amount = np.abs(missed) / (noise if flow is None else noise * o.flow_trust)
         amount[:2] = amount[:2].max()  # a face does not stop in y while it moves in x
         gain = _gain(amount, o.calm_gain if flow is None else o.flow_gain, frames)
         self._motion = predicted + gain * missed

@@ -8,7 +8,7 @@ and every few frames for newcomers; where a face was lost it first looks around 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from steadfast.faces.alignment import transform_points
 from steadfast.faces.analyse import LANDMARK_MARGIN, describe
@@ -39,7 +39,7 @@ class TrackingOptions:
     return_s: float = 1.5  # within it, whoever appears where a person was lost is that person
     min_presence: float = 0.5  # of the landmarks, below which a face is lost
     missed_detections: int = 4  # searches in a row that do not confirm a track, after which it is dropped
-    smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
+    smoothing: SmoothingOptions | None = None  # None: what suits the landmarker
 
     @staticmethod
     def for_engine(name: EngineName) -> "TrackingOptions":
@@ -103,6 +103,7 @@ class FaceTracker:
         """`with_embedding`: whether faces carry who they are, and people are known again after a cut."""
         self._engine = engine
         self._options = options or TrackingOptions.for_engine(engine.name)
+        self._smoothing = self._options.smoothing or SmoothingOptions.for_topology(engine.landmarker.topology)
         self._with_embedding = with_embedding
         self._cuts = SceneCutDetector()
         self._tracks: list[_Track] = []
@@ -223,7 +224,7 @@ class FaceTracker:
     def _begin(self, face: Face, time_s: float) -> None:
         if any(box_overlap(face.box, track.face.box) > 0.5 for track in self._tracks):
             return
-        smoother = LandmarkSmoother(self._options.smoothing)
+        smoother = LandmarkSmoother(self._smoothing)
         smoother.update(face.landmarks.points, time_s)
         person = self._recognise(face, time_s)
         face = replace(face, embedding=person.embedding)
