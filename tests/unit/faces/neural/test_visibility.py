@@ -109,13 +109,27 @@ def test_a_hand_over_one_half_hides_that_half_where_it_is(tmp_path: Path, sessio
     assert (visible[y - 10 : y + 10, x + 16 : x + 40] > 240).all()
 
 
-def test_the_crop_lies_on_the_arcface_template(
-    tmp_path: Path, session: Load, face: Face, template_points: Callable[[str, int], Points]
+@pytest.mark.parametrize("template", ["arcface_128", "ffhq_512"])
+def test_each_network_sees_the_square_of_its_own_template(
+    tmp_path: Path,
+    session: Load,
+    template_points: Callable[[str, int], Points],
+    placed: Callable[..., Points],
+    face_at: Callable[[Points], Face],
+    template: str,
 ) -> None:
-    visible = XSegOccluder(session(xseg_graph(tmp_path / "x.onnx"))).visible(painted(SKIN_BGR), face)
-    # The same points at the same scale: the crop's side is 1.5 × 128 px, less about two softened pixels.
-    area = np.count_nonzero(visible > 127)
-    assert np.sqrt(area) == pytest.approx(1.5 * 128, abs=3)
+    place = {"degrees": 20.0, "scale": 1.5, "shift": (170, 80)}
+    face = face_at(placed(template_points(template, 128), **place))
+    if template == "arcface_128":
+        visible = XSegOccluder(session(xseg_graph(tmp_path / "x.onnx"))).visible(painted(SKIN_BGR), face)
+    else:
+        regions = BiSeNetRegions(session(bisenet_graph(tmp_path / "b.onnx")))
+        visible = regions.visible(painted(CLASS_BGR[1]), face)
+    rows, columns = np.nonzero(visible > 127)
+    # All of the crop counts as face, so what is visible is the crop: its side, and its centre.
+    assert np.sqrt(len(rows)) == pytest.approx(1.5 * 128, abs=3)
+    center = placed(np.array([[63.5, 63.5]], dtype=np.float32), **place)[0]
+    assert (columns.mean(), rows.mean()) == pytest.approx(tuple(center), abs=1)
 
 
 @pytest.mark.parametrize("label", range(19))
