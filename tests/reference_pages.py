@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from steadfast.errors import ExitCode, SteadfastError
@@ -22,10 +24,20 @@ MEANINGS = {
     ExitCode.CANNOT_CREATE: "The output cannot be written where it was asked for.",
     ExitCode.DISK_FULL: "A disk is full.",
     ExitCode.OUT_OF_MEMORY: "Memory ran out, of the machine, the container or the device.",
+    ExitCode.NO_PERMISSION: "The API key does not allow this.",
     ExitCode.CONFIG: "The settings file or a `STEADFAST_*` variable is wrong.",
     ExitCode.INTERRUPTED: "Ctrl-C. Nothing half-written stands under a final name.",
     ExitCode.READER_GONE: "The program that read the output ended first, as `head` does.",
     ExitCode.TERMINATED: "SIGTERM. Nothing half-written stands under a final name.",
+}
+
+_KINDS: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    str: "text",
+    SecretStr: "text, kept secret",
+    Path: "path",
 }
 
 _EXIT_CODES_HEAD = """# Exit statuses and errors
@@ -63,6 +75,13 @@ engine = "standard"
 ```
 """
 
+_GENERAL_HEAD = """
+## In no section
+
+| setting | variable | values | default | |
+|---|---|---|---|---|
+"""
+
 
 def exit_codes_page() -> str:
     """Every exit status with its meaning, and every error."""
@@ -75,8 +94,12 @@ def exit_codes_page() -> str:
 
 
 def settings_page() -> str:
-    """Every section with every field."""
-    return _SETTINGS_HEAD + "".join(_section(name, field) for name, field in Settings.model_fields.items())
+    """The fields of no section, then every section with every field."""
+    sections = {name: field for name, field in Settings.model_fields.items() if _is_section(field)}
+    own = "".join(
+        _field_row("", name, f) for name, f in Settings.model_fields.items() if name not in sections
+    )
+    return _SETTINGS_HEAD + _GENERAL_HEAD + own + "".join(_section(*item) for item in sections.items())
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"exit-codes.md": exit_codes_page, "settings.md": settings_page}
@@ -95,6 +118,10 @@ def _error_row(error: type[SteadfastError]) -> str:
     return f"| `{error.code}` | {int(error.exit_code)} | {error.status} | {what} | {remedy} |\n"
 
 
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
 def _section(name: str, field: FieldInfo) -> str:
     section = field.annotation
     assert isinstance(section, type)
@@ -105,23 +132,19 @@ def _section(name: str, field: FieldInfo) -> str:
 
 
 def _field_row(section: str, name: str, field: FieldInfo) -> str:
-    variable = f"{PREFIX}{section}__{name}".upper()
+    variable = (PREFIX + "__".join(filter(None, (section, name)))).upper()
+    full_name = ".".join(filter(None, (section, name)))
     meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-    return f"| `{section}.{name}` | `{variable}` | {_values(field)} | {_default(field)} | {meaning} |\n"
+    return f"| `{full_name}` | `{variable}` | {_values(field)} | {_default(field)} | {meaning} |\n"
 
 
 def _values(field: FieldInfo) -> str:
-    choices = get_args(field.annotation)
+    choices = tuple(choice for choice in get_args(field.annotation) if choice is not NoneType)
+    if len(choices) == 1 and isinstance(choices[0], type):
+        return _KINDS.get(choices[0], "list")
     if choices and all(isinstance(choice, str | int) for choice in choices):
         return ", ".join(f"`{choice}`" for choice in choices)
-    plain: dict[Any, str] = {
-        int: "whole number",
-        float: "number",
-        bool: "true or false",
-        str: "text",
-        Path: "folder",
-    }
-    kind = plain.get(field.annotation, "list")
+    kind = _KINDS.get(field.annotation, "list")
     bounds = [_bound(rule) for rule in field.metadata]
     return " ".join([kind, *filter(None, bounds)])
 
@@ -136,6 +159,8 @@ def _default(field: FieldInfo) -> str:
         return "in the user's data folder"  # differs from machine to machine
     if isinstance(field.default, tuple):
         return ", ".join(f"`{item}`" for item in field.default) or "none"
+    if field.default is None:
+        return "none"
     return f"`{field.default}`"
 
 

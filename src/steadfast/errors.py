@@ -19,6 +19,12 @@
     │   │   └── FaceNotMatched          no face like the reference, or no face at that index
     │   ├── OutputUnwritable            the folder is missing or read-only, or the file exists and may not
     │   ├── LicenseNotAccepted          a model's terms must be accepted first
+    │   ├── AccessRefused               nobody may do this, as far as we know
+    │   │   ├── KeyRefused              no API key, or one that does not hold (any more)
+    │   │   └── ScopeMissing            the key is good, but not for this
+    │   ├── KeyUnknown                  there is no API key of that id
+    │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
+    │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
     │   ├── PoisonInput                 this input killed the workers that touched it
     │   └── RequestCancelled            whoever asked went away or took it back
     └── ServiceError                    we failed
@@ -35,6 +41,10 @@
         ├── DiskFull
         ├── EncodingFailed              the encoder refused or broke off
         ├── TooManyBadFrames            more frames failed than `max_bad_frames` allows
+        ├── DatabaseProblem             the database cannot be used
+        │   ├── DatabaseBusy            somebody else holds it for too long
+        │   ├── DatabaseDamaged         its file is no database any more
+        │   └── SchemaTooNew            a newer version of this program has written it
         └── ServingProblem              the request is fine; the service could not carry it out now
             ├── DeadlineExceeded        its time was over before it was done
             ├── Overloaded              there is more work than can be done in time
@@ -72,6 +82,7 @@ class ExitCode(IntEnum):
     CANNOT_CREATE = 73  # EX_CANTCREAT
     DISK_FULL = 74  # EX_IOERR
     OUT_OF_MEMORY = 75  # EX_TEMPFAIL
+    NO_PERMISSION = 77  # EX_NOPERM
     CONFIG = 78  # EX_CONFIG
     INTERRUPTED = 130  # 128 + SIGINT
     READER_GONE = 141  # 128 + SIGPIPE: `steadfast … | head`
@@ -252,6 +263,54 @@ class LicenseNotAccepted(CallerError):
     default_remedy = "Read the licence, then pull it with `steadfast models pull NAME --accept-license`."
 
 
+class AccessRefused(CallerError):
+    """This caller may not do this."""
+
+    code = "access_refused"
+    status = 403
+    exit_code = ExitCode.NO_PERMISSION
+
+
+class KeyRefused(AccessRefused):
+    """There is no API key, or it is unknown, revoked or expired."""
+
+    code = "key_refused"
+    status = 401
+    default_remedy = "Send a valid key: `Authorization: Bearer KEY`. `steadfast keys create` makes one."
+
+
+class ScopeMissing(AccessRefused):
+    """The API key is good, but not for this."""
+
+    code = "scope_missing"
+    default_remedy = "Use a key with that scope; `steadfast keys list` shows who has which."
+
+
+class KeyUnknown(CallerError):
+    """There is no API key of that id."""
+
+    code = "key_unknown"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "`steadfast keys list` shows the ids."
+
+
+class IdempotencyMismatch(CallerError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency_mismatch"
+    status = 422
+    default_remedy = "Use a new Idempotency-Key for a new request."
+
+
+class IdempotencyInProgress(CallerError):
+    """The first request with that Idempotency-Key is still running."""
+
+    code = "idempotency_in_progress"
+    status = 409
+    default_remedy = "Wait for the first request to end, then ask again with the same key."
+
+
 class PoisonInput(CallerError):
     """This input killed the workers that touched it, alone; it is not tried again until that is forgotten."""
 
@@ -382,6 +441,37 @@ class TooManyBadFrames(ServiceError):
     code = "too_many_bad_frames"
     exit_code = ExitCode.BAD_INPUT
     default_remedy = "Mend the video, or allow more with --max-bad-frames."
+
+
+class DatabaseProblem(ServiceError):
+    """The database cannot be used."""
+
+    code = "database_problem"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Check that the database runs and that `database.url` or the data folder is right."
+
+
+class DatabaseBusy(DatabaseProblem):
+    """Somebody else holds the database for too long."""
+
+    code = "database_busy"
+    default_remedy = "Try again; if it stays so, look for a process that holds the database open."
+
+
+class DatabaseDamaged(DatabaseProblem):
+    """The file is no database any more."""
+
+    code = "database_damaged"
+    default_remedy = "Restore the file from a backup, or move it away and start with an empty one."
+
+
+class SchemaTooNew(DatabaseProblem):
+    """A newer version of this program has written the database."""
+
+    code = "schema_too_new"
+    exit_code = ExitCode.CONFIG
+    default_remedy = "Run that version, or restore the database from before it was upgraded."
 
 
 class ServingProblem(ServiceError):

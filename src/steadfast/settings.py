@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -54,6 +54,10 @@ def _url(value: str) -> str:
     if "://" in value or not path.is_absolute():
         raise ValueError("a file://, https:// or http:// URL, or the absolute path of a folder")
     return path.as_uri()
+
+
+def _expanded(path: Path | None) -> Path | None:
+    return path.expanduser() if path is not None else None
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -144,6 +148,21 @@ class NeuralSettings(Section):
     """Share of the enhanced face in the result."""
 
 
+class DatabaseSettings(Section):
+    """Where keys, jobs and records are kept."""
+
+    url: SecretStr | None = None
+    """`postgresql://user:password@host/name` (needs the `postgres` extra); none: a SQLite file in the data
+    folder."""
+    synchronous: Literal["full", "normal"] = "full"
+    """SQLite only. full: what was confirmed survives a power cut; normal: it survives any death of a process,
+    but the last moments before a power cut may be lost; faster on slow disks."""
+    busy_timeout_s: float = Field(default=10.0, gt=0)
+    """Seconds to wait for a lock that another process holds."""
+    pool_size: int = Field(default=5, ge=1)
+    """Connections kept open."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -155,6 +174,13 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
+    data_dir: Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")))
+    """Folder of everything the service keeps: its database, scratch files and jobs."""
+    bootstrap_key_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    """File with the first API key (at least 32 characters), which gets every scope; none: the first start
+    makes one and prints it once."""
+
+    database: DatabaseSettings = DatabaseSettings()
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()
