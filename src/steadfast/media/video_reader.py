@@ -4,6 +4,7 @@ Only ordinary files are opened, by FFmpeg's own `file` protocol and with the dem
 for: a playlist that names other files or servers is never followed, whatever the file is called.
 """
 
+import struct
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -69,6 +70,8 @@ class VideoReader:
         self._limits = limits
         file_format = identify(path, limits)
         with ExitStack() as opened:
+            if file_format is FileFormat.GIF:
+                _check_gif_screen(path, limits)
             self._container = opened.enter_context(_opened(path, file_format, limits))
             self._stream = _video_stream(path, self._container)
             _check_header(path, self._container, self._stream, limits)
@@ -207,6 +210,15 @@ def _opened(path: Path, file_format: FileFormat, limits: MediaLimits) -> InputCo
         raise DamagedMedia(f"{path} cannot be read as a video: {_reason(error)}.") from error
 
 
+def _check_gif_screen(path: Path, limits: MediaLimits) -> None:
+    """The screen on which all frames of a GIF are drawn, from bytes 6 to 9 of the file."""
+    with path.open("rb") as file:
+        header = file.read(10)
+    if len(header) == 10:
+        width_px, height_px = struct.unpack("<HH", header[6:])
+        check_pixels(str(path), width_px, height_px, limits)
+
+
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     cover = False
     for stream in container.streams.video:
@@ -225,7 +237,11 @@ def _check_header(path: Path, container: InputContainer, stream: VideoStream, li
     if context.width <= 0 or context.height <= 0:
         if not (stream.frames or stream.duration or container.duration):
             raise EmptyInput(f"{path} has no frames.", remedy="Export the video again; it has no pictures.")
-        raise DamagedMedia(f"The header of {path} gives no size of the picture.")
+        # FFmpeg answers the same for a size above the limit it was given, so that it need not be probed.
+        raise DamagedMedia(
+            f"The header of {path} gives no size of the picture, or one above"
+            f" {limits.max_pixels / 1e6:.0f} megapixels."
+        )
     if max(context.width, context.height) > _MAX_SIDE_PX:
         raise MediaTooLarge(f"{path} has a side of more than {_MAX_SIDE_PX} pixels.")
     check_pixels(str(path), context.width, context.height, limits)
