@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -95,10 +94,9 @@ def _memory(memory: Memory) -> Finding:
 
 
 def _disks(models_folder: Path) -> Iterator[Finding]:
-    places = {"Model folder": models_folder, "Working folder": Path.cwd()}
-    for name, folder in places.items():
-        yield _disk(name, folder)
-    yield _disk("Temporary files", Path(tempfile.gettempdir()))
+    # Nothing else is written: frames never touch the disk, and outputs lie aside in their own folder.
+    yield _disk("Model folder", models_folder)
+    yield _disk("Working folder", Path.cwd())
 
 
 def _disk(name: str, folder: Path) -> Finding:

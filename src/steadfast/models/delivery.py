@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from filelock import FileLock
 
@@ -18,6 +18,7 @@ from steadfast.models.download import BrokenOff, Refused, Transfer, fetch
 from steadfast.models.facts import MirrorFailed, ModelPulled, ModelQuarantined
 from steadfast.models.verification import Verdict, Verifier, digest, matches
 
+_COOLDOWN_S = 300.0
 _PROGRESS_BYTES = 1 << 20  # a try that brought this much more does not count against the attempts
 
 
@@ -81,6 +82,18 @@ class Delivery:
         with FileLock(locks / f"{name}.lock"):
             yield
 
+    def failed_lately(self, file: ModelFile) -> bool:
+        """Whether every URL failed within the last minutes, in this process or another of the folder.
+
+        A network that swallows packets costs a timeout per URL: whoever has a next-best engine should not
+        wait for it at every start.
+        """
+        try:
+            age_s = time() - self._failure_mark(file).stat().st_mtime
+        except OSError:
+            return False
+        return 0 <= age_s < _COOLDOWN_S
+
     def is_quarantined(self, file: ModelFile) -> bool:
         """Whether a wrong file of this name was moved away and no right one has come since."""
         return any(self._quarantined(file))
@@ -109,11 +122,18 @@ class Delivery:
                 failures.append(f"{url}: {error}")
                 publish(order.failed(url, str(error)))
             else:
+                self._failure_mark(order.file).unlink(missing_ok=True)
                 publish(order.pulled(url, monotonic() - started_s))
                 return
+        if urls:
+            self._failure_mark(order.file).touch()
         raise DownloadFailed(
-            f"{order.model.name} cannot be fetched. " + "; ".join(failures or ["No URL is known."])
+            f"{order.model.name} cannot be fetched. "
+            + "; ".join(failures or ["There is no URL that may be asked now."])
         )
+
+    def _failure_mark(self, file: ModelFile) -> Path:
+        return self._folder / ".parts" / f"{file.name}.failed"
 
     def _fetch_from(self, order: "_Order", url: str) -> None:
         part = self._part(order.file)

@@ -63,7 +63,8 @@ class ModelStore:
         """The path of a model whose bytes are verified; what can be mended on the way is mended.
 
         A damaged file goes to quarantine and is fetched again; a missing one is taken from a `file://`
-        mirror, or from the network if `models.auto_pull` is `always`. Raises `LicenseNotAccepted`,
+        mirror, or from the network if `models.auto_pull` is `always`. After the network failed it is left
+        alone for five minutes. Raises `LicenseNotAccepted`,
         `ModelMissing`, `ModelDamaged` or `DiskFull`.
         """
         model = self.catalogue[name]
@@ -159,7 +160,8 @@ class ModelStore:
     def _urls_without_asking(self, file: ModelFile, *, is_damaged: bool) -> Iterator[str]:
         """The URLs that may be used because a model is needed, not because somebody said `pull`."""
         policy = self._settings.auto_pull
-        network = policy == "always" or (policy == "repair" and is_damaged)
+        is_allowed = policy == "always" or (policy == "repair" and is_damaged)
+        network = is_allowed and not self._delivery.failed_lately(file)
         for url in (*self._mirror_urls(file), *file.urls):
             is_local = url.startswith("file://")
             if (is_local and Path(unquote(urlsplit(url).path)).is_file()) or (network and not is_local):

@@ -104,6 +104,46 @@ def serving(content: bytes, *, content_type: str = "application/octet-stream", s
     return answer
 
 
+def with_headers(answer: Answer, **headers: str) -> Answer:
+    """That answer with more headers; `_` in a name stands for `-`."""
+
+    def extended(handler: BaseHTTPRequestHandler) -> None:
+        end_headers = handler.end_headers
+
+        def end_with_more() -> None:
+            for name, value in headers.items():
+                handler.send_header(name.replace("_", "-"), value)
+            end_headers()
+
+        handler.end_headers = end_with_more  # type: ignore[method-assign]
+        try:
+            answer(handler)
+        finally:
+            handler.end_headers = end_headers  # type: ignore[method-assign]
+
+    return extended
+
+
+def redirecting_to(url: str) -> Answer:
+    """Sends the client elsewhere."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", url)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def resuming_elsewhere(handler: BaseHTTPRequestHandler) -> None:
+    """Answers a range with another range of the right length."""
+    start = int((handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+    handler.send_response(206)
+    handler.send_header("Content-Range", f"bytes 0-{len(CONTENT) - start - 1}/{len(CONTENT)}")
+    _body(handler, CONTENT[: len(CONTENT) - start])
+
+
 def serving_without_length(content: bytes) -> Answer:
     """This content, its end marked only by the end of the connection."""
 

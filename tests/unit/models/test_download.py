@@ -15,18 +15,21 @@ from tests.unit.models.mirrors import (
     Mirror,
     catalogue_of,
     dying_after,
+    redirecting_to,
+    resuming_elsewhere,
     running_mirror,
     serving,
     serving_without_length,
     stalling_after,
     tiny_model,
     whole,
+    with_headers,
     without_ranges,
 )
 
 from steadfast.errors import DownloadFailed
 from steadfast.models import download
-from steadfast.models.download import BrokenOff
+from steadfast.models.download import BrokenOff, Transfer, fetch
 from steadfast.models.store import ModelStore
 from steadfast.settings import ModelSettings
 
@@ -108,8 +111,9 @@ def test_a_server_that_stalls_is_left_after_the_read_timeout(settings: ModelSett
         (serving_without_length(CONTENT + b"x" * 300_000), "more than"),
         (serving(bytes(len(CONTENT))), "sha256"),
         (serving(b"", status=403), "403"),
+        (with_headers(serving(CONTENT), Content_Encoding="gzip"), "packs"),
     ],
-    ids=["web page", "absent", "short", "long", "longer than promised", "other bytes", "forbidden"],
+    ids=["web page", "absent", "short", "long", "longer than promised", "other bytes", "forbidden", "packed"],
 )
 def test_what_is_not_the_file_is_refused_and_the_next_mirror_serves(
     answer: Answer, reason: str, settings: ModelSettings
@@ -129,6 +133,46 @@ def test_a_server_in_trouble_is_asked_again(status: int, settings: ModelSettings
     with running_mirror(serving(b"busy", status=status)) as mirror:
         assert store_of(settings, mirror).pull("tiny").read_bytes() == CONTENT
     assert len(mirror.ranges) == 2
+
+
+def test_a_range_that_does_not_fit_is_thrown_away(settings: ModelSettings) -> None:
+    with running_mirror(dying_after(1_000_000), resuming_elsewhere) as mirror:
+        assert store_of(settings, mirror).pull("tiny").read_bytes() == CONTENT
+    assert mirror.ranges[1] is not None
+    assert mirror.ranges[2] is None  # from the start again
+
+
+def test_a_redirect_is_followed_with_its_range(settings: ModelSettings) -> None:
+    with running_mirror() as storage, running_mirror() as front:
+        front.answers += [dying_after(1_000_000), redirecting_to(storage.url)]
+        assert store_of(settings, front).pull("tiny").read_bytes() == CONTENT
+    assert storage.ranges[0] is not None
+
+
+def test_a_redirect_in_a_circle_is_refused(settings: ModelSettings) -> None:
+    with running_mirror(*[redirecting_to("/tiny.onnx")] * 50) as mirror:
+        with pytest.raises(DownloadFailed, match="circle"):
+            store_of(settings, mirror).pull("tiny")
+        assert len(mirror.ranges) < 50
+
+
+@pytest.mark.parametrize(("said", "wait_s"), [("7", 7.0), ("86400", 60.0), ("tomorrow", None)])
+def test_a_server_that_says_when_to_come_back_is_believed_within_reason(
+    said: str, wait_s: float | None, tmp_path: Path
+) -> None:
+    answer = with_headers(serving(b"", status=503), Retry_After=said)
+    with running_mirror(answer) as mirror, pytest.raises(BrokenOff) as caught:
+        fetch(
+            Transfer(
+                url=mirror.url,
+                part=tmp_path / "part",
+                size_bytes=len(CONTENT),
+                connect_timeout_s=5.0,
+                read_timeout_s=5.0,
+            ),
+            on_bytes=lambda _: None,
+        )
+    assert caught.value.retry_after_s == wait_s
 
 
 def test_a_mirror_that_nobody_runs_is_passed_over(settings: ModelSettings) -> None:
@@ -191,6 +235,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "other bytes": lambda: serving(bytes(len(CONTENT))),
     "web page": lambda: serving(b"<html>", content_type="text/html"),
     "server error": lambda: serving(b"", status=502),
+    "resumes elsewhere": lambda: resuming_elsewhere,
     "no such range": lambda: serving(b"", status=416),
     "too long": lambda: serving_without_length(CONTENT * 2),
 }

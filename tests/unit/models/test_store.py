@@ -22,6 +22,7 @@ from tests.unit.models.mirrors import (
 from steadfast import events
 from steadfast.errors import (
     DiskFull,
+    DownloadFailed,
     InvalidOption,
     LicenseNotAccepted,
     ModelDamaged,
@@ -137,8 +138,26 @@ def test_a_damaged_model_that_cannot_be_replaced_is_quarantined_and_named(settin
             store.require("tiny")
         assert not store.path("tiny").exists()
         assert store.state("tiny") is ModelState.DAMAGED
-        # It stays a case for repair: the next one who needs it tries again.
+        # It stays a case for repair, but not at every start: a dead network costs a timeout each time.
+        asked = len(upstream.ranges)
+        with pytest.raises(ModelDamaged):
+            store.require("tiny")
+        assert len(upstream.ranges) == asked
+        let_minutes_pass(settings.dir)
         assert store.require("tiny").read_bytes() == CONTENT
+
+
+def let_minutes_pass(folder: Path) -> None:
+    for mark in (folder / ".parts").glob("*.failed"):
+        os.utime(mark, (mark.stat().st_atime, mark.stat().st_mtime - 600))
+
+
+def test_a_pull_by_hand_asks_at_once_whatever_failed_before(settings: ModelSettings) -> None:
+    with running_mirror(serving(b"", status=404)) as upstream:
+        store = ModelStore(settings, catalogue_of(tiny_model(upstream.url)))
+        with pytest.raises(DownloadFailed):
+            store.pull("tiny")
+        assert store.pull("tiny").read_bytes() == CONTENT
 
 
 def test_nothing_is_fetched_for_a_damaged_model_where_the_user_said_never(settings: ModelSettings) -> None:
