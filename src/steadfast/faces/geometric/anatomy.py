@@ -9,7 +9,9 @@ from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.warp import GridSize
 from steadfast.faces.geometric.zones import Weights, fill_hull
 
-_ONTO_LIPS = 0.15  # of the gap between the lips: landmarks err by about so much
+# Gap between the lips, as a share of the mouth's width, from which a mouth is open.
+OPEN_MOUTH = 0.045
+_ONTO_LIPS = 0.06  # of the gap between the lips: landmarks err by about so much
 
 
 def face_width(mesh: FaceMesh, points: Points) -> float:
@@ -35,6 +37,12 @@ def _lower_half(oval: Sequence[int], mesh: FaceMesh) -> set[int]:
     return {i for i in oval if mesh.layout[i, 1] > eye_line + 60}
 
 
+def below_ears(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
+    """Chin and mouth: the part of the face that no ear is beside."""
+    outline = [i for i in mesh.parts.oval if mesh.layout[i, 1] > mesh.layout[mesh.parts.nose_tip, 1] + 80]
+    return fill_hull(points[[*outline, *mesh.parts.lips_outer]], size, 1.1)
+
+
 def skin_core(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
     """Cheeks and nose: skin on every face, whatever it wears."""
     parts = mesh.parts
@@ -49,7 +57,7 @@ def skin_core(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
 
 def mouth_opening(points: Points, mesh: FaceMesh) -> float:
     """The largest gap between the lips as a share of the mouth's width."""
-    upper, lower = _lip_pairs(mesh)
+    upper, lower = lip_pairs(mesh)
     left, right = points[list(mesh.parts.mouth_corners)]
     gap = np.linalg.norm(points[upper] - points[lower], axis=1).max()
     return float(gap / max(float(np.linalg.norm(right - left)), 1e-6))
@@ -57,7 +65,7 @@ def mouth_opening(points: Points, mesh: FaceMesh) -> float:
 
 def with_lips_closed(points: Points, mesh: FaceMesh) -> Points:
     """The points with the inner edges of the lips laid on each other, so that no mouth shows between them."""
-    upper, lower = _lip_pairs(mesh)
+    upper, lower = lip_pairs(mesh)
     closed = points.copy()
     closed[upper] = closed[lower] = (points[upper] + points[lower]) / 2
     return closed
@@ -65,7 +73,7 @@ def with_lips_closed(points: Points, mesh: FaceMesh) -> Points:
 
 def with_lips_off_teeth(points: Points, mesh: FaceMesh) -> Points:
     """The points with the inner edges of open lips drawn onto the lips, so that nothing else is between."""
-    upper, lower = _lip_pairs(mesh)
+    upper, lower = lip_pairs(mesh)
     moved = points.copy()
     apart = (points[lower] - points[upper]) * _ONTO_LIPS
     moved[upper] -= apart
@@ -73,7 +81,7 @@ def with_lips_off_teeth(points: Points, mesh: FaceMesh) -> Points:
     return moved
 
 
-def _lip_pairs(mesh: FaceMesh) -> tuple[list[int], list[int]]:
+def lip_pairs(mesh: FaceMesh) -> tuple[list[int], list[int]]:
     """Points of the inner upper and lower lip that lie above each other."""
     inner = mesh.parts.lips_inner
     half = len(inner) // 2

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.face import Landmarks, Points, Topology
-from steadfast.faces.geometric.anatomy import face_width, mouth_opening, with_lips_closed
+from steadfast.faces.geometric.anatomy import OPEN_MOUTH, face_width, mouth_opening, with_lips_closed
 from steadfast.faces.geometric.blending import blend
 from steadfast.faces.geometric.crop import FaceCrop
 from steadfast.faces.geometric.mesh import FaceMesh
@@ -14,13 +14,15 @@ from steadfast.faces.geometric.proportions import give_proportions
 from steadfast.faces.geometric.resample import resize, sample
 from steadfast.faces.geometric.source import GeometricSource, Texture
 from steadfast.faces.geometric.tone import ContrastLimits, apply_tone, match_tone
-from steadfast.faces.geometric.visibility import Visibility, brow_cover, mouth_interior, outline_mask
+from steadfast.faces.geometric.visibility import (
+    Visibility,
+    mouth_interior,
+    outline_mask,
+)
 from steadfast.faces.geometric.warp import Field, IdMap, dense_map, rasterise
 from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
 from steadfast.media.canvas import BgrImage
 
-# Gap between the lips, as a share of the mouth's width, from which what is between them is the target's.
-_OPEN_MOUTH = 0.045
 _COARSEST_PX = 16  # what the coarsest level of the blend may measure
 
 
@@ -37,7 +39,7 @@ class Drawing:
     field: Field  # grid → pixels of `texture`
     texture: Texture
     warped: NDArray[np.uint8]  # the source on the grid: BGR and how far it is face
-    mouth_open: bool
+    mouth: Weights | None  # 1 between the lips where that stays the target's
 
 
 def draw(
@@ -45,7 +47,7 @@ def draw(
 ) -> Drawing:
     """The source laid over the target's landmarks, which are in the pixels of the crop's region."""
     points = mesh.widen(landmarks.points)
-    mouth_open = mouth_opening(points, mesh) > _OPEN_MOUTH
+    mouth_open = mouth_opening(points, mesh) > OPEN_MOUTH
     goal = mesh.widen(give_proportions(landmarks, source.landmarks, proportions))
     drawn = crop.to_grid(goal if mouth_open else with_lips_closed(goal, mesh))
     ids = rasterise(drawn, mesh.triangles, crop.grid, None)
@@ -66,7 +68,7 @@ def draw(
         field=field,
         texture=texture,
         warped=warped,
-        mouth_open=mouth_open,
+        mouth=mouth_interior(on_grid, mesh, crop.grid) if mouth_open else None,
     )
 
 
@@ -101,9 +103,7 @@ def paint(
 def _mask(drawing: Drawing, seen: Weights) -> Weights:
     """Where the source takes the target's place, 0–1 with soft edges, on the grid."""
     size = drawing.crop.grid
-    alpha = drawing.warped[..., 3] * np.float32(1 / 255)
-    skin = np.maximum(alpha, brow_cover(drawing.points, drawing.mesh, size) * (drawing.ids >= 0))
-    mask = outline_mask(drawing.points, drawing.mesh, size) * seen * skin
-    if drawing.mouth_open:
-        mask = mask * (1 - mouth_interior(drawing.points, drawing.mesh, size))
+    mask = outline_mask(drawing.points, drawing.mesh, size) * seen * (drawing.ids >= 0)
+    if drawing.mouth is not None:
+        mask = mask * (1 - drawing.mouth)
     return soften(np.asarray(mask, dtype=np.float32), drawing.width * 0.018)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.face import Points
+from steadfast.faces.geometric.filling import continue_smoothly
 from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.resample import resize
 from steadfast.faces.geometric.skin import LabImage, SkinColour
@@ -74,7 +75,7 @@ def _eye_grid(points: Points, mesh: FaceMesh) -> _EyeGrid:
     for eye, outwards in ((left, -across), (right, across)):
         centre = eye + 0.08 * distance * outwards + 0.12 * distance * down
         rays = 1.15 * np.cos(angles)[:, None] * outwards + np.sin(angles)[:, None] * down
-        box = np.array([(-0.4, -0.24), (0.6, -0.24), (0.6, 0.1), (-0.4, 0.1)], dtype=np.float32) * distance
+        box = np.array([(-0.4, -0.24), (0.53, -0.24), (0.53, 0.1), (-0.4, 0.1)], dtype=np.float32) * distance
         temples.append(eye + box[:, :1] * outwards + box[:, 1:] * down)
         places.append(centre + rays[:, None] * radii[None, :, None])
     return _EyeGrid(
@@ -152,17 +153,18 @@ def _dark_frame(
     return grow_outwards(frame, 0.015 * grid.eye_distance)
 
 
-def take_off(glasses: Glasses, pixels: BgrImage, small: BgrImage) -> tuple[BgrImage, BgrImage]:
-    """Full-size pixels and those of the grid with the frame painted over from its surroundings.
+def take_off(glasses: Glasses, pixels: BgrImage, small: BgrImage, skin: Weights) -> tuple[BgrImage, BgrImage]:
+    """Full-size pixels and those of the grid with the frame painted over in the colours of the skin around.
 
-    Only its ends beside the eyes stay visible after a swap: they are filled by Telea's fast marching
-    ("An image inpainting technique based on the fast marching method", 2004).
+    Only its ends beside the eyes stay visible after a swap, so smooth colour is enough.
     """
-    hole = (grow_outwards(glasses.frame, 1) > 0.15).astype(np.uint8)
-    filled = np.asarray(cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA), dtype=np.uint8)
+    hole = (grow_outwards(glasses.frame, 1) > 0.15).astype(np.float32)
+    seeds = np.asarray(skin * (1 - grow_outwards(hole, 1)), dtype=np.float32)
+    side = float(max(hole.shape))
+    filled = continue_smoothly(small, 1 - hole, seeds, near=side * 0.012, far=side)
     if pixels.shape == small.shape:
         return filled, filled
     height, width = pixels.shape[:2]
-    weight = resize(soften(hole.astype(np.float32), 0.7), width, height)[..., None]
+    weight = resize(soften(hole, 0.7), width, height)[..., None]
     mixed = pixels + (resize(filled, width, height).astype(np.float32) - pixels) * weight
     return np.where(weight > 0, np.round(mixed), pixels).astype(np.uint8), filled

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from steadfast.faces.geometric.anatomy import skin_core
 from steadfast.faces.geometric.drawing import Drawing
 from steadfast.faces.geometric.glasses import Glasses, take_off
-from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, to_lab
+from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, skin_likeness, to_lab
 from steadfast.media.canvas import BgrImage
 
 
@@ -34,6 +34,8 @@ class Scene:
 
     def without_glasses(self, glasses: Glasses) -> "Scene":
         """The scene with the whole frame painted over from its surroundings."""
-        pixels, small = take_off(glasses, self.pixels, self.small)
+        assert self.skin is not None
+        likeness = skin_likeness(self.lab, self.skin)
+        pixels, small = take_off(glasses, self.pixels, self.small, likeness)
         altered = self.altered | (pixels != self.pixels).any(axis=2)
         return Scene(pixels=pixels, small=small, lab=to_lab(small), skin=self.skin, altered=altered)

@@ -12,7 +12,8 @@ from steadfast.media.canvas import BgrImage
 LabImage = NDArray[np.float32]
 """Height × width × 3: CIE L* 0–100, a*, b*."""
 
-_LEAST_SPREAD = np.array([7.0, 3.0, 3.0], dtype=np.float32)  # Lab: below it noise would be called not skin
+_LEAST_SHADE = 0.12  # of the skin's own L*: a cheek in the shade of its own face is still skin
+_LEAST_SPREAD = 3.0  # of a* and b*: below it noise would be called not skin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +36,8 @@ def measure_skin(lab: LabImage, core: Weights) -> SkinColour | None:
         return None
     centre = np.median(pixels, axis=0)
     spread = np.median(np.abs(pixels - centre), axis=0) * 1.4826
-    return SkinColour(
-        centre=centre.astype(np.float32), spread=np.maximum(spread, _LEAST_SPREAD).astype(np.float32)
-    )
+    least = np.array([_LEAST_SHADE * centre[0], _LEAST_SPREAD, _LEAST_SPREAD], dtype=np.float32)
+    return SkinColour(centre=centre.astype(np.float32), spread=np.maximum(spread, least).astype(np.float32))
 
 
 def skin_likeness(lab: LabImage, skin: SkinColour) -> Weights:

@@ -9,10 +9,19 @@ from numpy.typing import NDArray
 
 from steadfast.errors import FaceTooSmall, InvalidOption
 from steadfast.faces.face import Embedding, Landmarks, Points, Topology
-from steadfast.faces.geometric.anatomy import face_width, skin_core, trusted_zone, with_lips_off_teeth
+from steadfast.faces.geometric.anatomy import (
+    OPEN_MOUTH,
+    below_ears,
+    face_width,
+    mouth_opening,
+    skin_core,
+    trusted_zone,
+    with_lips_off_teeth,
+)
 from steadfast.faces.geometric.crop import crop_around
+from steadfast.faces.geometric.filling import continue_smoothly
 from steadfast.faces.geometric.mesh import FaceMesh, mesh_of
-from steadfast.faces.geometric.resample import resize, sample
+from steadfast.faces.geometric.resample import sample
 from steadfast.faces.geometric.skin import measure_skin, skin_likeness, to_lab
 from steadfast.faces.geometric.tone import apply_tone, match_tone
 from steadfast.faces.geometric.warp import GridSize, dense_map, rasterise
@@ -27,6 +36,8 @@ from steadfast.faces.roles import SourceIdentity, SourcePhoto
 
 _LARGEST_PX = 640  # the longest side of the kept texture
 _SMALLEST_FACE_PX = 16
+_LINE_SOFT = 0.004
+_LINE_BETWEEN_LIPS = 0.12  # of the lips' brightness
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
 
 
@@ -104,7 +115,9 @@ def _texture(photo: SourcePhoto, mesh: FaceMesh) -> Texture:
     pixels, moved = crop.shrink(crop.cut(photo.image)), crop.to_grid(points)
     pixels = without_teeth(pixels, moved, mesh)
     visible = visible_source(pixels, moved, mesh)
-    pixels = fill_hidden(pixels, visible, face_width(mesh, moved))
+    width = face_width(mesh, moved)
+    seeds = shrink_inwards(visible, width * 0.03)  # edges carry the shadow of hair and hat
+    pixels = continue_smoothly(pixels, visible, seeds, near=width * 0.02, far=width)
     seen = np.round(visible * 255).astype(np.uint8)
     return Texture(pixels=np.dstack((pixels, seen)), points=moved, face_width_px=face_width(mesh, moved))
 
@@ -124,7 +137,10 @@ def visible_source(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) ->
     solid = shrink_inwards(grow_outwards(solid, width * 0.03), width * 0.06)
     solid = grow_outwards(solid, width * 0.025)
     seen = oval * np.maximum(trusted_zone(points, mesh, size), solid)
-    return soften(shrink_inwards(seen, width * 0.015), width * 0.012)
+    inset = shrink_inwards(seen, width * 0.015)
+    if not mesh.parts.oval_is_closed:  # a jaw line of few points errs onto the ears
+        inset = np.maximum(shrink_inwards(seen, width * 0.05), inset * below_ears(points, mesh, size))
+    return soften(inset, width * 0.012)
 
 
 def without_teeth(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) -> NDArray[np.uint8]:
@@ -134,29 +150,15 @@ def without_teeth(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) -> 
     warp jumps from the upper to the lower lip.
     """
     size = GridSize(width=pixels.shape[1], height=pixels.shape[0])
+    width = face_width(mesh, points)
     between = fill_outline(with_lips_off_teeth(points, mesh)[list(mesh.parts.lips_inner)], size)
     hole = (grow_outwards(between, 1) > 0.1).astype(np.uint8)
-    return np.asarray(cv2.inpaint(pixels, hole, 3, cv2.INPAINT_TELEA), dtype=np.uint8)
-
-
-def fill_hidden(pixels: NDArray[np.uint8], visible: Weights, width: float) -> NDArray[np.uint8]:
-    """The picture with what is not face replaced by the smooth continuation of the face's nearest colours."""
-    colour, weight = pixels.astype(np.float32) * visible[..., None], visible
-    filled, known = colour.copy(), weight.copy()
-    sigma = width * 0.02
-    while sigma < width:
-        factor = max(1, int(sigma / 2))
-        height_px, width_px = max(2, weight.shape[0] // factor), max(2, weight.shape[1] // factor)
-        wide = soften(resize(weight, width_px, height_px), sigma / factor)
-        smooth = soften(resize(colour, width_px, height_px), sigma / factor)
-        share = np.clip(resize(wide, weight.shape[1], weight.shape[0]) * 4, 0, 1) * (1 - known)
-        mean = smooth / np.maximum(wide, 1e-4)[..., None]
-        filled += (
-            resize(np.asarray(mean, dtype=np.float32), weight.shape[1], weight.shape[0]) * share[..., None]
-        )
-        known = known + share
-        sigma *= 2
-    return np.round(np.clip(filled / np.maximum(known, 1e-3)[..., None], 0, 255)).astype(np.uint8)
+    painted = np.asarray(cv2.inpaint(pixels, hole, 3, cv2.INPAINT_TELEA), dtype=np.uint8)
+    if mouth_opening(points, mesh) < OPEN_MOUTH:
+        return painted
+    # Where the lips are closed later the warp jumps across this: it becomes the line between them.
+    line = soften(fill_outline(points[list(mesh.parts.lips_inner)], size), width * _LINE_SOFT)
+    return np.round(painted * (1 - _LINE_BETWEEN_LIPS * line[..., None])).astype(np.uint8)
 
 
 def _average(best: Texture, others: Sequence[Texture], mesh: FaceMesh) -> Texture:

@@ -38,6 +38,7 @@ class GeometricOptions:
 
     target_glasses: TargetGlasses = TargetGlasses.REMOVE
     proportions: float = 1.0  # 0–1, how far eyes, brows and nose move to where the source has them
+    proportions_flat: float = 0.4  # the same for landmarks without depth, which confuse shape with pose
 
 
 class GeometricSwapper:
@@ -79,9 +80,13 @@ class GeometricSwapper:
         mesh = mesh_of(face.landmarks.topology)
         crop = _crop(region, face.landmarks, mesh, still=memory is None)
         if crop is not None:
-            drawing = draw(face.landmarks, mesh, crop, source, self._options.proportions)
+            drawing = draw(face.landmarks, mesh, crop, source, self._proportions(face.landmarks))
             self._fill(patch, region, face, drawing, memory)
         return patch
+
+    def _proportions(self, landmarks: Landmarks) -> float:
+        flat = landmarks.depth is None
+        return self._options.proportions_flat if flat else self._options.proportions
 
     def _fill(
         self, patch: Patch, region: BgrImage, face: Face, drawing: Drawing, memory: GeometricMemory | None

@@ -102,7 +102,14 @@ def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
         mixing = _mixing(1.0, contrast.colour / contrast.coarse)
     else:
         mixing = _mixing(contrast.coarse, contrast.colour)
-    return np.asarray(cv2.transform(detail, mixing) + base, dtype=np.float32)
+    return _below_white(np.asarray(cv2.transform(detail, mixing), dtype=np.float32), base)
+
+
+def _below_white(detail: BgrField, base: BgrField) -> BgrField:
+    """Base and detail together, highlights rolled off so that they keep their shape below white."""
+    room = np.maximum(2 * (255 - base), 2)
+    raised = np.clip(detail, 0, room)
+    return np.asarray(base + np.minimum(detail, 0) + raised * (1 - raised / (2 * room)), dtype=np.float32)
 
 
 def _mixing(luma: float, colour: float) -> NDArray[np.float32]:

@@ -90,13 +90,3 @@ def outline_mask(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
 def mouth_interior(points: Points, mesh: FaceMesh, size: GridSize) -> NDArray[np.float32]:
     """1 between the lips."""
     return fill_outline(points[list(mesh.parts.lips_inner)], size)
-
-
-def brow_cover(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
-    """1 on the target's brows and just above: there the source's skin goes on even where its hair hung."""
-    parts, covers = mesh.parts, []
-    up = points[[*parts.left_brow, *parts.right_brow]].mean(axis=0) - points[parts.nose_tip]
-    for brow in (parts.left_brow, parts.right_brow):
-        outline = points[list(brow)]
-        covers.append(fill_hull(np.concatenate((outline, outline + 0.16 * up)), size, 1.1))
-    return soften(np.maximum(*covers), face_width(mesh, points) * 0.02)

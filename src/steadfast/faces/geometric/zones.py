@@ -21,6 +21,14 @@ def fill_outline(points: Points, size: GridSize) -> Weights:
     return np.asarray(mask * np.float32(1 / 255), dtype=np.float32)
 
 
+def draw_line(points: Points, size: GridSize, thickness: float) -> Weights:
+    """1 on the open line through the points; `thickness` in grid points, at least one."""
+    mask = np.zeros((size.height, size.width), dtype=np.uint8)
+    fixed = np.round(np.clip(points, -8192, 8192) * (1 << _SHIFT)).astype(np.int32)
+    cv2.polylines(mask, [fixed], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+    return np.asarray(mask * np.float32(1 / 255), dtype=np.float32)
+
+
 def fill_hull(points: Points, size: GridSize, grow: float = 1.0) -> Weights:
     """1 inside the convex hull of the points, grown about its middle."""
     hull = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2)
