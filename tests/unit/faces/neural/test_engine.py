@@ -18,6 +18,7 @@ from steadfast.faces.standard.detector import YuNetDetector
 from steadfast.faces.standard.landmarker import FaceMeshLandmarker
 from steadfast.inference.sessions import SessionCache
 from steadfast.inference.testing import write_graph
+from steadfast.models.catalogue import builtin_catalogue
 from steadfast.settings import NeuralSettings, Settings
 
 EVERYTHING = (
@@ -134,3 +135,13 @@ def test_terms_that_nobody_accepted_are_the_error_when_nothing_else_is_there(tmp
 def test_regions_alone_mask_as_well(tmp_path: Path) -> None:
     engine = build(Store(tmp_path, set(EVERYTHING) - {"xseg_3"}))
     assert isinstance(engine.occluder, BiSeNetRegions)
+
+
+def test_every_model_the_engine_asks_for_can_be_pulled() -> None:
+    pullable = {model.name for model in builtin_catalogue()}
+    settings = NeuralSettings()
+    asked = {
+        *(neural.IDENTITY, neural.OCCLUDER, neural.REGIONS, *neural.DETECTORS, *neural.LANDMARKERS),
+        *(model.converter for model in SWAP_MODELS.values() if model.converter),
+    }
+    assert asked | set(SWAP_MODELS) | set(settings.swappers) | set(settings.enhancers) <= pullable
