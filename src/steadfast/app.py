@@ -9,6 +9,7 @@ from steadfast.media.limits import MediaLimits
 from steadfast.models.store import ModelStore
 from steadfast.settings import Settings
 from steadfast.tasks.face_swap import SwapReport, SwapRequest, swap_file
+from steadfast.tasks.video_report import OnProgress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +39,10 @@ class App:
         """The best engine that works here, whatever the settings say; raises EngineUnavailable."""
         return choose_engine(None, self.store, self.sessions, self.settings)
 
-    def swap(self, request: SwapRequest, engine: Engine) -> SwapReport:
+    def swap(self, request: SwapRequest, engine: Engine, on_progress: OnProgress | None = None) -> SwapReport:
         """One swap as one piece of work: residency decides when it ends which models stay in memory."""
         with self.sessions.work():
-            return swap_file(request, engine, limits=self.limits)
+            return swap_file(request, engine, limits=self.limits, on_progress=on_progress)
 
 
 def open_app(settings: Settings) -> App:

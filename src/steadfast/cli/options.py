@@ -23,6 +23,7 @@ class EngineChoice(StrEnum):
 
 _WHO = "Whose face goes where"
 _LOOK = "How it looks"
+_VIDEO = "Video"
 
 EngineOption = Annotated[
     EngineChoice | None,
@@ -91,6 +92,43 @@ NoMarkOption = Annotated[
         metavar="",
         rich_help_panel=_LOOK,
         help="Leave out the metadata that says the output is synthetic; saying so is then up to you.",
+    ),
+]
+CodecOption = Annotated[
+    str,
+    typer.Option(
+        "--codec",
+        rich_help_panel=_VIDEO,
+        help="h264, hevc, vp9, av1, gif, or an encoder such as h264_nvenc; auto: the container's usual one.",
+    ),
+]
+CrfOption = Annotated[
+    float | None,
+    typer.Option(
+        "--crf",
+        metavar="NUMBER",
+        rich_help_panel=_VIDEO,
+        help="Quality on the encoder's own scale; lower is better. [default: 20 for h264]",
+    ),
+]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        "--preset", rich_help_panel=_VIDEO, help="ultrafast … medium … veryslow, as x264 names them."
+    ),
+]
+NoSoundOption = Annotated[
+    bool, typer.Option("--no-sound", metavar="", rich_help_panel=_VIDEO, help="Leave the sound out.")
+]
+MaxBadFramesOption = Annotated[
+    float,
+    typer.Option(
+        "--max-bad-frames",
+        metavar="SHARE",
+        min=0.0,
+        max=1.0,
+        rich_help_panel=_VIDEO,
+        help="Share of frames that may keep their original or repeat the one before; above it the run fails.",
     ),
 ]
 

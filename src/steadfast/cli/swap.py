@@ -7,13 +7,19 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from steadfast.cli.frame_progress import video_progress
 from steadfast.cli.invocation import Invocation, command
 from steadfast.cli.options import (
+    CodecOption,
+    CrfOption,
     EngineOption,
     EnhanceOption,
     FacesOption,
     MapOption,
+    MaxBadFramesOption,
     NoMarkOption,
+    NoSoundOption,
+    PresetOption,
     QualityOption,
     SimilarityOption,
     SourcesOption,
@@ -47,12 +53,18 @@ def swap(
         typer.Option("--quality-report", metavar="", help="Measure how good the swap is, and print it."),
     ] = False,
     no_mark: NoMarkOption = False,
+    codec: CodecOption = "auto",
+    crf: CrfOption = None,
+    preset: PresetOption = "medium",
+    no_sound: NoSoundOption = False,
+    max_bad_frames: MaxBadFramesOption = 0.01,
 ) -> None:
     """Swap faces in a photo or a video.
 
     Ask the people shown first. The output says in its metadata that it is synthetic.
     """
     from steadfast.app import open_app  # noqa: PLC0415
+    from steadfast.media.encoders import VideoOptions  # noqa: PLC0415
     from steadfast.tasks.face_swap import SwapRequest  # noqa: PLC0415
 
     request = SwapRequest(
@@ -63,17 +75,34 @@ def swap(
         picture_quality=quality,
         mark=not no_mark,
         measure_quality=quality_report,
+        video=VideoOptions(codec=codec, quality=crf, preset=preset),
+        keep_sound=not no_sound,
+        max_bad_frames=max_bad_frames,
     )
     app = open_app(invocation.settings)
-    report = app.swap(request, open_engine(app, engine))
+    with video_progress(invocation.output) as on_progress:
+        report = app.swap(request, open_engine(app, engine), on_progress)
     for note in report.notes:
         invocation.output.say(note)
     invocation.output.show(report, lambda: summary(report))
 
 
 def summary(report: "SwapReport") -> RenderableType:
-    """What was done, in two lines."""
+    """What was done, in a few lines."""
     seconds = sum(report.seconds.values())
-    faces = f"{report.faces_swapped} of {report.faces_found} faces" if report.faces_found > 1 else "1 face"
     first = Text.assemble(("✓ ", "green"), (str(report.output), "bold"))
-    return Group(first, f"  {faces} swapped by the {report.engine} engine in {seconds:.2f} s")
+    return Group(first, *(f"  {line}" for line in _lines(report, seconds)))
+
+
+def _lines(report: "SwapReport", seconds: float) -> list[str]:
+    video = report.video
+    by = f"by the {report.engine} engine in {seconds:.2f} s"
+    if video is None:
+        several = report.faces_found is not None and report.faces_found > 1
+        faces = f"{report.faces_swapped} of {report.faces_found} faces" if several else "1 face"
+        return [f"{faces} swapped {by}"]
+    lines = [f"{video.frames_swapped} of {video.frames} frames swapped {by} ({video.fps:.0f} frames/s)"]
+    if video.bad_frames:
+        kept, repeated = video.frames_failed, video.frames_repeated
+        lines.append(f"{kept} frames kept their original, {repeated} could not be decoded and were repeated")
+    return lines

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from steadfast import __version__
-from steadfast.errors import UnsupportedMedia
 from steadfast.faces.roles import Engine
+from steadfast.media.containers import output_container
+from steadfast.media.encoders import VideoOptions
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, kind_of
 from steadfast.media.output import check_output
 from steadfast.media.picture_writer import picture_format_for, write_picture
@@ -17,6 +18,9 @@ from steadfast.media.provenance import Mark
 from steadfast.media.sniff import MediaKind
 from steadfast.tasks.cast import CastRequest, read_cast
 from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.video_pipeline import VideoRequest
+from steadfast.tasks.video_report import OnProgress, VideoReport
+from steadfast.tasks.video_swap import swap_video
 
 PROGRAM = f"Steadfast {__version__}"
 
@@ -30,6 +34,9 @@ class SwapRequest:
     output: Path
     enhance: bool = False  # restore detail of each swapped face with the engine's enhancer
     picture_quality: int = 95  # 1–100, of lossy picture formats
+    video: VideoOptions = field(default_factory=VideoOptions)  # codec, quality, preset
+    keep_sound: bool = True  # of a video
+    max_bad_frames: float = 0.01  # share of a video's frames that may keep their original or be repeated
     mark: bool = True  # say in the output's metadata what it is
     measure_quality: bool = False  # fill `SwapReport.quality`
 
@@ -42,11 +49,12 @@ class SwapReport:
     kind: MediaKind
     engine: str
     models: tuple[str, ...]
-    faces_found: int  # in a picture
-    faces_swapped: int
+    faces_found: int | None  # in a picture; a video has them frame by frame
+    faces_swapped: int  # in all frames
     seconds: dict[str, float]  # by stage
     notes: tuple[str, ...] = ()  # what a user should know: why no better engine, what could not be kept
     quality: dict[str, Any] | None = None  # see `faces.quality`
+    video: VideoReport | None = None  # what became of its frames and its sound
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -60,6 +68,7 @@ class SwapReport:
             "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
             "notes": list(self.notes),
             "quality": self.quality,
+            "video": None if self.video is None else self.video.as_dict(),
         }
 
 
@@ -68,17 +77,19 @@ def swap_file(
     engine: Engine,
     *,
     limits: MediaLimits = DEFAULT_LIMITS,
+    on_progress: OnProgress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> SwapReport:
     """Swaps the target into the output file, which appears whole or not at all.
 
     The output is checked before any work, so that nothing is computed that cannot be written. Raises what
-    reading, finding faces and writing raise; every one of them is a `SteadfastError`.
+    reading, finding faces and writing raise; every one of them is a `SteadfastError`. `on_progress` hears of
+    the frames of a video and ends the work by raising.
     """
     check_output(request.output)
     if kind_of(request.target, limits) is MediaKind.PICTURE:
         return _swap_picture_file(request, engine, limits, StopWatch(clock))
-    raise UnsupportedMedia(f"{request.target.name} is a video.")
+    return _swap_video_file(request, engine, limits, StopWatch(clock), on_progress)
 
 
 def _swap_picture_file(
@@ -105,6 +116,40 @@ def _swap_picture_file(
         faces_swapped=len(done.swapped),
         seconds=watch.laps,
         notes=(*engine.notes, *target.notes, *cast.notes, *written),
+    )
+
+
+def _swap_video_file(
+    request: SwapRequest,
+    engine: Engine,
+    limits: MediaLimits,
+    watch: "StopWatch",
+    on_progress: OnProgress | None,
+) -> SwapReport:
+    output_container(request.output)
+    cast = read_cast(request.cast, engine, limits)
+    watch.lap("sources")
+    wanted = VideoRequest(
+        target=request.target,
+        output=request.output,
+        video=request.video,
+        keep_sound=request.keep_sound,
+        max_bad_frames=request.max_bad_frames,
+        limits=limits,
+    )
+    mark = mark_of(engine) if request.mark else None
+    done = swap_video(wanted, cast, engine, enhance=request.enhance, mark=mark, on_progress=on_progress)
+    watch.lap("video")
+    return SwapReport(
+        output=request.output,
+        kind=MediaKind.VIDEO,
+        engine=engine.name.value,
+        models=engine.models,
+        faces_found=None,
+        faces_swapped=done.faces_swapped,
+        seconds=watch.laps,
+        notes=done.notes,
+        video=done,
     )
 
 
