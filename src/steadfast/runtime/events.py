@@ -1,0 +1,129 @@
+"""What the runtime states. Logs, metrics and incidents listen; nothing here knows of them."""
+
+from dataclasses import dataclass
+
+from steadfast.events import Event
+from steadfast.runtime.exit_reason import ExitReport, Fault
+from steadfast.runtime.states import WorkerState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeEvent(Event):
+    """Base: every one names its task."""
+
+    task: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerStateChanged(RuntimeEvent):
+    """A worker took one step of its state machine."""
+
+    worker: str
+    pid: int
+    before: WorkerState | None
+    """None: it has just been spawned."""
+    after: WorkerState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerDied(RuntimeEvent):
+    """A process ended, wanted or not."""
+
+    worker: str
+    report: ExitReport
+    wanted: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpareTookOver(RuntimeEvent):
+    """A loaded spare stands in the place of a worker that died or was drained."""
+
+    slot: str
+    worker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestRetried(RuntimeEvent):
+    """A request whose worker died was started again on another one."""
+
+    request_id: int
+    attempt: int
+    gap_ms: float
+    """From the death to this start."""
+    fault: Fault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputQuarantined(RuntimeEvent):
+    """One input killed its workers, alone, as often as is allowed."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SteppedDown(RuntimeEvent):
+    """Memory ran out, so less is asked of the machine."""
+
+    slot: str
+    level: int
+    rung: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SteppedUp(RuntimeEvent):
+    """After a quiet time more is asked again, and the canary passed."""
+
+    slot: str
+    level: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BreakerChanged(RuntimeEvent):
+    """The task's breaker opened, tries, or closed."""
+
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CanaryChecked(RuntimeEvent):
+    """An inference with a known answer came back."""
+
+    worker: str
+    passed: bool
+    detail: str
+    took_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadFailed(RuntimeEvent):
+    """A worker could not be loaded."""
+
+    worker: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepairAsked(RuntimeEvent):
+    """A task named a damaged model, and the repair that was wired in ran."""
+
+    model: str
+    repaired: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRetired(RuntimeEvent):
+    """A working worker is to be replaced."""
+
+    worker: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnexpectedError(RuntimeEvent):
+    """A task raised what nobody declared: a bug, with its traceback."""
+
+    worker: str
+    request_id: int
+    detail: str
+    trace: str

@@ -1,0 +1,219 @@
+"""The worker's loop: one message in, the work, one message out."""
+
+import gc
+import importlib
+import time
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from steadfast import process_title
+from steadfast.errors import (
+    DeadlineExceeded,
+    InvalidOption,
+    RequestCancelled,
+    ServiceError,
+    SteadfastError,
+)
+from steadfast.runtime import messages
+from steadfast.runtime.arena import Arena, ArenaFull
+from steadfast.runtime.channel import WorkerChannel
+from steadfast.runtime.failure import failure_of
+from steadfast.runtime.messages import Failed, Finished, Item, NotLoaded, Said, Setup, Slice
+from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Request, Response, Task
+
+_LONGEST_FIELDS_BYTES = messages.MAX_MESSAGE_BYTES // 2
+_PROGRESS_EVERY_S = 0.05
+_NOTHING = messages.raw(None)
+
+AnyTask: TypeAlias = Task[Any]
+
+
+def serve(channel: WorkerChannel, arena: Arena, setup: Setup) -> None:
+    """Answers the server until it says stop or is gone."""
+    _Serving(channel, arena, setup).forever()
+
+
+class _Serving:
+    def __init__(self, channel: WorkerChannel, arena: Arena, setup: Setup) -> None:
+        self._channel = channel
+        self._arena = arena
+        self._setup = setup
+        self._task: AnyTask | None = None
+        self._points: list[OperatingPoint] = []
+        self._level = 0
+
+    def forever(self) -> None:
+        while (message := self._channel.receive()) is not None:
+            if isinstance(message, messages.Run):
+                self._run(message)
+            elif isinstance(message, messages.Stop):
+                return
+            elif answer := self._obey(message):
+                self._channel.send(answer)
+
+    def _obey(self, message: messages.ToWorker) -> Said | None:
+        match message:
+            case messages.Load(level=level) | messages.Adjust(level=level):
+                return self._stand_at(level)
+            case messages.CheckCanary():
+                return self._check_canary()
+            case messages.ReleaseMemory():
+                self._release()
+                return messages.Released()
+            case messages.Retitle(title=title):
+                process_title.show_role(title)
+        return None  # a cancellation that came too late needs no answer
+
+    # --- standing at a step of the ladder ---------------------------------------------------------------
+
+    def _stand_at(self, level: int) -> Said:
+        began_s = time.perf_counter()
+        try:
+            task = self._task or self._create()
+            level = min(level, len(self._points) - 1)
+            task.load(self._points[level])
+            loaded_s = time.perf_counter()
+            verdict = task.canary()
+        except Exception as error:  # noqa: BLE001 — the border of the process: it becomes a recorded fact
+            return NotLoaded(failure_of(error), self._points)
+        self._task, self._level = task, level
+        ended_s = time.perf_counter()
+        return messages.Loaded(self._points, level, verdict, _ms(began_s, loaded_s), _ms(loaded_s, ended_s))
+
+    def _create(self) -> AnyTask:
+        module, _, name = self._setup.task_path.partition(":")
+        kind = getattr(importlib.import_module(module), name)
+        task: AnyTask = kind(msgspec.msgpack.decode(self._setup.task_config))
+        self._points = list(task.operating_points())
+        # What was imported stays for good: sparing the collector from it keeps its pauses short.
+        gc.collect()
+        gc.freeze()
+        return task
+
+    def _check_canary(self) -> Said:
+        began_s = time.perf_counter()
+        try:
+            verdict = self._loaded().canary()
+        except Exception as error:  # noqa: BLE001 — a canary that raises has failed
+            verdict = CanaryVerdict(passed=False, detail=failure_of(error).detail)
+        return messages.CanaryDone(verdict, _ms(began_s, time.perf_counter()))
+
+    def _release(self) -> None:
+        self._loaded().release_memory()
+        gc.collect()
+
+    def _loaded(self) -> AnyTask:
+        if self._task is None:
+            raise ServiceError("The worker was asked to work before it was loaded.")
+        return self._task
+
+    # --- requests ---------------------------------------------------------------------------------------
+
+    def _run(self, dispatch: messages.Run) -> None:
+        self._arena.reset(answers=True)
+        ready: list[tuple[Item, Request[Any]]] = []
+        for item in dispatch.items:
+            try:
+                ready.append((item, self._request_of(item)))
+            except SteadfastError as error:
+                self._channel.send(Failed(item.request_id, failure_of(error)))
+        if len(ready) == 1:
+            self._run_one(*ready[0])
+        elif ready:
+            self._run_batch(ready)
+
+    def _request_of(self, item: Item) -> Request[Any]:
+        task = self._loaded()
+        try:
+            fields = msgspec.msgpack.decode(item.fields, type=task.request_type)
+        except msgspec.MsgspecError as error:
+            raise InvalidOption(f"The request does not fit the task: {error}.") from error
+        request: Request[Any] = Request(fields=fields, blobs=tuple(map(self._blob, item.blobs)))
+        task.validate(request)
+        return request
+
+    def _blob(self, place: messages.Place) -> Blob:
+        return self._arena.view_request(place) if isinstance(place, Slice) else Path(place.path)
+
+    def _run_one(self, item: Item, request: Request[Any]) -> None:
+        progress = _Report(self._channel, [item])
+        began_s = time.perf_counter()
+        try:
+            response: Response | SteadfastError = self._loaded().run(request, progress)
+        except Exception as error:  # noqa: BLE001 — the border of the process: it becomes a recorded fact
+            self._channel.send(Failed(item.request_id, failure_of(error)))
+            return
+        self._answer(item, response, _ms(began_s, time.perf_counter()))
+
+    def _run_batch(self, ready: list[tuple[Item, Request[Any]]]) -> None:
+        items = [item for item, _ in ready]
+        began_s = time.perf_counter()
+        try:
+            responses = self._loaded().run_batch(
+                [request for _, request in ready], _Report(self._channel, items)
+            )
+        except Exception as error:  # noqa: BLE001 — the same border
+            failure = failure_of(error)
+            for item in items:
+                self._channel.send(Failed(item.request_id, failure))
+            return
+        took_ms = _ms(began_s, time.perf_counter())
+        for item, response in zip(items, responses, strict=True):
+            self._answer(item, response, took_ms)
+
+    def _answer(self, item: Item, response: Response | SteadfastError, took_ms: float) -> None:
+        if isinstance(response, SteadfastError):
+            self._channel.send(Failed(item.request_id, failure_of(response)))
+            return
+        try:
+            self._channel.send(self._finished(item, response, took_ms))
+        except ArenaFull:
+            error = ServiceError("The answer is larger than the shared memory it travels in.")
+            self._channel.send(Failed(item.request_id, failure_of(error)))
+
+    def _finished(self, item: Item, response: Response, took_ms: float) -> Finished:
+        fields = messages.encode(response.fields)
+        long = len(fields) > _LONGEST_FIELDS_BYTES
+        return Finished(
+            item.request_id,
+            _NOTHING if long else msgspec.Raw(fields),
+            self._arena.write_answer(fields) if long else None,
+            [self._arena.write_answer(blob) for blob in response.blobs],
+            took_ms,
+            dict(response.cost),
+            self._points[self._level].degraded + response.degraded,
+            self._loaded().device_memory_bytes(),
+        )
+
+
+class _Report:
+    """The `Progress` of one dispatch: tells the server at most every 50 ms and hears its cancellations."""
+
+    def __init__(self, channel: WorkerChannel, items: list[Item]) -> None:
+        self._channel = channel
+        self._ids = {item.request_id for item in items}
+        self._first_id = items[0].request_id
+        self._deadline_at_s = max(item.deadline_at_s for item in items)
+        self._said_at_s = 0.0
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        now_s = time.monotonic()
+        if now_s - self._said_at_s >= _PROGRESS_EVERY_S:
+            self._said_at_s = now_s
+            self._channel.send(messages.Progressed(self._first_id, done, total))
+            self._hear()
+        if now_s >= self._deadline_at_s:
+            raise DeadlineExceeded("The time allowed was over before the work was done.")
+
+    def _hear(self) -> None:
+        while (message := self._channel.poll()) is not None:
+            if isinstance(message, messages.Cancel):
+                self._ids.discard(message.request_id)
+        if not self._ids:  # the members of a batch are given up together or not at all
+            raise RequestCancelled("The request was taken back.")
+
+
+def _ms(began_s: float, ended_s: float) -> float:
+    return (ended_s - began_s) * 1000.0

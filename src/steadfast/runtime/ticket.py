@@ -1,0 +1,117 @@
+"""One request on its way through the supervisor, and what comes out of it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
+
+from steadfast.runtime import poison
+from steadfast.runtime.arena import Buffer
+
+if TYPE_CHECKING:
+    from steadfast.runtime.slot import Slot
+
+Payload: TypeAlias = Sequence[Buffer] | Path
+"""One blob of a request: the pieces of it as they came from a socket, or a file."""
+
+AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A request that was carried out."""
+
+    fields: bytes
+    """The task's own answer, encoded."""
+    blobs: tuple[bytes, ...]
+    """Bytes of the answer; copies, so they outlive the worker."""
+    degraded: tuple[str, ...]
+    """What was given up, in words; empty when nothing was."""
+    cost: dict[str, float]
+    """What drove the time, as the task reported it."""
+    worker: str
+    """Who did it."""
+    attempts: int
+    """Dispatches it took; more than 1: a worker died under it."""
+    waited_ms: float
+    """From `submit` to the start of the dispatch that succeeded."""
+    worked_ms: float
+    """Inside the worker, in that dispatch."""
+
+    def decode(self, kind: type[AnswerT]) -> AnswerT:
+        """The task's own answer as the type it declared."""
+        return msgspec.msgpack.decode(self.fields, type=kind)
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Ticket:
+    """A request and its history. Lives until its future is done and no worker has it any more."""
+
+    id: int
+    task: str
+    fields: bytes
+    blobs: tuple[Payload, ...]
+    deadline_at_s: float
+    arrived_at_s: float
+    future: asyncio.Future[Outcome]
+    deadline: asyncio.TimerHandle | None = None
+    """Rings at the deadline."""
+    started_at_s: float = 0.0
+    """Start of the latest dispatch."""
+    died_at_s: float | None = None
+    """When the worker that had it last died."""
+    attempts: int = 0
+    mended: int = 0
+    """Times it was tried again because its worker stepped down, reloaded or was repaired, and did not die."""
+    alone: bool = False
+    """It was in a worker that died, so it is not put into a batch again."""
+    pinned: "Slot | None" = None
+    """Only this place may have it: it has just stepped down for its sake."""
+    fingerprint: str | None = field(default=None)
+    """Digest of task, options and content, once somebody needed it."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.done()
+
+    @property
+    def payload_bytes(self) -> int:
+        """What it takes of an arena, to whole cache lines."""
+        sizes = (_size_of(blob) for blob in self.blobs if not isinstance(blob, Path))
+        return sum(-(-size // 64) * 64 for size in sizes)
+
+    def outline(self) -> poison.Outline:
+        """What the poison register knows it by before its content is read."""
+        sizes = tuple(0 if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs)
+        return poison.Outline(self.task, self.fields, sizes)
+
+    def take_fingerprint(self) -> str:
+        """Its digest, taken once. Reads every byte: not on the event loop when it is large."""
+        if self.fingerprint is None:
+            self.fingerprint = poison.fingerprint(self.outline(), self.blobs)
+        return self.fingerprint
+
+    def fail(self, error: BaseException) -> None:
+        """Ends it with an error, if anybody still waits."""
+        self._ring_no_more()
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def succeed(self, outcome: Outcome) -> None:
+        """Ends it with its answer, if anybody still waits."""
+        self._ring_no_more()
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def _ring_no_more(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+
+def _size_of(parts: Sequence[Buffer]) -> int:
+    return sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)
