@@ -102,7 +102,8 @@ class VideoWriter:
                 self._mux_sound(own, index)
         elif index in self._subtitles and packet.dts is not None:
             packet.stream = self._subtitles[index]
-            with suppress(av.error.ArgumentError):  # a subtitle out of order is not worth the video
+            # A subtitle out of order is not worth the video.
+            with suppress(av.error.ArgumentError, av.error.InvalidDataError):
                 self._mux([packet])
 
     def finish(self) -> WrittenVideo:
@@ -195,7 +196,7 @@ class VideoWriter:
     def _mux_sound(self, packet: "Packet[Any]", index: int) -> None:
         try:
             self._mux([packet])
-        except av.error.ArgumentError:  # the muxer refuses a damaged packet, and goes on
+        except (av.error.ArgumentError, av.error.InvalidDataError):  # refused as damaged; the muxer goes on
             self._sound[index].lost_packets += 1
         except (av.error.FFmpegError, OSError) as error:
             raise EncodingFailed(f"The sound cannot be written: {_why(error)}.") from error
