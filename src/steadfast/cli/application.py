@@ -11,6 +11,8 @@ import typer
 
 from steadfast import __version__
 from steadfast.cli import models
+from steadfast.cli.batch import batch
+from steadfast.cli.demo import demo
 from steadfast.cli.doctor import doctor
 from steadfast.cli.faces import faces
 from steadfast.cli.invocation import (
@@ -57,6 +59,8 @@ def steadfast(
 
 
 app.command()(swap)
+app.command()(batch)
+app.command()(demo)
 app.command()(doctor)
 app.command()(faces)
 app.command()(version)
@@ -119,8 +123,8 @@ def _prepare_process() -> None:
     import logging  # noqa: PLC0415
     import warnings  # noqa: PLC0415
 
-    # Without a handler Python prints library warnings to the terminal; --debug adds a real one.
-    logging.lastResort = None
+    # Without a handler Python prints what libraries log to the terminal; --debug puts a real one here.
+    logging.getLogger().addHandler(logging.NullHandler())
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     # A terminal or a pipe that cannot show a sign gets an escape, not a crash.

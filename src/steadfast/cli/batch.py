@@ -1,0 +1,212 @@
+"""`steadfast batch`: many targets, many sources, one folder of outputs."""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from steadfast.cli.invocation import Invocation, command
+from steadfast.cli.options import (
+    EngineOption,
+    EnhanceOption,
+    FacesOption,
+    NoMarkOption,
+    QualityOption,
+    SimilarityOption,
+    cast_request,
+    open_engine,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from steadfast.app import App
+    from steadfast.faces.roles import Engine
+    from steadfast.tasks.batch import BatchItem, BatchReport
+    from steadfast.tasks.batch_plan import BatchJob
+    from steadfast.tasks.face_swap import SwapReport, SwapRequest
+
+
+class ConflictChoice(StrEnum):
+    """What `--on-conflict` takes."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    NUMBER = "number"
+    FAIL = "fail"
+
+
+_NAMES = "Where outputs go"
+_SIGNS = {"done": ("✓", "green"), "skipped": ("–", "dim"), "failed": ("✗", "red"), "not_run": ("·", "dim")}
+_MULTIPLE = "a file, a folder or a quoted pattern such as 'photos/*.jpg'; may be repeated."
+
+
+@command
+def batch(
+    invocation: Invocation,
+    sources: Annotated[
+        list[str],
+        typer.Option("--source", "-s", metavar="PATH", help=f"Photos of whose face is given: {_MULTIPLE}"),
+    ],
+    targets: Annotated[
+        list[str],
+        typer.Option("--target", "-t", metavar="PATH", help=f"Photos and videos to change: {_MULTIPLE}"),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the outputs.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            metavar="PATTERN",
+            rich_help_panel=_NAMES,
+            help="Names of the outputs, of {stem}, {suffix}, {source}, {index} and {folder}.",
+        ),
+    ] = "{folder}/{stem}_{source}{suffix}",
+    on_conflict: Annotated[
+        ConflictChoice,
+        typer.Option(rich_help_panel=_NAMES, help="What to do with outputs that are there already."),
+    ] = ConflictChoice.SKIP,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", metavar="", help="Look into folders inside folders.")
+    ] = False,
+    one_person: Annotated[
+        bool,
+        typer.Option("--one-person", metavar="", help="All sources show one person, who gets one identity."),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", rich_help_panel=_NAMES, help="Store the report as JSON."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Only show what would be done.")
+    ] = False,
+    faces: FacesOption = "largest",
+    similarity: SimilarityOption = None,
+    engine: EngineOption = None,
+    enhance: EnhanceOption = False,
+    quality: QualityOption = 95,
+    no_mark: NoMarkOption = False,
+) -> None:
+    """Swap faces in many photos and videos: every target with every source.
+
+    An item that fails does not stop the others; the exit status is that of the first failure. Run it again
+    and it goes on with what is missing.
+    """
+    from steadfast.app import open_app  # noqa: PLC0415
+    from steadfast.media.output import check_output  # noqa: PLC0415
+    from steadfast.tasks.batch import BatchReport, not_run  # noqa: PLC0415
+    from steadfast.tasks.batch_names import NamePattern  # noqa: PLC0415
+    from steadfast.tasks.batch_plan import BatchOptions, Conflict, plan_batch  # noqa: PLC0415
+    from steadfast.tasks.face_swap import SwapRequest  # noqa: PLC0415
+
+    app = open_app(invocation.settings)
+    options = BatchOptions(
+        folder=output,
+        pattern=NamePattern(name),
+        conflict=Conflict(on_conflict.value),
+        recursive=recursive,
+        one_person=one_person,
+    )
+    if report:
+        check_output(report)
+    jobs = plan_batch(targets, sources, options, app.limits)
+    if dry_run:
+        planned = BatchReport(items=tuple(not_run(jobs)), seconds=0.0)
+        invocation.output.show(planned, lambda: overview(planned))
+        return
+    template = SwapRequest(
+        cast=cast_request([Path()], None, faces, similarity),  # each job brings its own sources
+        target=Path(),
+        output=Path(),
+        enhance=enhance,
+        picture_quality=quality,
+        mark=not no_mark,
+    )
+    done = _run(invocation, app, open_engine(app, engine), jobs, template, report)
+    invocation.output.show(done, lambda: overview(done))
+    if done.exit_code:
+        raise typer.Exit(int(done.exit_code))
+
+
+def _run(
+    invocation: Invocation,
+    app: "App",
+    engine: "Engine",
+    jobs: "Sequence[BatchJob]",
+    template: "SwapRequest",
+    report: Path | None,
+) -> "BatchReport":
+    """Runs the jobs with a progress bar; the report is stored even when Ctrl-C ends them early."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    from steadfast.tasks.batch import BatchReport, not_run, run_batch  # noqa: PLC0415
+
+    for note in engine.notes:
+        invocation.output.say(note)
+    items: list[BatchItem] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with invocation.output.progress(*columns) as progress:
+            bar = progress.add_task("", total=len(jobs))
+
+            def swap(job: "BatchJob") -> "SwapReport":
+                cast = replace(template.cast, sources=job.sources)
+                return app.swap(replace(template, cast=cast, target=job.target, output=job.output), engine)
+
+            def finished(item: "BatchItem") -> None:
+                items.append(item)
+                progress.advance(bar)
+
+            return run_batch(
+                jobs,
+                swap,
+                on_start=lambda job: progress.update(bar, description=job.target.name),
+                on_item=finished,
+            )
+    finally:
+        if report:
+            whole = BatchReport(
+                items=(*items, *not_run(jobs[len(items) :])), seconds=sum(i.seconds for i in items)
+            )
+            _store(whole, report)
+
+
+def _store(report: "BatchReport", path: Path) -> None:
+    import json  # noqa: PLC0415
+
+    from steadfast.media.output import write_bytes_aside  # noqa: PLC0415
+
+    write_bytes_aside(path, json.dumps(report.as_dict(), indent=2, ensure_ascii=False).encode())
+
+
+def overview(report: "BatchReport") -> RenderableType:
+    """A line per item, the reasons of failures, and the sums."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    for item in report.items:
+        table.add_row(*_row(item))
+    return Group(table, _sums(report))
+
+
+def _row(item: "BatchItem") -> tuple[RenderableType, ...]:
+    sign, style = _SIGNS[item.state.value]
+    names = ", ".join(source.name for source in item.job.sources)
+    told = Text.assemble((str(item.job.output), "bold"), (f"  {item.job.target} ← {names}", "dim"))
+    if item.error is not None:
+        told.append(f"\n{item.error.detail} ", "red").append(item.error.remedy, "dim")
+    return Text(sign, style), told, f"{item.seconds:.2f} s" if item.seconds else ""
+
+
+def _sums(report: "BatchReport") -> Text:
+    from steadfast.tasks.batch import ItemState  # noqa: PLC0415
+
+    counted = [(report.count(state), state.value.replace("_", " ")) for state in ItemState]
+    sums = ", ".join(f"{number} {word}" for number, word in counted if number)
+    return Text(f"{sums or 'nothing to do'}; {report.seconds:.1f} s", "bold")
