@@ -254,7 +254,7 @@ def _refuse_unknown_sections() -> None:
         section = variable[len(PREFIX) :].split("__")[0].lower()
         if section not in Settings.model_fields:
             known = ", ".join(Settings.model_fields)
-            raise ConfigError(f"The variable {variable} is not a setting: no section of {known} is meant.")
+            raise ConfigError(f"The variable {variable} is not a setting; settings begin with: {known}.")
 
 
 def _explained(error: ValidationError, file: Path | None) -> str:
@@ -270,7 +270,19 @@ def _explanations(error: ValidationError, file: Path | None) -> Iterator[str]:
             yield f"There is no setting {name} ({source})."
         else:
             message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            yield f"The setting {name} has the value {fault['input']!r} ({source}); expected {message}."
+            value = "a secret value" if _is_secret(path) else f"the value {fault['input']!r}"
+            yield f"The setting {name} has {value} ({source}); expected {message}."
+
+
+def _is_secret(path: list[str]) -> bool:
+    """Whether the setting's value must not be shown: it, or something inside it, is declared a secret."""
+    annotation: object = Settings
+    for part in path:
+        fields = getattr(annotation, "model_fields", {})
+        annotation = fields[part].annotation if part in fields else annotation
+    return "SecretStr" in str(annotation) or any(
+        "SecretStr" in str(field.annotation) for field in getattr(annotation, "model_fields", {}).values()
+    )
 
 
 def _source_of(path: list[str], file: Path | None) -> str:

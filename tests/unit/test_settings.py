@@ -128,3 +128,10 @@ def test_values_do_not_change_after_the_start() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.models.attempts = 99
+
+
+@pytest.mark.parametrize("text", ["[database]\nurl = ['hunter2']", "database = 'hunter2'"])
+def test_a_wrong_secret_is_named_but_not_shown(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a secret value") as caught:
+        load_settings(write(tmp_path / "a.toml", text))
+    assert "hunter2" not in caught.value.detail

@@ -109,5 +109,6 @@ def _log_everything() -> None:
     import logging  # noqa: PLC0415
 
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    layout = "%(asctime)s %(name)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=layout, force=True)
     logging.getLogger("steadfast").setLevel(logging.DEBUG)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
@@ -113,13 +114,13 @@ class Delivery:
         publish(ModelQuarantined(model=model.name, file=file.name, reason=reason, moved_to=moved_to))
 
     def _fetch_from_any(self, order: "_Order", urls: Sequence[str]) -> None:
-        failures = []
+        failures: dict[str, str] = {}
         for url in urls:
             started_s = monotonic()
             try:
                 self._fetch_from(order, url)
             except (Refused, BrokenOff) as error:
-                failures.append(f"{url}: {error}")
+                failures[url] = str(error)
                 publish(order.failed(url, str(error)))
             else:
                 self._failure_mark(order.file).unlink(missing_ok=True)
@@ -127,10 +128,7 @@ class Delivery:
                 return
         if urls:
             self._failure_mark(order.file).touch()
-        raise DownloadFailed(
-            f"{order.model.name} cannot be fetched. "
-            + "; ".join(failures or ["There is no URL that may be asked now."])
-        )
+        raise DownloadFailed(f"{order.model.name} cannot be fetched. {_what_each_said(failures)}")
 
     def _failure_mark(self, file: ModelFile) -> Path:
         return self._folder / ".parts" / f"{file.name}.failed"
@@ -232,6 +230,16 @@ def _fetch_with_retries(transfer: Transfer, order: _Order) -> None:
     ):
         with attempt:
             fetch(transfer, lambda done_bytes: order.progress(transfer.url, done_bytes))
+
+
+def _what_each_said(failures: dict[str, str]) -> str:
+    """Hosts by what they said, so that three that fail alike make one clause; full URLs are in the events."""
+    if not failures:
+        return "There is no URL that may be asked now."
+    hosts: dict[str, list[str]] = {}
+    for url, reason in failures.items():
+        hosts.setdefault(reason, []).append(urlsplit(url).netloc or unquote(url))
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in hosts.items()) + "."
 
 
 def _size_of(part: Path) -> int:

@@ -4,6 +4,7 @@ A part may come from several tries and several mirrors: the catalogue's sum deci
 byte is as good as a fresh one, and a wrong one costs only a fresh start.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def _download(transfer: Transfer, on_bytes: OnBytes) -> None:
     except httpx.TimeoutException as error:
         raise BrokenOff("it did not answer in time") from error
     except httpx.HTTPError as error:
-        raise BrokenOff(str(error) or type(error).__name__) from error
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+        raise BrokenOff(reason[:1].lower() + reason[1:]) from error
 
 
 def _resume(client: "httpx.Client", transfer: Transfer, on_bytes: OnBytes) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 from steadfast.models.catalogue import Catalogue, CommercialUse, Model, ModelFamily, ModelFile, ModelRole
 
@@ -42,6 +43,11 @@ class Mirror:
     ranges: list[str | None] = field(default_factory=list)  # the Range header of every request so far
     if_ranges: list[str | None] = field(default_factory=list)
     answers: list["Answer"] = field(default_factory=list)  # used up in turn; then `whole`
+
+    @property
+    def host(self) -> str:
+        """Its name and port."""
+        return urlsplit(self.url).netloc
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

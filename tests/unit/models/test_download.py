@@ -190,8 +190,18 @@ def test_the_error_says_what_every_mirror_said(settings: ModelSettings) -> None:
         pytest.raises(DownloadFailed) as caught,
     ):
         store_of(settings, one, two).pull("tiny")
-    assert f"{one.url}: it answers 404 Not Found" in caught.value.detail
-    assert f"{two.url}: it answers 410 Gone" in caught.value.detail
+    assert f"{one.host}: it answers 404 Not Found; {two.host}: it answers 410 Gone." in caught.value.detail
+
+
+def test_mirrors_that_fail_alike_are_named_together(settings: ModelSettings) -> None:
+    busy = serving(b"", status=404)
+    with (
+        running_mirror(busy) as one,
+        running_mirror(busy) as two,
+        pytest.raises(DownloadFailed) as caught,
+    ):
+        store_of(settings, one, two).pull("tiny")
+    assert f"{one.host}, {two.host}: it answers 404 Not Found." in caught.value.detail
 
 
 def test_a_part_of_other_bytes_costs_a_fresh_start_and_not_the_mirror(settings: ModelSettings) -> None:
