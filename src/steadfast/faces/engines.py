@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 
 from steadfast.errors import (
     EngineUnavailable,
@@ -87,12 +86,9 @@ def _unavailable(
 
 
 def _build_neural(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
-    try:
-        module = import_module("steadfast.faces.neural.engine")
-    except ModuleNotFoundError as error:
-        raise EngineUnavailable("The neural engine is not part of this build.") from error
-    engine: Engine = module.build(store, sessions, settings)
-    return engine
+    from steadfast.faces.neural.engine import build  # noqa: PLC0415
+
+    return build(store, sessions, settings)
 
 
 def _build_standard(store: ModelSource, sessions: SessionCache, _: Settings) -> Engine:
