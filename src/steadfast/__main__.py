@@ -1,6 +1,5 @@
-"""`python -m steadfast` is the `steadfast` command."""
+"""`python -m steadfast`: the command line."""
 
 from steadfast.cli import main
 
-if __name__ == "__main__":
-    main()
+main()
