@@ -1,71 +1,169 @@
-"""The regions of a face that its landmarks span, on a grid."""
+"""The regions of a face that its landmarks span, on a grid, and what its mouth does."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadfast.faces.face import Points
 from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.warp import GridSize
-from steadfast.faces.geometric.zones import Weights, fill_hull
+from steadfast.faces.geometric.zones import Weights, fill_hulls, fill_outline, shrink_inwards
 
 # Gap between the lips, as a share of the mouth's width, from which a mouth is open.
 OPEN_MOUTH = 0.045
 _ONTO_LIPS = 0.06  # of the gap between the lips: landmarks err by about so much
+_INSET = 0.018  # of the face's width: soft edges stay on the face
+_INSET_AT_EARS = 0.06  # the same where a jaw line of few points errs onto the ears
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Groups:
+    """Rows of the mesh's points, as arrays."""
+
+    oval: Indices
+    cheeks: Indices  # the outline below the eyes
+    chin: Indices  # the outline below the nose
+    eyes: tuple[Indices, Indices]
+    brows: tuple[Indices, Indices]
+    lips: Indices
+    nose: Indices
+    bridge: Indices
+    inner_lips: Indices
+    upper_lip: Indices  # inner edge, in pairs with
+    lower_lip: Indices
+
+
+@cache
+def _groups(mesh: FaceMesh) -> _Groups:
+    parts, height = mesh.parts, mesh.layout[:, 1]
+    eye_line = float(height[list(parts.left_eye)].mean())
+    inner, half = parts.lips_inner, len(parts.lips_inner) // 2
+
+    def rows(group: tuple[int, ...] | list[int]) -> Indices:
+        return np.array(group, dtype=np.intp)
+
+    return _Groups(
+        oval=rows(mesh.oval),
+        cheeks=rows([i for i in parts.oval if height[i] > eye_line + 60]),
+        chin=rows([i for i in parts.oval if height[i] > height[parts.nose_tip] + 80]),
+        eyes=(rows(parts.left_eye), rows(parts.right_eye)),
+        brows=(rows(parts.left_brow), rows(parts.right_brow)),
+        lips=rows(parts.lips_outer),
+        nose=rows(parts.nose_base),
+        bridge=rows(parts.nose_bridge),
+        inner_lips=rows(inner),
+        upper_lip=rows(inner[:half:-1]),
+        lower_lip=rows(inner[1:half]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Anatomy:
+    """One face on a grid; each region is drawn when it is first asked for. All are 0–1."""
+
+    mesh: FaceMesh
+    points: Points  # of the mesh, grid points
+    size: GridSize
+
+    @cached_property
+    def width(self) -> float:
+        """Of the face, in grid points."""
+        return face_width(self.mesh, self.points)
+
+    @cached_property
+    def oval(self) -> Weights:
+        """Everything inside the outline."""
+        return fill_outline(self.points[_groups(self.mesh).oval], self.size)
+
+    @cached_property
+    def eyes(self) -> Weights:
+        """Both eyes with their lids."""
+        left, right = _groups(self.mesh).eyes
+        return fill_hulls([self.points[left], self.points[right]], self.size, 1.5)
+
+    @cached_property
+    def brows(self) -> Weights:
+        """Both brows."""
+        left, right = _groups(self.mesh).brows
+        return fill_hulls([self.points[left], self.points[right]], self.size, 1.1)
+
+    @cached_property
+    def mouth(self) -> Weights:
+        """The lips and what is between them."""
+        return fill_hulls([self.points[_groups(self.mesh).lips]], self.size, 1.2)
+
+    @cached_property
+    def nostrils(self) -> Weights:
+        """The base of the nose."""
+        return fill_hulls([self.points[_groups(self.mesh).nose]], self.size, 1.2)
+
+    @cached_property
+    def features(self) -> Weights:
+        """Eyes, brows and mouth: not skin."""
+        return np.maximum(np.maximum(self.eyes, self.brows), self.mouth)
+
+    @cached_property
+    def core(self) -> Weights:
+        """Cheeks and nose: skin on every face, whatever it wears."""
+        groups, middle = _groups(self.mesh), self.points[self.mesh.parts.nose_tip]
+        near = middle + (self.points[groups.cheeks] - middle) * 0.72
+        around = np.concatenate((near, self.points[groups.bridge])).astype(np.float32)
+        inside = fill_hulls([around], self.size)
+        return np.asarray(inside * (1 - np.maximum(self.eyes, self.mouth)), dtype=np.float32)
+
+    @cached_property
+    def trusted(self) -> Weights:
+        """The middle of the face from the brows down, where what is seen is face whatever its colour."""
+        groups, points = _groups(self.mesh), self.points
+        eyes = np.concatenate(groups.eyes)
+        lower = fill_hulls([points[np.concatenate((groups.cheeks, eyes))]], self.size, 0.9)
+        upper = np.concatenate((*groups.brows, eyes, groups.nose))
+        return np.maximum(lower, fill_hulls([points[upper]], self.size, 1.06))
+
+    @cached_property
+    def inset(self) -> Weights:
+        """The oval drawn in by as much as landmarks err, so that soft edges stay on the face."""
+        return self.draw_in(self.oval, _INSET)
+
+    def draw_in(self, mask: Weights, share: float) -> Weights:
+        """A mask of the face drawn in by a share of its width; more beside ears that may be inside it."""
+        near = shrink_inwards(mask, self.width * share)
+        if self.mesh.parts.oval_is_closed:
+            return near
+        groups = _groups(self.mesh)
+        chin = np.concatenate((self.points[groups.chin], self.points[groups.lips]))
+        below_ears = fill_hulls([chin], self.size, 1.1)
+        beside = shrink_inwards(mask, self.width * _INSET_AT_EARS)
+        return np.asarray(np.maximum(beside, near * below_ears), dtype=np.float32)
+
+    @cached_property
+    def mouth_interior(self) -> Weights:
+        """Between the lips."""
+        return fill_outline(self.points[_groups(self.mesh).inner_lips], self.size)
 
 
 def face_width(mesh: FaceMesh, points: Points) -> float:
-    """The longer side of the outline's bounding box divided by 1.2: steady when a head turns."""
-    outline = points[list(mesh.oval)]
+    """The outline's width, or its height divided by 1.2 where that is more: steady when a head turns."""
+    outline = points[_groups(mesh).oval]
     extent = outline.max(axis=0) - outline.min(axis=0)
     return float(max(extent[0], extent[1] / 1.2))
 
 
-def trusted_zone(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
-    """The middle of the face from the brows down, where what is seen is face whatever its colour."""
-    parts = mesh.parts
-    brows = [*parts.left_brow, *parts.right_brow]
-    eyes = [*parts.left_eye, *parts.right_eye]
-    outline = [i for i in parts.oval if i in _lower_half(parts.oval, mesh)]
-    lower = fill_hull(points[[*outline, *eyes]], size, 0.9)
-    middle = fill_hull(points[[*brows, *eyes, *parts.nose_base]], size, 1.06)
-    return np.maximum(lower, middle)
-
-
-def _lower_half(oval: Sequence[int], mesh: FaceMesh) -> set[int]:
-    eye_line = float(mesh.layout[list(mesh.parts.left_eye), 1].mean())
-    return {i for i in oval if mesh.layout[i, 1] > eye_line + 60}
-
-
-def below_ears(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
-    """Chin and mouth: the part of the face that no ear is beside."""
-    outline = [i for i in mesh.parts.oval if mesh.layout[i, 1] > mesh.layout[mesh.parts.nose_tip, 1] + 80]
-    return fill_hull(points[[*outline, *mesh.parts.lips_outer]], size, 1.1)
-
-
-def skin_core(points: Points, mesh: FaceMesh, size: GridSize) -> Weights:
-    """Cheeks and nose: skin on every face, whatever it wears."""
-    parts = mesh.parts
-    middle = points[parts.nose_tip]
-    outline = points[[i for i in parts.oval if i in _lower_half(parts.oval, mesh)]]
-    near = (middle + (outline - middle) * 0.72).astype(np.float32)
-    core = fill_hull(np.concatenate((near, points[list(parts.nose_bridge)])), size)
-    mouth = fill_hull(points[list(parts.lips_outer)], size, 1.2)
-    eyes = [fill_hull(points[list(eye)], size, 1.4) for eye in (parts.left_eye, parts.right_eye)]
-    return np.asarray(core * (1 - np.maximum.reduce([mouth, *eyes])), dtype=np.float32)
-
-
 def mouth_opening(points: Points, mesh: FaceMesh) -> float:
     """The largest gap between the lips as a share of the mouth's width."""
-    upper, lower = lip_pairs(mesh)
+    groups = _groups(mesh)
     left, right = points[list(mesh.parts.mouth_corners)]
-    gap = np.linalg.norm(points[upper] - points[lower], axis=1).max()
+    gap = np.linalg.norm(points[groups.upper_lip] - points[groups.lower_lip], axis=1).max()
     return float(gap / max(float(np.linalg.norm(right - left)), 1e-6))
 
 
 def with_lips_closed(points: Points, mesh: FaceMesh) -> Points:
     """The points with the inner edges of the lips laid on each other, so that no mouth shows between them."""
-    upper, lower = lip_pairs(mesh)
+    upper, lower = _groups(mesh).upper_lip, _groups(mesh).lower_lip
     closed = points.copy()
     closed[upper] = closed[lower] = (points[upper] + points[lower]) / 2
     return closed
@@ -73,16 +171,9 @@ def with_lips_closed(points: Points, mesh: FaceMesh) -> Points:
 
 def with_lips_off_teeth(points: Points, mesh: FaceMesh) -> Points:
     """The points with the inner edges of open lips drawn onto the lips, so that nothing else is between."""
-    upper, lower = lip_pairs(mesh)
+    upper, lower = _groups(mesh).upper_lip, _groups(mesh).lower_lip
     moved = points.copy()
     apart = (points[lower] - points[upper]) * _ONTO_LIPS
     moved[upper] -= apart
     moved[lower] += apart
     return moved
-
-
-def lip_pairs(mesh: FaceMesh) -> tuple[list[int], list[int]]:
-    """Points of the inner upper and lower lip that lie above each other."""
-    inner = mesh.parts.lips_inner
-    half = len(inner) // 2
-    return list(inner[:half:-1]), list(inner[1:half])

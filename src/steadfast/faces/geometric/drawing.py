@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfast.faces.face import Landmarks, Points, Topology
-from steadfast.faces.geometric.anatomy import OPEN_MOUTH, face_width, mouth_opening, with_lips_closed
+from steadfast.faces.face import Landmarks, Topology
+from steadfast.faces.geometric.anatomy import OPEN_MOUTH, Anatomy, face_width, mouth_opening, with_lips_closed
 from steadfast.faces.geometric.blending import blend
 from steadfast.faces.geometric.crop import FaceCrop
 from steadfast.faces.geometric.mesh import FaceMesh
@@ -14,11 +14,7 @@ from steadfast.faces.geometric.proportions import give_proportions
 from steadfast.faces.geometric.resample import resize, sample
 from steadfast.faces.geometric.source import GeometricSource, Texture
 from steadfast.faces.geometric.tone import ContrastLimits, apply_tone, match_tone
-from steadfast.faces.geometric.visibility import (
-    Visibility,
-    mouth_interior,
-    outline_mask,
-)
+from steadfast.faces.geometric.visibility import Visibility
 from steadfast.faces.geometric.warp import Field, IdMap, dense_map, rasterise
 from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
 from steadfast.media.canvas import BgrImage
@@ -33,13 +29,12 @@ class Drawing:
     topology: Topology
     mesh: FaceMesh
     crop: FaceCrop
-    points: Points  # the target's mesh on the grid
-    width: float  # of the face, grid points
+    face: Anatomy  # the target on the grid
     ids: IdMap
     field: Field  # grid → pixels of `texture`
     texture: Texture
     warped: NDArray[np.uint8]  # the source on the grid: BGR and how far it is face
-    mouth: Weights | None  # 1 between the lips where that stays the target's
+    mouth_open: bool  # then what is between the lips stays the target's
 
 
 def draw(
@@ -53,8 +48,8 @@ def draw(
     ids = rasterise(drawn, mesh.triangles, crop.grid, None)
     texture = source.texture_for(face_width(mesh, points))
     field = dense_map(drawn, texture.points, mesh.triangles, ids)
-    on_grid = crop.to_grid(points)
-    coarse = source.texture_for(face_width(mesh, on_grid))
+    face = Anatomy(mesh=mesh, points=crop.to_grid(points), size=crop.grid)
+    coarse = source.texture_for(face.width)
     step = np.float32(coarse.face_width_px / texture.face_width_px)
     warped = sample(coarse.pixels, (field + np.float32(0.5)) * step - np.float32(0.5))
     warped[..., 3] *= ids >= 0
@@ -62,13 +57,12 @@ def draw(
         topology=landmarks.topology,
         mesh=mesh,
         crop=crop,
-        points=on_grid,
-        width=face_width(mesh, on_grid),
+        face=face,
         ids=ids,
         field=field,
         texture=texture,
         warped=warped,
-        mouth=mouth_interior(on_grid, mesh, crop.grid) if mouth_open else None,
+        mouth_open=mouth_open,
     )
 
 
@@ -87,13 +81,13 @@ def paint(
         goal,
         skin=np.asarray(known, dtype=np.float32),
         face=mask,
-        face_width=drawing.width,
+        face_width=drawing.face.width,
         limits=limits,
     )
     if tone is None:
         return None
     size = drawing.crop.size_px
-    support = resize(soften(grow_outwards(mask, drawing.width * 0.03), drawing.width * 0.02), *size)
+    support = resize(soften(grow_outwards(mask, drawing.face.width * 0.03), drawing.face.width * 0.02), *size)
     pixels = sample(drawing.texture.pixels, resize(drawing.field, *size))
     lit = apply_tone(pixels[..., :3].astype(np.float32), tone)
     levels = int(np.clip(np.log2(max(size) / _COARSEST_PX), 1, 5))
@@ -102,8 +96,7 @@ def paint(
 
 def _mask(drawing: Drawing, seen: Weights) -> Weights:
     """Where the source takes the target's place, 0–1 with soft edges, on the grid."""
-    size = drawing.crop.grid
-    mask = outline_mask(drawing.points, drawing.mesh, size) * seen * (drawing.ids >= 0)
-    if drawing.mouth is not None:
-        mask = mask * (1 - drawing.mouth)
-    return soften(np.asarray(mask, dtype=np.float32), drawing.width * 0.018)
+    mask = drawing.face.inset * seen * (drawing.ids >= 0)
+    if drawing.mouth_open:
+        mask = mask * (1 - drawing.face.mouth_interior)
+    return soften(np.asarray(mask, dtype=np.float32), drawing.face.width * 0.018)

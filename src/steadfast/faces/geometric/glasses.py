@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.face import Points
+from steadfast.faces.geometric.anatomy import Anatomy
 from steadfast.faces.geometric.filling import continue_smoothly
 from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.resample import resize
@@ -48,9 +49,9 @@ class Glasses:
     frame: Weights  # 1 on rims, bridge and dark temples
 
 
-def find_glasses(lab: LabImage, points: Points, mesh: FaceMesh, skin: SkinColour) -> Glasses | None:
+def find_glasses(lab: LabImage, face: Anatomy, skin: SkinColour) -> Glasses | None:
     """The glasses of the face; None on a face without, or too small to tell."""
-    grid = _eye_grid(points, mesh)
+    grid = _eye_grid(face.points, face.mesh)
     if grid.eye_distance < _LEAST_EYE_DISTANCE:
         return None
     strength = _line_strength(lab, grid)
@@ -104,20 +105,25 @@ def _line_strength(lab: LabImage, grid: _EyeGrid) -> NDArray[np.float32]:
 def _closed_path(strength: NDArray[np.float32]) -> NDArray[np.intp]:
     """The radius per angle of the strongest path that moves at most one radius a step.
 
-    Three rounds are walked and the middle one kept, which closes the path.
+    Two rounds are walked and the one in their middle kept, which closes the path.
     """
-    rounds = np.concatenate((strength, strength, strength))
-    best, steps = rounds[0], []
-    for row in rounds[1:]:
-        padded = np.pad(best, 1, constant_values=-np.inf)
-        options = np.stack((padded[:-2] - _BEND_COST, padded[1:-1], padded[2:] - _BEND_COST))
-        choice = options.argmax(axis=0)
-        steps.append(choice - 1)
-        best = options.max(axis=0) + row
-    path = [int(best.argmax())]
-    for step in reversed(steps):
-        path.append(path[-1] + int(step[path[-1]]))
-    return np.array(path[::-1], dtype=np.intp)[_ANGLES : 2 * _ANGLES]
+    rounds = np.concatenate((strength, strength))
+    best = np.full(_RADII + 2, -np.inf, dtype=np.float32)
+    best[1:-1] = rounds[0]
+    choices = np.empty((len(rounds), _RADII), dtype=np.intp)
+    options = np.empty((3, _RADII), dtype=np.float32)
+    for angle in range(1, len(rounds)):
+        np.subtract(best[:-2], _BEND_COST, out=options[0])
+        options[1] = best[1:-1]
+        np.subtract(best[2:], _BEND_COST, out=options[2])
+        options.argmax(axis=0, out=choices[angle])
+        np.add(options.max(axis=0), rounds[angle], out=best[1:-1])
+    path = [int(best[1:-1].argmax())]
+    for angle in range(len(rounds) - 1, 0, -1):
+        path.append(path[-1] + int(choices[angle, path[-1]]) - 1)
+    # The middle round, so that both ends had the same run-up.
+    half = _ANGLES // 2
+    return np.roll(np.array(path[::-1], dtype=np.intp)[half : half + _ANGLES], half)
 
 
 def _draw(lab: LabImage, skin: SkinColour, grid: _EyeGrid, rims: NDArray[np.float32]) -> Weights:

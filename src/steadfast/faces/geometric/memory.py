@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.face import Points, Topology
-from steadfast.faces.geometric.mesh import LAYOUT_SIDE, FaceMesh, mesh_of
+from steadfast.faces.geometric.anatomy import Anatomy
+from steadfast.faces.geometric.mesh import LAYOUT_SIDE, mesh_of
 from steadfast.faces.geometric.skin import LabImage
 from steadfast.faces.geometric.warp import Field, GridSize, IdMap, dense_map, rasterise
-from steadfast.faces.geometric.zones import Weights, fill_hull, fill_outline, grow_outwards, soften
+from steadfast.faces.geometric.zones import Weights, fill_hulls, fill_outline, grow_outwards, soften
 from steadfast.faces.roles import SwapMemory
 
 _SIDE = 72  # points of the unfolded face in each direction
@@ -51,8 +52,8 @@ def _unfolding(topology: Topology) -> _Unfolding:
     points = ((mesh.layout - np.array(_ORIGIN, dtype=np.float32)) * (_SIDE / _EXTENT)).astype(np.float32)
     parts = mesh.parts
     face = fill_outline(points[list(mesh.oval)], size) > 0.5
-    groups = (parts.left_eye, parts.right_eye, parts.lips_outer)
-    features = np.maximum.reduce([fill_hull(points[list(group)], size, 1.35) for group in groups]) > 0.5
+    moving = [points[list(group)] for group in (parts.left_eye, parts.right_eye, parts.lips_outer)]
+    features = fill_hulls(moving, size, 1.35) > 0.5
     outside = grow_outwards((~face).astype(np.float32), 2) > 0.5
     return _Unfolding(
         points=points,
@@ -86,19 +87,17 @@ class GeometricMemory(SwapMemory):
         keep = 1.0 if asked < 100 else 0.5
         self._glasses = (asked * keep + 1, wearing * keep + found)
 
-    def covered(
-        self, lab: LabImage, points: Points, mesh: FaceMesh, topology: Topology, ids: IdMap
-    ) -> Weights:
+    def covered(self, lab: LabImage, face: Anatomy, topology: Topology, ids: IdMap) -> Weights:
         """1 where something stands before the face, on the grid of `lab`; learns this frame.
 
-        `points` are the mesh's points on the grid and `ids` the triangle seen at each of its points.
+        `ids` is the triangle of the face's mesh that is seen at each point of the grid.
         """
         unfolding = _unfolding(topology)
-        there = dense_map(unfolding.points, points, mesh.triangles, unfolding.ids)
+        there = dense_map(unfolding.points, face.points, face.mesh.triangles, unfolding.ids)
         cover = self._learn(_sample(lab, there), unfolding)
         if not cover.any():
             return np.zeros(lab.shape[:2], dtype=np.float32)
-        back = dense_map(points, unfolding.points, mesh.triangles, ids)
+        back = dense_map(face.points, unfolding.points, face.mesh.triangles, ids)
         return np.asarray(_sample(cover, back) * (ids >= 0), dtype=np.float32)
 
     def _learn(self, seen: LabImage, unfolding: _Unfolding) -> Weights:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfast.faces.geometric.anatomy import skin_core
 from steadfast.faces.geometric.drawing import Drawing
 from steadfast.faces.geometric.glasses import Glasses, take_off
 from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, skin_likeness, to_lab
@@ -28,7 +27,7 @@ class Scene:
         pixels = drawing.crop.cut(region)
         small = drawing.crop.shrink(pixels)
         lab = to_lab(small)
-        skin = measure_skin(lab, skin_core(drawing.points, drawing.mesh, drawing.crop.grid))
+        skin = measure_skin(lab, drawing.face.core)
         altered = np.zeros(pixels.shape[:2], dtype=np.bool_)
         return Scene(pixels=pixels, small=small, lab=lab, skin=skin, altered=altered)
 

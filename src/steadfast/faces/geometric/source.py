@@ -11,11 +11,9 @@ from steadfast.errors import FaceTooSmall, InvalidOption
 from steadfast.faces.face import Embedding, Landmarks, Points, Topology
 from steadfast.faces.geometric.anatomy import (
     OPEN_MOUTH,
-    below_ears,
+    Anatomy,
     face_width,
     mouth_opening,
-    skin_core,
-    trusted_zone,
     with_lips_off_teeth,
 )
 from steadfast.faces.geometric.crop import crop_around
@@ -113,51 +111,45 @@ def _texture(photo: SourcePhoto, mesh: FaceMesh) -> Texture:
     if crop is None or face_width(mesh, points) < _SMALLEST_FACE_PX:
         raise FaceTooSmall("The source face is too small to be given to anyone.")
     pixels, moved = crop.shrink(crop.cut(photo.image)), crop.to_grid(points)
-    pixels = without_teeth(pixels, moved, mesh)
-    visible = visible_source(pixels, moved, mesh)
-    width = face_width(mesh, moved)
+    anatomy = Anatomy(mesh=mesh, points=moved, size=crop.grid)
+    pixels, width = without_teeth(pixels, anatomy), anatomy.width
+    visible = visible_source(pixels, anatomy)
     seeds = shrink_inwards(visible, width * 0.03)  # edges carry the shadow of hair and hat
     pixels = continue_smoothly(pixels, visible, seeds, near=width * 0.02, far=width)
     seen = np.round(visible * 255).astype(np.uint8)
-    return Texture(pixels=np.dstack((pixels, seen)), points=moved, face_width_px=face_width(mesh, moved))
+    return Texture(pixels=np.dstack((pixels, seen)), points=moved, face_width_px=width)
 
 
-def visible_source(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) -> Weights:
+def visible_source(pixels: NDArray[np.uint8], face: Anatomy) -> Weights:
     """1 where the picture shows the person's face, 0 where hat, hair or background begins."""
-    size = GridSize(width=pixels.shape[1], height=pixels.shape[0])
-    width = face_width(mesh, points)
-    oval = fill_outline(points[list(mesh.oval)], size)
     lab = to_lab(pixels)
-    skin = measure_skin(lab, skin_core(points, mesh, size))
+    skin = measure_skin(lab, face.core)
+    width = face.width
     if skin is None:
-        return soften(shrink_inwards(oval, width * 0.03), width * 0.02)
+        return soften(shrink_inwards(face.oval, width * 0.03), width * 0.02)
     likeness = soften(skin_likeness(lab, skin), width * 0.012)
     solid = (likeness > 0.5).astype(np.float32)
     # Closing swallows wrinkles and stray hairs, opening drops skin-coloured specks of hair.
     solid = shrink_inwards(grow_outwards(solid, width * 0.03), width * 0.06)
     solid = grow_outwards(solid, width * 0.025)
-    seen = oval * np.maximum(trusted_zone(points, mesh, size), solid)
-    inset = shrink_inwards(seen, width * 0.015)
-    if not mesh.parts.oval_is_closed:  # a jaw line of few points errs onto the ears
-        inset = np.maximum(shrink_inwards(seen, width * 0.05), inset * below_ears(points, mesh, size))
-    return soften(inset, width * 0.012)
+    seen = face.oval * np.maximum(face.trusted, solid)
+    return soften(face.draw_in(seen, 0.015), width * 0.012)
 
 
-def without_teeth(pixels: NDArray[np.uint8], points: Points, mesh: FaceMesh) -> NDArray[np.uint8]:
+def without_teeth(pixels: NDArray[np.uint8], face: Anatomy) -> NDArray[np.uint8]:
     """The picture with what shows between open lips painted over in their colour.
 
     It is never wanted: an open mouth keeps the target's own, and a closed one must not show teeth where the
     warp jumps from the upper to the lower lip.
     """
-    size = GridSize(width=pixels.shape[1], height=pixels.shape[0])
-    width = face_width(mesh, points)
-    between = fill_outline(with_lips_off_teeth(points, mesh)[list(mesh.parts.lips_inner)], size)
+    lips = list(face.mesh.parts.lips_inner)
+    between = fill_outline(with_lips_off_teeth(face.points, face.mesh)[lips], face.size)
     hole = (grow_outwards(between, 1) > 0.1).astype(np.uint8)
     painted = np.asarray(cv2.inpaint(pixels, hole, 3, cv2.INPAINT_TELEA), dtype=np.uint8)
-    if mouth_opening(points, mesh) < OPEN_MOUTH:
+    if mouth_opening(face.points, face.mesh) < OPEN_MOUTH:
         return painted
     # Where the lips are closed later the warp jumps across this: it becomes the line between them.
-    line = soften(fill_outline(points[list(mesh.parts.lips_inner)], size), width * _LINE_SOFT)
+    line = soften(face.mouth_interior, face.width * _LINE_SOFT)
     return np.round(painted * (1 - _LINE_BETWEEN_LIPS * line[..., None])).astype(np.uint8)
 
 

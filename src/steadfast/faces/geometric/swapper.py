@@ -95,14 +95,14 @@ class GeometricSwapper:
         glasses = _glasses_of(scene, drawing, memory)
         if glasses is not None and self._options.target_glasses is TargetGlasses.REMOVE:
             scene = scene.without_glasses(glasses)
-        view = see_target(scene.lab, drawing.points, drawing.mesh, scene.skin)
+        view = see_target(scene.lab, drawing.face, scene.skin)
         if glasses is not None and self._options.target_glasses is TargetGlasses.KEEP:
             view = view.behind(glasses.frame)
         if self._occluder is not None:
             free = crop.shrink(crop.cut(self._occluder.visible(region, face)))
             view = view.behind(1 - free * np.float32(1 / 255))
         if memory is not None:
-            cover = memory.covered(scene.lab, drawing.points, drawing.mesh, drawing.topology, drawing.ids)
+            cover = memory.covered(scene.lab, drawing.face, drawing.topology, drawing.ids)
             view = view.behind(cover)
         limits = PICTURE_LIMITS if memory is None else VIDEO_LIMITS
         painted = paint(drawing, scene.pixels, scene.small, view, limits)
@@ -128,7 +128,7 @@ def _crop(region: BgrImage, landmarks: Landmarks, mesh: FaceMesh, *, still: bool
 def _glasses_of(scene: Scene, drawing: Drawing, memory: GeometricMemory | None) -> Glasses | None:
     if scene.skin is None or (memory is not None and not memory.looks_for_glasses):
         return None
-    glasses = find_glasses(scene.lab, drawing.points, drawing.mesh, scene.skin)
+    glasses = find_glasses(scene.lab, drawing.face, scene.skin)
     if memory is not None:
         memory.vote_on_glasses(glasses is not None)
     return glasses

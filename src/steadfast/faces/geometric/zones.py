@@ -1,5 +1,9 @@
 """Where the parts of a face lie on a grid: filled outlines of landmarks, softened."""
 
+from collections.abc import Sequence
+from functools import cache
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +13,8 @@ from steadfast.faces.geometric.warp import GridSize
 
 Weights = NDArray[np.float32]
 """Height × width, 0–1."""
+
+Value = TypeVar("Value", np.uint8, np.float32)
 
 _SHIFT = 4  # OpenCV's fixed-point bits for sub-pixel outlines
 
@@ -21,19 +27,17 @@ def fill_outline(points: Points, size: GridSize) -> Weights:
     return np.asarray(mask * np.float32(1 / 255), dtype=np.float32)
 
 
-def draw_line(points: Points, size: GridSize, thickness: float) -> Weights:
-    """1 on the open line through the points; `thickness` in grid points, at least one."""
+def fill_hulls(groups: Sequence[Points], size: GridSize, grow: float = 1.0) -> Weights:
+    """1 inside the convex hull of each group of points, grown about its middle."""
     mask = np.zeros((size.height, size.width), dtype=np.uint8)
-    fixed = np.round(np.clip(points, -8192, 8192) * (1 << _SHIFT)).astype(np.int32)
-    cv2.polylines(mask, [fixed], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+    for points in groups:
+        hull = cv2.convexHull(points).reshape(-1, 2)
+        if grow != 1.0:
+            middle = hull.sum(axis=0) / np.float32(len(hull))
+            hull = middle + (hull - middle) * np.float32(grow)
+        fixed = np.round(np.clip(hull, -8192, 8192) * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_AA, _SHIFT)
     return np.asarray(mask * np.float32(1 / 255), dtype=np.float32)
-
-
-def fill_hull(points: Points, size: GridSize, grow: float = 1.0) -> Weights:
-    """1 inside the convex hull of the points, grown about its middle."""
-    hull = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2)
-    middle = hull.mean(axis=0)
-    return fill_outline((middle + (hull - middle) * grow).astype(np.float32), size)
 
 
 def soften(mask: Weights, sigma: float) -> Weights:
@@ -43,21 +47,24 @@ def soften(mask: Weights, sigma: float) -> Weights:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), dtype=np.float32)
 
 
-def shrink_inwards(mask: Weights, radius: float) -> Weights:
+def shrink_inwards(mask: NDArray[Value], radius: float) -> NDArray[Value]:
     """The mask eroded by a disc of this many grid points."""
-    size = 2 * max(0, round(radius)) + 1
-    if size == 1:
+    reach = max(0, round(radius))
+    if reach == 0:
         return mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(
-        cv2.erode(mask, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0.0), dtype=np.float32
-    )
+    eroded = cv2.erode(mask, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
+    return np.asarray(eroded, dtype=mask.dtype)
 
 
-def grow_outwards(mask: Weights, radius: float) -> Weights:
+def grow_outwards(mask: NDArray[Value], radius: float) -> NDArray[Value]:
     """The mask dilated by a disc of this many grid points."""
-    size = 2 * max(0, round(radius)) + 1
-    if size == 1:
+    reach = max(0, round(radius))
+    if reach == 0:
         return mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.dilate(mask, disc), dtype=np.float32)
+    return np.asarray(cv2.dilate(mask, _disc(reach)), dtype=mask.dtype)
+
+
+@cache
+def _disc(radius: int) -> NDArray[np.uint8]:
+    size = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), dtype=np.uint8)
