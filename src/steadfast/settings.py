@@ -96,7 +96,7 @@ class InferenceSettings(Section):
     providers: Names = ("tensorrt", "cuda", "cpu")
     """Execution providers in the order in which they are tried."""
     threads: int = Field(default=0, ge=0)
-    """Threads of one session; 0: the cores this process may use."""
+    """Threads of one session; 0: the cores this process may use, and one for graphs under 16 MB."""
     residency: Literal["strict", "moderate", "tolerant"] = "moderate"
     """strict: models are unloaded when a picture, video or request is done; moderate: all but those it used;
     tolerant: none. A run outside of any such work counts as one."""

@@ -64,6 +64,16 @@ def test_the_device_limit_bounds_the_arena_and_is_left_out_when_there_is_none() 
     assert provider_options(Provider.CPU, gpu_memory_limit_bytes=5) == {}
 
 
+def test_tensorrt_keeps_what_it_compiled_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path))
+    options = provider_options(Provider.TENSORRT, gpu_memory_limit_bytes=7)
+    assert options["trt_engine_cache_enable"] == "1"
+    assert options["trt_engine_cache_path"] == str(tmp_path / "tensorrt")
+    assert options["trt_max_workspace_size"] == "7"
+
+
 def test_the_linkers_own_words_explain_a_provider_that_did_not_initialise(tmp_path: Path) -> None:
     capi = tmp_path / "capi"
     capi.mkdir()
