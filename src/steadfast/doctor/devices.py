@@ -71,8 +71,10 @@ def _examine_providers(
     except SteadfastError as error:
         yield _provider("Providers", Health.RED, error.detail, error.remedy)
         return
+    works = any(provider in choice.taken for provider in _NVIDIA_PROVIDERS)
     for skipped in choice.skipped:
-        yield _skipped(skipped, has_nvidia=has_nvidia)
+        is_missed = has_nvidia and not works and skipped.provider in _NVIDIA_PROVIDERS
+        yield _skipped(skipped, is_missed=is_missed, built_with=runtime.get_available_providers())
     for provider in choice.taken:
         yield _provider(provider.value, Health.GREEN, "starts")
 
@@ -85,11 +87,14 @@ def _start_providers(settings: InferenceSettings, runtime: OnnxRuntime) -> Provi
         return loader.load("the doctor's test graph", graph, intra_threads=1).choice
 
 
-def _skipped(skipped: SkippedProvider, *, has_nvidia: bool) -> Finding:
+def _skipped(skipped: SkippedProvider, *, is_missed: bool, built_with: Sequence[str]) -> Finding:
+    """A provider that is not used: a warning where a GPU is here that nothing uses."""
     summary = skipped.reason.rstrip(".")
-    if not (has_nvidia and skipped.provider in _NVIDIA_PROVIDERS):
+    if not is_missed:
         return _provider(skipped.provider.value, Health.OFF, summary)
     remedy = "There is an NVIDIA GPU: `pip install 'steadfast[gpu]'` in place of the extra `cpu` uses it."
+    if skipped.provider.runtime_name in built_with:
+        remedy = "Bring the driver and the CUDA libraries to what this ONNX Runtime asks for."
     return _provider(skipped.provider.value, Health.YELLOW, summary, remedy)
 
 

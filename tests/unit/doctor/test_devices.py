@@ -2,6 +2,7 @@
 
 import sys
 from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -60,6 +61,48 @@ def test_a_missing_cuda_matters_only_where_there_is_a_gpu_for_it(monkeypatch: py
     finding = examined(providers=("cuda", "cpu"))["cuda"]
     assert finding.health is Health.YELLOW
     assert "steadfast[gpu]" in finding.remedy
+
+
+class CudaRuntime:
+    """A build with CUDA and TensorRT in which these start."""
+
+    __version__ = "1.99"
+    __file__ = None
+
+    def __init__(self, *starting: str) -> None:
+        self.starting = starting
+
+    def get_available_providers(self) -> list[str]:
+        return ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def InferenceSession(self, *_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            get_providers=lambda: self.starting, get_inputs=lambda: (), get_outputs=lambda: ()
+        )
+
+    def SessionOptions(self) -> MagicMock:
+        return MagicMock()
+
+    RunOptions = SessionOptions
+
+
+def test_a_missing_tensorrt_is_no_alarm_while_cuda_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml())
+    runtime = CudaRuntime("CUDAExecutionProvider", "CPUExecutionProvider")
+    monkeypatch.setattr(devices, "import_runtime", lambda: runtime)
+    findings = examined(providers=("tensorrt", "cuda", "cpu"))
+    assert findings["cuda"].health is Health.GREEN
+    assert findings["tensorrt"].health is Health.OFF
+
+
+def test_a_cuda_that_was_built_and_does_not_start_points_to_the_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml())
+    monkeypatch.setattr(devices, "import_runtime", lambda: CudaRuntime("CPUExecutionProvider"))
+    finding = examined(providers=("cuda", "cpu"))["cuda"]
+    assert finding.health is Health.YELLOW
+    assert "driver" in finding.remedy
 
 
 @pytest.mark.usefixtures("no_nvidia")

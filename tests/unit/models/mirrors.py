@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from steadfast.models.catalogue import Catalogue, CommercialUse, Model, ModelFamily, ModelFile, ModelRole
@@ -28,6 +29,18 @@ def tiny_model(
         commercial=commercial,
         files=(file,),
     )
+
+
+def restricted_model(*urls: str) -> Model:
+    """The tiny model under a licence that forbids commercial use."""
+    return tiny_model(*urls, commercial=CommercialUse.NO)
+
+
+def damage(path: Path) -> None:
+    """One flipped bit, the size unchanged."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def catalogue_of(*models: Model) -> Catalogue:
