@@ -106,11 +106,12 @@ def _converted(frame: VideoFrame, width_px: int, height_px: int, pixel_format: s
         dst_color_range=int(RangeCode.FULL if target_rgb else RangeCode.LIMITED if source_rgb else range_),
         interpolation="BICUBIC",
     )
-    converted.pts, converted.time_base = frame.pts, frame.time_base
     if source_rgb and not target_rgb:
         converted.colorspace, converted.color_range = int(matrix), int(RangeCode.LIMITED)
     else:
-        converted.colorspace, converted.color_range = frame.colorspace, frame.color_range
+        # A name such as yuvj420p said the range; from now on a tag must.
+        said = range_ if range_ is RangeCode.FULL else frame.color_range
+        converted.colorspace, converted.color_range = frame.colorspace, int(said)
     return converted
 
 
