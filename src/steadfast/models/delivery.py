@@ -16,8 +16,9 @@ from steadfast.errors import DiskFull, DownloadFailed, OutputUnwritable
 from steadfast.events import publish
 from steadfast.models.catalogue import Model, ModelFile
 from steadfast.models.download import BrokenOff, Refused, Transfer, fetch
-from steadfast.models.facts import MirrorFailed, ModelPulled, ModelQuarantined
-from steadfast.models.verification import Verdict, Verifier, digest, matches
+from steadfast.models.facts import MirrorFailed, ModelPulled
+from steadfast.models.quarantine import Quarantine
+from steadfast.models.verification import Verdict, Verifier, matches
 
 _COOLDOWN_S = 300.0
 _PROGRESS_BYTES = 1 << 20  # a try that brought this much more does not count against the attempts
@@ -49,9 +50,10 @@ OnProgress = Callable[[PullProgress], None]
 class Delivery:
     """The folder's receiving end; any number of threads and processes may deliver the same file at once."""
 
-    def __init__(self, folder: Path, verifier: Verifier) -> None:
+    def __init__(self, folder: Path, verifier: Verifier, quarantine: Quarantine) -> None:
         self._folder = folder
         self._verifier = verifier
+        self._quarantine = quarantine
 
     def deliver(
         self,
@@ -72,7 +74,7 @@ class Delivery:
             if verdict is Verdict.GOOD:
                 return
             if verdict is Verdict.WRONG:
-                self._quarantine(model, file)
+                self._quarantine.take(model, file)
             self._fetch_from_any(order, urls)
 
     @contextmanager
@@ -94,24 +96,6 @@ class Delivery:
         except OSError:
             return False
         return 0 <= age_s < _COOLDOWN_S
-
-    def is_quarantined(self, file: ModelFile) -> bool:
-        """Whether a wrong file of this name was moved away and no right one has come since."""
-        return any(self._quarantined(file))
-
-    def _quarantined(self, file: ModelFile) -> Iterator[Path]:
-        return (self._folder / "quarantine").glob(f"{file.name}.*")
-
-    def _quarantine(self, model: Model, file: ModelFile) -> None:
-        wrong = self._folder / file.name
-        found, found_bytes = digest(wrong), wrong.stat().st_size
-        for older in self._quarantined(file):
-            older.unlink()  # one is enough to look at, and these are large
-        moved_to = self._folder / "quarantine" / f"{file.name}.{found[:12]}"
-        moved_to.parent.mkdir(exist_ok=True)
-        wrong.replace(moved_to)
-        reason = f"sha256 {found}, {found_bytes} bytes"
-        publish(ModelQuarantined(model=model.name, file=file.name, reason=reason, moved_to=moved_to))
 
     def _fetch_from_any(self, order: "_Order", urls: Sequence[str]) -> None:
         failures: dict[str, str] = {}

@@ -29,6 +29,7 @@ from steadfast.models.delivery import Delivery, OnProgress, Patience
 from steadfast.models.facts import LicenseAccepted
 from steadfast.models.licenses import FILE_NAME as LICENSES_FILE
 from steadfast.models.licenses import LicenseRecord
+from steadfast.models.quarantine import Quarantine
 from steadfast.models.verification import Verdict, Verifier
 from steadfast.settings import ModelSettings
 
@@ -56,7 +57,8 @@ class ModelStore:
         self.folder = settings.dir
         self._settings = settings
         self._verifier = Verifier()
-        self._delivery = Delivery(settings.dir, self._verifier)
+        self._quarantine = Quarantine(settings.dir)
+        self._delivery = Delivery(settings.dir, self._verifier, self._quarantine)
         self._licenses = LicenseRecord(settings.dir)
 
     def require(self, name: str) -> Path:
@@ -136,7 +138,7 @@ class ModelStore:
 
     def _verdict_on(self, model: Model, file: ModelFile) -> Verdict:
         verdict = self._verifier.check(self._place_of(model, file), file)
-        if verdict is Verdict.ABSENT and not model.is_bundled and self._delivery.is_quarantined(file):
+        if verdict is Verdict.ABSENT and not model.is_bundled and self._quarantine.holds(file):
             return Verdict.WRONG
         return verdict
 

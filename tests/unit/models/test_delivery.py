@@ -52,14 +52,6 @@ def test_a_disk_that_fills_up_during_the_download_is_named_and_leaves_no_model(
     assert not store.path("tiny").exists()
 
 
-def test_only_the_latest_of_the_damaged_copies_is_kept(offline: ModelSettings) -> None:
-    store = ModelStore(offline, catalogue_of(tiny_model()))
-    for content in (b"first", b"second"):
-        store.require("tiny").write_bytes(content)
-        store.require("tiny")
-    assert [p.read_bytes() for p in (offline.dir / "quarantine").iterdir()] == [b"second"]
-
-
 def test_threads_that_need_a_model_at_once_fetch_it_once(settings: ModelSettings) -> None:
     with running_mirror() as upstream:
         store = ModelStore(settings, catalogue_of(tiny_model(upstream.url)))
