@@ -22,7 +22,7 @@ from steadfast.faces.roles import Occluder, Patch, SourceIdentity, SourcePhoto, 
 from steadfast.media.canvas import BgrImage
 
 _SMALLEST_FACE_PX = 12.0
-_GRID_OF_PICTURE, _GRID_OF_FRAME = 224, 96
+_GRID_OF_PICTURE, _GRID_OF_FRAME = 160, 96
 
 
 class TargetGlasses(StrEnum):

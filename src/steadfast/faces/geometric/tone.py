@@ -131,7 +131,7 @@ def _smooth(image: BgrField, weights: Weights, sigma: float) -> BgrField:
     """A blur that sees only weighted pixels (normalised convolution) and falls back to their mean."""
     total = float(weights.sum())
     weighted = image * weights[..., None]
-    mean = weighted.sum(axis=(0, 1)) / total
+    mean = weights.ravel() @ image.reshape(-1, 3) / np.float32(total)
     level = _GLOBAL_SHARE * min(1.0, total / weights.size * 4)
     top = _blur(weighted, sigma) + level * mean
     return np.asarray(top / (_blur(weights, sigma) + level)[..., None], dtype=np.float32)
@@ -150,6 +150,7 @@ def _variation(detail: BgrField, weights: Weights) -> NDArray[np.float64]:
     """Weighted mean squares of fine brightness, coarse brightness and colour; 3."""
     luma = detail @ _LUMA
     coarse = np.asarray(cv2.GaussianBlur(luma, (0, 0), _FINE_SIGMA), dtype=np.float32)
-    colour = np.square(detail - luma[..., None]).mean(axis=2)
-    squares = np.stack((np.square(luma - coarse), np.square(coarse), colour))
-    return np.asarray((squares * weights).sum(axis=(1, 2)) / max(weights.sum(), 1) + 0.05, dtype=np.float64)
+    colour = np.square(detail - luma[..., None]) @ np.full(3, 1 / 3, dtype=np.float32)
+    squares = np.stack((np.square(luma - coarse), np.square(coarse), colour)).reshape(3, -1)
+    mean = squares @ weights.ravel() / max(float(weights.sum()), 1.0)
+    return np.asarray(mean + 0.05, dtype=np.float64)

@@ -39,8 +39,11 @@ def rasterise(
     if depth is not None:
         visible = visible[np.argsort(-depth[triangles[visible]].mean(axis=1), kind="stable")]
     corners = points[triangles[visible]]  # V × 3 × 2
-    low = np.maximum(np.ceil(corners.min(axis=1)), 0).astype(np.int64)
-    high = np.minimum(np.floor(corners.max(axis=1)), (size.width - 1, size.height - 1)).astype(np.int64)
+    first, second, third = corners[:, 0], corners[:, 1], corners[:, 2]
+    least = np.minimum(np.minimum(first, second), third)
+    most = np.maximum(np.maximum(first, second), third)
+    low = np.maximum(np.ceil(least), 0).astype(np.int64)
+    high = np.minimum(np.floor(most), (size.width - 1, size.height - 1)).astype(np.int64)
     spans = np.maximum(high - low + 1, 0)
     counts = spans[:, 0] * spans[:, 1]
     owner = np.repeat(np.arange(len(visible)), counts)
@@ -95,6 +98,7 @@ def dense_map(start: Points, end: Points, triangles: Triangles, ids: IdMap) -> F
 
 def fit_affine(start: Points, end: Points) -> NDArray[np.float32]:
     """The affine map, 2 × 3, that brings `start` nearest to `end` (least squares; a shift if all are one)."""
-    flat = np.column_stack((start, np.ones(len(start)))).astype(np.float64)
-    solution, *_ = np.linalg.lstsq(flat, end.astype(np.float64), rcond=None)
-    return solution.T.astype(np.float32)
+    middle, goal = start.mean(axis=0, dtype=np.float64), end.mean(axis=0, dtype=np.float64)
+    spread = start - middle
+    linear = (np.linalg.pinv(spread.T @ spread) @ spread.T @ (end - goal)).T
+    return np.column_stack((linear, goal - linear @ middle)).astype(np.float32)
