@@ -49,6 +49,14 @@ def test_a_limit_of_an_outer_group_holds_for_the_inner_one(tmp_path: Path) -> No
     assert memory_in(tmp_path).total_bytes == 256 << 20
 
 
+def test_of_several_limits_the_tightest_counts_and_so_does_what_is_left_of_each(tmp_path: Path) -> None:
+    container(tmp_path, "outer", memory_max=f"{256 << 20}", memory_current=f"{250 << 20}")
+    container(tmp_path, "outer/inner", memory_max=f"{128 << 20}", memory_current=f"{8 << 20}")
+    memory = memory_in(tmp_path)
+    assert memory.total_bytes == 128 << 20
+    assert memory.available_bytes == 6 << 20
+
+
 def test_the_first_version_of_cgroups_is_read_too(tmp_path: Path) -> None:
     folder = tmp_path / "cgroup" / "memory" / "box"
     folder.mkdir(parents=True)
