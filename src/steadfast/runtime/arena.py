@@ -36,8 +36,15 @@ class Arena:
         self._map = mmap.mmap(fd, request_bytes + answer_bytes)
         self._view = memoryview(self._map)
         self._used_bytes = 0
-        for start, size in ((0, request_bytes), (request_bytes, answer_bytes)):
-            _make_present(self._map, start, min(size, prefault_bytes))
+
+    def make_present(self) -> None:
+        """Faults the usual part in, on this side, because first touches cost more than the copy itself.
+
+        The worker does it first, while it loads anyway: zeroing megabytes would hold up the server's loop.
+        After that it costs the server some 0.1 ms.
+        """
+        for start, size in ((0, self.request_bytes), (self.request_bytes, self.answer_bytes)):
+            _make_present(self._map, start, min(size, self._prefault_bytes))
 
     @classmethod
     def create(cls, *, request_bytes: int, answer_bytes: int, prefault_bytes: int) -> "Arena":
@@ -107,7 +114,6 @@ def _whole_pages(size: int) -> int:
 
 
 def _make_present(mapping: mmap.mmap, start: int, length: int) -> None:
-    """Faults pages in now, because first touches cost more than the copy itself."""
     try:
         mapping.madvise(_MADV_POPULATE_WRITE, start, length)
     except OSError:  # a kernel before 5.14: touch each page

@@ -112,11 +112,12 @@ class Staff:
                         self._assign(step)
                     case Dismiss(key=key):
                         self.workers[key].drain(self.options.recycle.drain_s)
-                    case Spawn(device=device):
-                        self._spawn_if_allowed(device)
+            self.dispatcher.pump()  # before anybody is started: that takes milliseconds
+            for step in steps:
+                if isinstance(step, Spawn):
+                    self._spawn_if_allowed(step.device)
             self._refuse_if_hopeless()
         self.changed.set()
-        self.dispatcher.pump()
 
     def _members(self) -> list[Member]:
         # READY ones first: a spare that is just at its canary takes over a little later than an idle one.

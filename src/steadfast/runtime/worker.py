@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     if not isinstance(setup, Setup):
         raise SystemExit("the first message was no Setup")
     arena = Arena(arena_fd, setup.request_bytes, setup.answer_bytes, setup.prefault_bytes)
+    arena.make_present()
     process_title.show_role(setup.title)
     sys.path[:0] = setup.python_path
     _limit_resources(setup)

@@ -272,6 +272,7 @@ class WorkerProcess:
             self._on_broken(ChannelBroken(f"it speaks version {hello.version}"))
             return
         self.confinement = hello.confinement
+        self.arena.make_present()
         if self.state is WorkerState.STARTING:
             self.load(self.level)
 
