@@ -98,14 +98,19 @@ def packets(path: Path, kind: str) -> list[bytes]:
 
 
 def planes(path: Path) -> list[list[bytes]]:
-    """Every sample of every frame, without the padding of its rows."""
+    """Every sample of every frame of a planar video, without the padding of its rows."""
     with av.open(path) as container:
-        return [[_without_padding(plane) for plane in frame.planes] for frame in container.decode(video=0)]
+        return [
+            [
+                _without_padding(plane, 2 if frame.format.components[0].bits > 8 else 1)
+                for plane in frame.planes
+            ]
+            for frame in container.decode(video=0)
+        ]
 
 
-def _without_padding(plane: Any) -> bytes:
+def _without_padding(plane: Any, sample_bytes: int) -> bytes:
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
-    sample_bytes = max(1, round(plane.line_size / plane.width - 0.5)) if plane.width else 1
     return bytes(rows[:, : plane.width * sample_bytes].tobytes())
 
 
