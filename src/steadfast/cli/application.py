@@ -12,6 +12,7 @@ import typer
 from steadfast import __version__
 from steadfast.cli import models
 from steadfast.cli.batch import batch
+from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
 from steadfast.cli.doctor import doctor
 from steadfast.cli.faces import faces
@@ -60,6 +61,7 @@ def steadfast(
 
 app.command()(swap)
 app.command()(batch)
+app.command()(bench)
 app.command()(demo)
 app.command()(doctor)
 app.command()(faces)

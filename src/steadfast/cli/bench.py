@@ -1,0 +1,150 @@
+"""`steadfast bench`: how fast this machine is, and what to set."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from steadfast.cli.invocation import Invocation, command
+from steadfast.errors import ExitCode, InvalidOption, SteadfastError
+
+if TYPE_CHECKING:
+    from steadfast.bench.cases import BenchCase, BenchResult, Recommendation
+
+_RIGHT = {"threads", "frames/s", "analyse ms", "swap ms", "transcode ms", "memory MB", "device MB"}
+
+
+@command
+def bench(
+    invocation: Invocation,
+    engines: Annotated[
+        list[str] | None, typer.Option("--engine", metavar="NAME", help="Engines. [default: those that work]")
+    ] = None,
+    providers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--provider", metavar="NAME", help="Execution providers. [default: those that are here]"
+        ),
+    ] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option("--size", metavar="WxH", help="Sizes. [default: 640x480 and 1280x720]"),
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option("--threads", min=1, metavar="N", help="Threads per model. [default: 1 and all cores]"),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.5, max=600, metavar="S", help="Length of the clip.")
+    ] = 3.0,
+) -> None:
+    """Measure engines, providers, sizes and threads on a built-in clip, and say what to set here."""
+    from steadfast.bench.cases import plan_cases, recommend  # noqa: PLC0415
+    from steadfast.bench.run import run_cases  # noqa: PLC0415
+    from steadfast.inference.threads import owned_cores  # noqa: PLC0415
+
+    cases = plan_cases(
+        engines=engines or _working_engines(invocation),
+        providers=providers or _present_providers(invocation),
+        sizes=[_size(text) for text in sizes or ("640x480", "1280x720")],
+        threads=threads or sorted({1, owned_cores()}),
+    )
+    results = _run(invocation, cases, seconds, run_cases)
+    advice = recommend(results)
+    invocation.output.show(_plain(results, advice), lambda: _overview(results, advice))
+    if advice is None:
+        raise typer.Exit(int(ExitCode.UNAVAILABLE))
+
+
+def _run(
+    invocation: Invocation, cases: "list[BenchCase]", seconds: float, run_cases: Any
+) -> "list[BenchResult]":
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with invocation.output.progress(*columns) as bar:
+        task = bar.add_task("combinations", total=len(cases))
+        results: list[BenchResult] = run_cases(
+            cases, invocation.settings, seconds=seconds, on_result=lambda _: bar.advance(task)
+        )
+    return results
+
+
+def _working_engines(invocation: Invocation) -> list[str]:
+    from steadfast.app import open_app  # noqa: PLC0415
+    from steadfast.faces.roles import EngineName  # noqa: PLC0415
+
+    app = open_app(invocation.settings)
+
+    def works(name: EngineName) -> bool:
+        try:
+            app.open_engine(name)
+        except SteadfastError:
+            return False
+        return True
+
+    return [name.value for name in EngineName if works(name)]
+
+
+def _present_providers(invocation: Invocation) -> list[str]:
+    from steadfast.errors import RuntimeMissing  # noqa: PLC0415
+    from steadfast.inference.providers import choose_providers  # noqa: PLC0415
+
+    try:
+        return [p.value for p in choose_providers(invocation.settings.inference.providers).taken]
+    except RuntimeMissing:
+        return []  # the embedded engine needs none
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 4320):
+        raise InvalidOption(f"--size cannot be {text!r}.", remedy="Write it like 1280x720, up to 7680x4320.")
+    return int(width) // 2 * 2, int(height) // 2 * 2  # what 4:2:0 takes
+
+
+def _plain(results: "list[BenchResult]", advice: "Recommendation | None") -> dict[str, Any]:
+    return {
+        "results": [result.as_dict() for result in results],
+        "recommended": None if advice is None else {**_fields(advice), "toml": advice.as_toml()},
+    }
+
+
+def _fields(advice: "Recommendation") -> dict[str, Any]:
+    return {
+        "engine": advice.engine,
+        "provider": advice.provider,
+        "threads": advice.threads,
+        "fps": advice.fps,
+    }
+
+
+def _overview(results: "list[BenchResult]", advice: "Recommendation | None") -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    headings = ("engine", "provider", "size", "threads", "frames/s", "analyse ms", "swap ms")
+    for heading in (*headings, "transcode ms", "memory MB", "device MB"):
+        table.add_column(heading, justify="right" if heading in _RIGHT else "left")
+    for result in results:
+        table.add_row(*_row(result))
+    if advice is None:
+        return Group(table, Text("\nNothing worked; `steadfast doctor` says why.", style="red"))
+    head = f"\nRecommended here ({advice.fps:.0f} frames/s at the largest size):"
+    where = "Put it into the settings file; `steadfast doctor` says where that is."
+    return Group(table, Text(head), Text(advice.as_toml(), style="green"), Text(where, style="dim"))
+
+
+def _row(result: "BenchResult") -> tuple[str, ...]:
+    case, figures = result.case, result.figures
+    about = (case.engine, case.provider, f"{case.width}x{case.height}", str(case.threads))
+    if figures is None:
+        return (*about, f"failed: {(result.error or {}).get('detail', '')}")
+    device = "—" if figures.device_memory_mb is None else f"{figures.device_memory_mb:.0f}"
+    times = (figures.analyse_ms, figures.swap_ms, figures.transcode_ms)
+    return (
+        *about,
+        f"{figures.fps:.1f}",
+        *(f"{t:.1f}" for t in times),
+        f"{figures.peak_memory_mb:.0f}",
+        device,
+    )
