@@ -44,11 +44,12 @@ def _completions(incomplete: str) -> list[str]:
 
 NamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[NAME]...", help="Models; see `steadfast models list`.", autocompletion=_completions
-    ),
+    typer.Argument(metavar="NAME", help="Models; see `steadfast models list`.", autocompletion=_completions),
 ]
-EngineOption = Annotated[ModelFamily | None, typer.Option("--engine", help="All models of this engine.")]
+EngineOption = Annotated[
+    ModelFamily | None,
+    typer.Option("--engine", metavar="ENGINE", help="All models of embedded, standard or neural."),
+]
 
 
 @app.command("list")
