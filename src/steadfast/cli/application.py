@@ -111,7 +111,7 @@ def _interrupted(invocation: Invocation) -> ExitCode:
 
 
 def _sentence(error: typer.TyperException) -> str:
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # how Typer's validator begins its own
     return message if message.endswith((".", "?")) else f"{message}."
 
 

@@ -170,3 +170,11 @@ def test_a_string_is_printed_as_it_stands_however_narrow_the_terminal(
     path = "/a/very/long/path/with [brackets] and blanks.onnx"
     Output().show({}, path)
     assert capsys.readouterr().out == f"{path}\n"
+
+
+def test_an_option_s_wrong_value_is_told_with_those_that_are_allowed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["models", "list", "--engine", "fast"]) is ExitCode.USAGE
+    told = "Error: Invalid value for '--engine': 'fast' is not one of 'embedded', 'standard', 'neural'.\n"
+    assert capsys.readouterr().err.startswith(told)
