@@ -1,0 +1,77 @@
+"""One history of the schema, and the way along it.
+
+A start asks the database where it stands, without loading Alembic (a third of a second), and upgrades only if
+it is behind. The upgrade is one transaction on either database: whoever comes second waits, then finds it
+done.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from steadfast.database.connection import WRITING
+from steadfast.errors import DatabaseProblem, SchemaTooNew
+
+_FOLDER = Path(__file__).parent / "migrations"
+_UPGRADE_LOCK = 0x53_54_45_41_44  # PostgreSQL's advisory lock of whoever upgrades; any number that stays
+
+
+def known_revisions() -> tuple[str, ...]:
+    """The history this program knows, oldest first: `versions/0001_….py` is revision 0001."""
+    return tuple(sorted(file.name.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py")))
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Where the database stands; None: it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def check_schema(engine: Engine) -> bool:
+    """Whether the schema is this program's; false: it is behind or empty.
+
+    Raises `SchemaTooNew` if it is ahead.
+    """
+    with engine.connect() as connection:
+        return _is_current(revision_of(connection))
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema up to date. Raises `SchemaTooNew` if it is ahead of this program."""
+    if check_schema(engine):
+        return
+    with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+        _wait_for_turn(connection)
+        if not _is_current(revision_of(connection)):
+            _run_alembic(connection)
+
+
+def _is_current(revision: str | None) -> bool:
+    known = known_revisions()
+    if revision is not None and revision not in known:
+        raise SchemaTooNew(
+            f"A newer version wrote the database: schema {revision}; this one knows {known[-1]} at most."
+        )
+    return revision == known[-1]
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    # SQLite's BEGIN IMMEDIATE has waited already.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+
+
+def _run_alembic(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    # The option file's syntax gives % a meaning; a folder's name does not.
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseProblem(f"The schema cannot be upgraded: {error}.") from error

@@ -1,0 +1,128 @@
+"""Databases for tests: SQLite files, and a PostgreSQL of one's own where its programs are installed."""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from steadfast.database.connection import database_options
+from steadfast.database.database import Database, open_database
+from steadfast.settings import DatabaseSettings
+
+REQUIRED = "POSTGRESQL_REQUIRED"
+"""Set where a missing PostgreSQL must fail the tests rather than skip them: in CI."""
+_PATIENCE_S = 60
+
+
+class Clock:
+    """A wall clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def turn(self, **by: float) -> None:
+        """Forward, in the words of `timedelta`."""
+        self.time += timedelta(**by)
+
+
+def open_sqlite(folder: Path) -> Database:
+    """The default database, in a folder of the test's."""
+    return open_database(database_options(DatabaseSettings(), folder))
+
+
+def open_postgresql(url: str) -> Database:
+    """A PostgreSQL by URL."""
+    settings = DatabaseSettings(url=SecretStr(url), busy_timeout_s=5)
+    return open_database(database_options(settings, Path("/nonexistent")))
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """A server on a socket in a temporary folder, reachable by nobody else; the answer is that folder."""
+    programs = _programs()
+    # Not pytest's folder: the server refuses to be root, and another user could not reach it there.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    user = "nobody" if os.geteuid() == 0 else None
+    if user is not None:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    initialise: list[str | Path] = [programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-N"]
+    start: list[str | Path] = [
+        programs / "pg_ctl",
+        "-D",
+        data,
+        "-w",
+        "-o",
+        options,
+        "-l",
+        folder / "log",
+        "start",
+    ]
+    try:
+        for command in (initialise, start):
+            _run(command, user)
+        yield str(folder)
+    finally:
+        _stop(data)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: Sequence[str | Path], user: str | None) -> None:
+    # Its output goes to a file and not a pipe: the server would inherit the pipe and hold it open.
+    groups: list[int] | None = [] if user is not None else None
+    with tempfile.TemporaryFile() as output:
+        ended = subprocess.run(
+            command,
+            check=False,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            timeout=_PATIENCE_S,
+            user=user,
+            extra_groups=groups,
+            cwd="/",
+        )
+        output.seek(0)
+        assert ended.returncode == 0, output.read().decode()
+
+
+def _stop(data: Path) -> None:
+    pid_file = data / "postmaster.pid"
+    if pid_file.exists():
+        server = int(pid_file.read_text().splitlines()[0])
+        os.kill(server, signal.SIGQUIT)  # at once; nothing here is worth saving
+        _wait_until_gone(server)
+
+
+def _wait_until_gone(pid: int) -> None:
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    select.select([watched], [], [], _PATIENCE_S)
+    os.close(watched)
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"PostgreSQL is not installed, and {REQUIRED} is set")
+    pytest.skip("PostgreSQL is not installed here")

@@ -1,0 +1,115 @@
+"""A clean start needs no step, an old schema is brought forward, a newer one is refused."""
+
+import importlib
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from tests.databases import open_sqlite
+
+import steadfast
+from steadfast.database import migration
+from steadfast.database.database import Database
+from steadfast.database.schema import METADATA
+from steadfast.errors import SchemaTooNew
+
+PACKAGE = Path(steadfast.__file__).parent
+
+
+def import_every_module_with_a_table() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        if "METADATA" in file.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts))
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_declares(database: Database) -> None:
+    import_every_module_with_a_table()
+    assert METADATA.tables
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_history_is_one_line_and_the_one_that_a_start_reckons_with() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(PACKAGE / "database" / "migrations"))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    walked = [script.revision for script in scripts.walk_revisions()]
+    assert tuple(reversed(walked)) == migration.known_revisions()
+    assert scripts.get_heads() == [migration.known_revisions()[-1]]
+
+
+def test_an_open_database_is_current_and_keeps_its_content(tmp_path: Path) -> None:
+    for _ in range(2):
+        database = open_sqlite(tmp_path)
+        assert migration.check_schema(database.engine)
+        with database.writing() as connection:
+            connection.execute(text("UPDATE api_keys SET name = 'kept'"))
+        database.close()
+
+
+def test_a_schema_of_a_newer_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(SchemaTooNew, match=r"A newer version .* schema 9999; .* \d+ at most\."):
+        open_sqlite(tmp_path)
+
+
+def test_processes_that_start_together_upgrade_once(tmp_path: Path) -> None:
+    opened: list[Database] = []
+
+    def open_one() -> None:
+        opened.append(open_sqlite(tmp_path))
+
+    threads = [threading.Thread(target=open_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    for database in opened:
+        assert migration.check_schema(database.engine)
+        database.close()
+
+
+def test_an_upgrade_that_fails_leaves_the_schema_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = migration._run_alembic
+
+    def fail_at_the_end(connection: object) -> None:
+        real(connection)  # type: ignore[arg-type]
+        raise RuntimeError
+
+    monkeypatch.setattr(migration, "_run_alembic", fail_at_the_end)
+    with pytest.raises(RuntimeError):
+        open_sqlite(tmp_path)
+    monkeypatch.undo()
+    database = open_sqlite(tmp_path)  # nothing of the first try is in its way
+    assert migration.check_schema(database.engine)
+    database.close()
+
+
+def test_a_start_on_a_current_database_does_not_load_alembic(tmp_path: Path) -> None:
+    open_sqlite(tmp_path).close()
+    code = """
+import sys
+from pathlib import Path
+from steadfast.database.connection import database_options
+from steadfast.database.database import open_database
+from steadfast.settings import DatabaseSettings
+open_database(database_options(DatabaseSettings(), Path(sys.argv[1]))).close()
+heavy = {"alembic", "numpy", "cv2", "av", "onnxruntime", "sqlalchemy.orm"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
