@@ -10,6 +10,7 @@ from steadfast.faces.pose import head_pose
 from steadfast.faces.roles import Detector, Engine
 from steadfast.faces.suppression import box_overlap
 from steadfast.faces.topology import five_points
+from steadfast.faces.turned import detect_in_any_orientation
 from steadfast.media.canvas import BgrImage, Canvas, Region
 
 LANDMARK_MARGIN = 2.0  # the region that is read, as a multiple of the face's box
@@ -23,9 +24,8 @@ class AnalysisOptions:
 
     work_side_px: int = 640  # longer side of the copy that is searched first
     other_sides_px: tuple[int, ...] = (256, 1280, 2560)  # searched in turn while nothing was found
-    refine: bool = (
-        True  # landmarks are found again from themselves, as tracking does: steadier by half a pixel
-    )
+    any_orientation: bool = False  # look for a picture that lies or stands on its head as well
+    refine: bool = True  # landmarks are located again from themselves, as in tracking: half a pixel steadier
 
 
 def analyse(
@@ -47,9 +47,10 @@ def analyse(
 def find_detections(canvas: Canvas, detector: Detector, options: AnalysisOptions) -> list[Detection]:
     """The detections in the picture's pixels, best first; other sizes are searched while there are none."""
     for image, scale in _copies(canvas, options):
-        found = [enlarge_detection(detection, scale) for detection in detector.detect(image)]
+        is_turned = options.any_orientation
+        found = detect_in_any_orientation(image, detector) if is_turned else detector.detect(image)
         if found:
-            return found
+            return [enlarge_detection(detection, scale) for detection in found]
     return []
 
 

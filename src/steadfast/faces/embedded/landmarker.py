@@ -63,9 +63,10 @@ class ShapePredictorLandmarker:
 
 
 def crop_at_detection(detection: Detection) -> UprightCrop | None:
-    """The upright crop around a detector's box."""
+    """The crop around a detector's box, turned by its eyes where it has points."""
     side = (detection.box.width + detection.box.height) / 2
-    return _crop(detection.box.center, side, 0.0)
+    eyes = None if detection.points5 is None else detection.points5[:2]
+    return _crop(detection.box.center, side, 0.0 if eyes is None else _direction(eyes))
 
 
 def crop_at_landmarks(points: Points) -> UprightCrop | None:
@@ -74,7 +75,7 @@ def crop_at_landmarks(points: Points) -> UprightCrop | None:
         points[list(IBUG_68.left_eye)].mean(axis=0),
         points[list(IBUG_68.right_eye)].mean(axis=0),
     )
-    angle = float(np.arctan2(right_eye[1] - left_eye[1], right_eye[0] - left_eye[0]))
+    angle = _direction(np.stack((left_eye, right_eye)))
     axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = points @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
@@ -82,6 +83,11 @@ def crop_at_landmarks(points: Points) -> UprightCrop | None:
     middle = np.array(((low[0] + high[0]) / 2, low[1] + _BOX_MIDDLE * height)) @ axes
     side = (width * _BOX_WIDTHS + height * _BOX_HEIGHTS) / 2
     return _crop((float(middle[0]), float(middle[1])), float(side), angle)
+
+
+def _direction(eyes: Points) -> float:
+    x, y = eyes[1] - eyes[0]
+    return float(np.arctan2(y, x))
 
 
 def _crop(center: tuple[float, float], side: float, angle: float) -> UprightCrop | None:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.faces.real_pictures import load, mirrored, turned
 
 from steadfast.errors import ModelDamaged
-from steadfast.faces.analyse import analyse
+from steadfast.faces.analyse import AnalysisOptions, analyse
 from steadfast.faces.coordinates import move_landmarks
 from steadfast.faces.embedded.dlib_runtime import load_model
 from steadfast.faces.embedded.engine import MODELS, build
@@ -78,6 +78,13 @@ def test_a_mirror_image_is_the_same_person(engine: Engine, hopper: BgrImage, hop
 def test_roll_follows_the_picture(engine: Engine, hopper: BgrImage, hopper_face: Face) -> None:
     leaning = only_face(engine, turned(hopper, 20, about=(265, 235)), with_embedding=False)
     assert leaning.pose.roll_deg - hopper_face.pose.roll_deg == pytest.approx(20, abs=4)
+
+
+def test_a_lying_face_is_found_if_asked(engine: Engine, hopper: BgrImage, hopper_face: Face) -> None:
+    lying = ArrayCanvas(np.ascontiguousarray(np.rot90(hopper)))
+    options = AnalysisOptions(any_orientation=True)
+    (face,) = analyse(lying, engine, with_embedding=False, options=options)
+    assert face.pose.roll_deg == pytest.approx(hopper_face.pose.roll_deg - 90, abs=5)
 
 
 def test_landmarks_are_followed_over_a_tenth_of_the_face_and_stay_put_on_a_still_one(

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.faces.real_pictures import FolderOfModels, load, mirrored, turned
 
 from steadfast.errors import ModelMissing
-from steadfast.faces.analyse import analyse
+from steadfast.faces.analyse import AnalysisOptions, analyse
 from steadfast.faces.face import EmbeddingSpace, Face, Topology
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.faces.similarity import SAME_PERSON, similarity
@@ -147,6 +147,16 @@ def test_a_small_face_in_a_large_picture_is_found(engine: Engine, hopper: BgrIma
     canvas[900:1005, 1700:1790] = small
     face = only_face(engine, canvas)
     assert face.box.center == pytest.approx((1700 + 265 * 90 / 512, 900 + 233 * 105 / 600), abs=3)
+
+
+@pytest.mark.parametrize(("quarters", "roll_deg"), [(1, -90), (2, 180), (3, 90)])
+def test_a_lying_face_is_found_if_asked_and_its_roll_says_how_it_lies(
+    engine: Engine, hopper: BgrImage, quarters: int, roll_deg: float
+) -> None:
+    lying = ArrayCanvas(np.ascontiguousarray(np.rot90(hopper, quarters)))
+    (face,) = analyse(lying, engine, options=AnalysisOptions(any_orientation=True))
+    assert abs((face.pose.roll_deg - roll_deg + 180) % 360 - 180) < 6
+    assert alike(face, only_face(engine, hopper)) > 0.8
 
 
 def test_two_people_are_two_faces_from_left_to_right(
