@@ -15,6 +15,14 @@ class ProviderSkipped(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BatchStaysFixed(Event):
+    """A graph for one picture could not be made to take several; it runs as it is."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelLoaded(Event):
     """A model is in memory."""
 

@@ -1,6 +1,6 @@
 """Loading a graph on the best provider that works, and saying why the better ones did not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from steadfast.errors import OutOfMemory, SteadfastError
+from steadfast.errors import ModelDamaged, OutOfMemory, SteadfastError
 from steadfast.events import publish
-from steadfast.inference.facts import ProviderSkipped
+from steadfast.inference.facts import BatchStaysFixed, ProviderSkipped
 from steadfast.inference.failures import load_failure
+from steadfast.inference.open_batch import open_batch
 from steadfast.inference.providers import (
     Provider,
     ProviderChoice,
@@ -78,12 +79,24 @@ class SessionLoader:
                 self._choice = choose_providers(self._settings.providers, runtime=runtime)
             return self._choice
 
-    def load(self, name: str, path: Path, *, intra_threads: int) -> LoadedModel:
+    def load(
+        self, name: str, path: Path, *, intra_threads: int, open_batch_of: Collection[str] = ()
+    ) -> LoadedModel:
         """The model on the first provider that takes it.
 
+        With the batch of these inputs opened where that can be; see `open_batch`.
         Raises ModelDamaged where no provider can read it, OutOfMemory where memory ran out (a slower provider
         is no answer to that: the caller frees some and tries again), EngineUnavailable where none is left.
         """
+        if open_batch_of:
+            try:
+                with open_batch(path, open_batch_of) as copy:
+                    return self._load(name, copy, intra_threads)
+            except (ModelDamaged, OSError) as error:
+                publish(BatchStaysFixed(model=name, reason=str(error)))
+        return self._load(name, path, intra_threads)
+
+    def _load(self, name: str, path: Path, intra_threads: int) -> LoadedModel:
         choice = self.choice()
         while True:
             try:

@@ -33,11 +33,19 @@ class ModelSession:
     """One model, loaded when it is needed; made by `SessionCache.get`, safe to run from many threads."""
 
     def __init__(
-        self, name: str, path: Path, *, loader: SessionLoader, policy: ResidencyPolicy, intra_threads: int
+        self,
+        name: str,
+        path: Path,
+        *,
+        loader: SessionLoader,
+        policy: ResidencyPolicy,
+        intra_threads: int,
+        open_batch_of: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.path = path
         self.intra_threads = intra_threads
+        self.open_batch_of = open_batch_of
         self.file_bytes = _bytes_of(path, name)
         self.last_used = 0
         self._loader = loader
@@ -105,7 +113,9 @@ class ModelSession:
                 return self._loaded
             self._policy.before_load(self)
             start_s = perf_counter()
-            loaded = self._loader.load(self.name, self.path, intra_threads=self.intra_threads)
+            loaded = self._loader.load(
+                self.name, self.path, intra_threads=self.intra_threads, open_batch_of=self.open_batch_of
+            )
             with self._state:
                 self._loaded, self._signature, self._choice = loaded, loaded.signature, loaded.choice
         taken = tuple(p.runtime_name for p in loaded.choice.taken)
@@ -168,16 +178,24 @@ class SessionCache:
             probe=probe,
         )
 
-    def get(self, name: str, path: Path, *, intra_threads: int | None = None) -> ModelSession:
+    def get(
+        self,
+        name: str,
+        path: Path,
+        *,
+        intra_threads: int | None = None,
+        open_batch_of: tuple[str, ...] = (),
+    ) -> ModelSession:
         """The session of the model, loaded now if it was not; the same one for every caller.
 
-        `intra_threads` overrides the rule of `threads_for` when the model is first asked for. Raises
+        The first who asks decides on the options: `intra_threads` overrides the rule of `threads_for`;
+        `open_batch_of` names the inputs of which a graph for one picture should take any number. Raises
         ModelMissing, ModelDamaged, RuntimeMissing, EngineUnavailable or OutOfMemory.
         """
         with self._lock:
             session = self._sessions.get(name)
             if session is None or session.path != path:
-                session = self._sessions[name] = self._make(name, path, intra_threads)
+                session = self._sessions[name] = self._make(name, path, intra_threads, open_batch_of)
         if session.is_loaded:
             return session
         session.load()
@@ -205,11 +223,20 @@ class SessionCache:
         with self._lock:
             self._sessions.pop(name, None)
 
-    def _make(self, name: str, path: Path, intra_threads: int | None) -> ModelSession:
+    def _make(
+        self, name: str, path: Path, intra_threads: int | None, open_batch_of: tuple[str, ...]
+    ) -> ModelSession:
         threads = intra_threads or threads_for(
             _bytes_of(path, name), configured=self._settings.threads, cores=self._cores
         )
-        return ModelSession(name, path, loader=self._loader, policy=self._policy, intra_threads=threads)
+        return ModelSession(
+            name,
+            path,
+            loader=self._loader,
+            policy=self._policy,
+            intra_threads=threads,
+            open_batch_of=open_batch_of,
+        )
 
     def _all(self) -> tuple[ModelSession, ...]:
         with self._lock:

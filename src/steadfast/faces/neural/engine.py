@@ -17,6 +17,7 @@ from steadfast.faces.neural.landmarker import Fan68Landmarker
 from steadfast.faces.neural.source_vector import source_vector_of
 from steadfast.faces.neural.swap_models import swap_model
 from steadfast.faces.neural.swapper import NeuralSwapper, SwapOptions
+from steadfast.faces.neural.tile_batches import INPUTS
 from steadfast.faces.neural.visibility import BiSeNetRegions, XSegOccluder
 from steadfast.faces.roles import Detector, Engine, EngineName, Landmarker, ModelSource, Occluder
 from steadfast.faces.standard.detector import YuNetDetector
@@ -80,9 +81,10 @@ class _Assembly:
         converter = self._session(model.converter) if model.converter else None
         source_vector = source_vector_of(model, path, converter)
         options = SwapOptions(pixel_boost_px=self.settings.pixel_boost_px, feather=self.settings.feather)
-        return NeuralSwapper(
-            model, self._session(name), identity, source_vector, masks=masks, options=options
-        )
+        # Only a boost runs several tiles; without one the file is loaded as it is, without a copy.
+        many = INPUTS if self.settings.pixel_boost_px > model.size_px else ()
+        session = self._session(name, open_batch_of=many)
+        return NeuralSwapper(model, session, identity, source_vector, masks=masks, options=options)
 
     def _restorer(self, name: str, masks: tuple[Occluder, ...]) -> FaceRestorer:
         return FaceRestorer(self._session(name), blend=self.settings.enhance_blend, masks=masks)
@@ -92,8 +94,8 @@ class _Assembly:
         regions = self._optional((REGIONS,), lambda name: BiSeNetRegions(self._session(name)))
         return tuple(mask for mask in (occluder, regions) if mask is not None)
 
-    def _session(self, name: str) -> ModelSession:
-        session = self.sessions.get(name, self.store.require(name))
+    def _session(self, name: str, *, open_batch_of: tuple[str, ...] = ()) -> ModelSession:
+        session = self.sessions.get(name, self.store.require(name), open_batch_of=open_batch_of)
         self.used.append(name)
         return session
 

@@ -12,9 +12,10 @@ from steadfast.faces.face import Embedding, EmbeddingSpace, Face
 from steadfast.faces.neural import pixel_boost
 from steadfast.faces.neural.identity import ArcFaceEncoder, unit_length
 from steadfast.faces.neural.pasting import feathered_square, paste
-from steadfast.faces.neural.pixel_coding import BgrBatch, Planes
+from steadfast.faces.neural.pixel_coding import BgrBatch
 from steadfast.faces.neural.source_vector import SourceVector, mean_measure
 from steadfast.faces.neural.swap_models import SwapModel
+from steadfast.faces.neural.tile_batches import TileBatches
 from steadfast.faces.neural.visibility import seen_by_all
 from steadfast.faces.roles import Occluder, Patch, SourceIdentity, SourcePhoto, SwapMemory
 from steadfast.inference.outputs import require_shape
@@ -54,7 +55,7 @@ class NeuralSwapper:
     ) -> None:
         """`masks` say which pixels of the target may change (occlusion, face regions)."""
         self._model = model
-        self._session = session
+        self._batches = TileBatches(session)
         self._identity = identity
         self._source_vector = source_vector
         self._masks = tuple(masks)
@@ -111,7 +112,7 @@ class NeuralSwapper:
         self, crops: BgrBatch, vector: NDArray[np.float32]
     ) -> tuple[BgrBatch, NDArray[np.float32] | None]:
         """The crops with the face exchanged; the network's masks (N × side × side × 1) if it makes any."""
-        outputs = self._run(self._model.coding.encode(crops), vector)
+        outputs = self._batches.run(self._model.coding.encode(crops), vector)
         count, side = len(crops), self._model.size_px
         picture = outputs.get("output")
         if picture is None:
@@ -128,12 +129,3 @@ class NeuralSwapper:
         shape = (count, 1, self._model.size_px, self._model.size_px)
         planes = require_shape(outputs["mask"], shape, model=self._model.name, output="mask")
         return np.clip(planes.transpose(0, 2, 3, 1), 0, 1)
-
-    def _run(self, targets: Planes, vector: NDArray[np.float32]) -> dict[str, Tensor]:
-        """All tiles in one call where the graph takes any number, else one by one."""
-        source = vector[None]
-        batch = self._session.input_shapes["target"][0]
-        if batch is None or batch == len(targets):
-            return self._session.run({"target": targets, "source": np.repeat(source, len(targets), axis=0)})
-        answers = [self._session.run({"target": target[None], "source": source}) for target in targets]
-        return {name: np.concatenate([a[name] for a in answers]) for name in answers[0]}

@@ -47,9 +47,9 @@ class Store:
             raise ModelMissing(f"The model {name} is not here.")
         return write_graph(
             self.folder / f"{name}.onnx",
-            [("Identity", ["x"], ["y"], {})],
-            inputs={"x": (1,)},
-            outputs={"y": (1,)},
+            [("Identity", ["target"], ["output"], {})],
+            inputs={"target": (1, 3, 8, 8), "source": (1, 512)},
+            outputs={"output": (1, 3, 8, 8)},
             constants={"emap": np.eye(512, dtype=np.float32)},
         )
 
