@@ -13,8 +13,7 @@ from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.proportions import give_proportions
 from steadfast.faces.geometric.resample import resize, sample
 from steadfast.faces.geometric.source import GeometricSource, Texture
-from steadfast.faces.geometric.tone import ContrastLimits, apply_tone, match_tone
-from steadfast.faces.geometric.visibility import Visibility
+from steadfast.faces.geometric.tone import ContrastLimits, Tone, apply_tone, match_tone
 from steadfast.faces.geometric.warp import Field, IdMap, dense_map, rasterise
 from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
 from steadfast.media.canvas import BgrImage
@@ -66,35 +65,33 @@ def draw(
     )
 
 
-def paint(
-    drawing: Drawing, target: BgrImage, small: BgrImage, view: Visibility, limits: ContrastLimits
-) -> tuple[BgrImage, NDArray[np.bool_]] | None:
-    """The crop's pixels with the source in its place, and where they may differ from `target`.
-
-    `small` is the target on the grid. None where too little skin is seen to match its tone.
-    """
-    known = view.skin * (drawing.warped[..., 3] > 200)
-    source, goal = drawing.warped[..., :3].astype(np.float32), small.astype(np.float32)
-    mask = _mask(drawing, view.seen)
-    tone = match_tone(
-        source,
-        goal,
-        skin=np.asarray(known, dtype=np.float32),
+def tone_for(
+    drawing: Drawing, small: BgrImage, skin: Weights, mask: Weights, limits: ContrastLimits
+) -> Tone | None:
+    """The tone that suits the target (`small` on the grid); None if too little of its skin is seen."""
+    return match_tone(
+        drawing.warped[..., :3].astype(np.float32),
+        small.astype(np.float32),
+        skin=np.asarray(skin * (drawing.warped[..., 3] > 200), dtype=np.float32),
         face=mask,
         face_width=drawing.face.width,
         limits=limits,
     )
-    if tone is None:
-        return None
-    size = drawing.crop.size_px
-    support = resize(soften(grow_outwards(mask, drawing.face.width * 0.03), drawing.face.width * 0.02), *size)
+
+
+def paint(
+    drawing: Drawing, target: BgrImage, mask: Weights, tone: Tone
+) -> tuple[BgrImage, NDArray[np.bool_]]:
+    """The crop's pixels with the source in its place, and where they may differ from `target`."""
+    size, width = drawing.crop.size_px, drawing.face.width
+    support = resize(soften(grow_outwards(mask, width * 0.03), width * 0.02), *size)
     pixels = sample(drawing.texture.pixels, resize(drawing.field, *size))
     lit = apply_tone(pixels[..., :3].astype(np.float32), tone)
     levels = int(np.clip(np.log2(max(size) / _COARSEST_PX), 1, 5))
     return blend(target, lit, resize(mask, *size), support, levels), support > 1 / 255
 
 
-def _mask(drawing: Drawing, seen: Weights) -> Weights:
+def swap_mask(drawing: Drawing, seen: Weights) -> Weights:
     """Where the source takes the target's place, 0–1 with soft edges, on the grid."""
     mask = drawing.face.inset * seen * (drawing.ids >= 0)
     if drawing.mouth_open:

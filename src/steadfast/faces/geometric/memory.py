@@ -17,6 +17,7 @@ from steadfast.faces.face import Points, Topology
 from steadfast.faces.geometric.anatomy import Anatomy
 from steadfast.faces.geometric.mesh import LAYOUT_SIDE, mesh_of
 from steadfast.faces.geometric.skin import LabImage
+from steadfast.faces.geometric.tone import Contrast
 from steadfast.faces.geometric.warp import Field, GridSize, IdMap, dense_map, rasterise
 from steadfast.faces.geometric.zones import Weights, fill_hulls, fill_outline, grow_outwards, soften
 from steadfast.faces.roles import SwapMemory
@@ -70,10 +71,17 @@ class GeometricMemory(SwapMemory):
     def __init__(self) -> None:
         self.frames = 0
         self._glasses = (0.0, 0.0)  # frames that were searched, and those where glasses were found
+        self._contrast: Contrast | None = None
         self._mean: LabImage | None = None
         self._deviation = np.full((_SIDE, _SIDE), 1.5, dtype=np.float32)
         self._cover = np.zeros((_SIDE, _SIDE), dtype=np.float32)
         self._covered_for = np.zeros((_SIDE, _SIDE), dtype=np.int32)
+
+    def settle(self, contrast: Contrast) -> Contrast:
+        """The contrast of this frame, drawn towards that of the frames before."""
+        before = self._contrast
+        self._contrast = contrast if before is None else before.mixed(contrast, _LEARNING)
+        return self._contrast
 
     @property
     def looks_for_glasses(self) -> bool:

@@ -1,7 +1,7 @@
 """The geometric swap: a source face warped, lit and blended onto a target, without a generator."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -10,7 +10,7 @@ from steadfast.errors import InvalidOption
 from steadfast.faces.face import Face, Landmarks
 from steadfast.faces.geometric.anatomy import face_width
 from steadfast.faces.geometric.crop import FaceCrop, crop_around
-from steadfast.faces.geometric.drawing import Drawing, draw, paint
+from steadfast.faces.geometric.drawing import Drawing, draw, paint, swap_mask, tone_for
 from steadfast.faces.geometric.glasses import Glasses, find_glasses
 from steadfast.faces.geometric.memory import GeometricMemory
 from steadfast.faces.geometric.mesh import FaceMesh, mesh_of
@@ -104,11 +104,14 @@ class GeometricSwapper:
         if memory is not None:
             cover = memory.covered(scene.lab, drawing.face, drawing.topology, drawing.ids)
             view = view.behind(cover)
+        mask = swap_mask(drawing, view.seen)
         limits = PICTURE_LIMITS if memory is None else VIDEO_LIMITS
-        painted = paint(drawing, scene.pixels, scene.small, view, limits)
-        if painted is None:
+        tone = tone_for(drawing, scene.small, view.skin, mask, limits)
+        if tone is None:
             return
-        blended, changed = painted
+        if memory is not None:
+            tone = replace(tone, contrast=memory.settle(tone.contrast))
+        blended, changed = paint(drawing, scene.pixels, mask, tone)
         changed |= scene.altered
         np.copyto(crop.cut(patch.pixels), blended, where=changed[..., None])
         crop.cut(patch.mask)[changed] = 255

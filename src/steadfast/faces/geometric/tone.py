@@ -32,11 +32,13 @@ class ContrastLimits:
 
     coarse: tuple[float, float]  # of features and wrinkles, which are the person's own
     colour: tuple[float, float]
+    steepness: float  # the mean brightness gradient is at most the target's times this
 
 
-# A picture keeps most of what makes the person; in a video contrast that its camera lacks would flicker.
-PICTURE_LIMITS = ContrastLimits(coarse=(0.85, 1.1), colour=(0.75, 1.1))
-VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), colour=(0.4, 1.1))
+# A picture keeps most of what makes the person. In a video whatever moves changes by its gradient times its
+# speed, so edges that the target's camera lacks would flicker.
+PICTURE_LIMITS = ContrastLimits(coarse=(0.85, 1.1), colour=(0.75, 1.1), steepness=3.0)
+VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), colour=(0.4, 1.1), steepness=1.15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,13 +120,42 @@ def _mixing(luma: float, colour: float) -> NDArray[np.float32]:
 
 
 def _match_contrast(source: BgrField, target: BgrField, face: Weights, limits: ContrastLimits) -> Contrast:
-    of_source, of_target = _variation(source, face), _variation(target, face)
-    fine, coarse, colour = np.sqrt(of_target / of_source)
-    return Contrast(
-        coarse=float(np.clip(coarse, *limits.coarse)),
-        fine=float(np.clip(fine, *_FINE_LIMITS)),
-        colour=float(np.clip(colour, *limits.colour)),
-    )
+    of_source, of_target = _Detail.of(source), _Detail.of(target)
+    fine, coarse, colour = np.sqrt(of_target.variation(face) / of_source.variation(face))
+    coarse, fine = float(np.clip(coarse, *limits.coarse)), float(np.clip(fine, *_FINE_LIMITS))
+    steep = _steepness(of_source.coarse * coarse + of_source.fine * fine, face)
+    calm = min(1.0, limits.steepness * _steepness(of_target.coarse + of_target.fine, face) / steep)
+    return Contrast(coarse=coarse * calm, fine=fine * calm, colour=float(np.clip(colour, *limits.colour)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Detail:
+    """What rises above the low frequencies of a face."""
+
+    fine: NDArray[np.float32]  # brightness
+    coarse: NDArray[np.float32]  # brightness
+    colour: NDArray[np.float32]  # mean square over the channels
+
+    @staticmethod
+    def of(detail: BgrField) -> "_Detail":
+        """Split by scale and by colour."""
+        luma = detail @ _LUMA
+        coarse = np.asarray(cv2.GaussianBlur(luma, (0, 0), _FINE_SIGMA), dtype=np.float32)
+        colour = np.square(detail - luma[..., None]) @ np.full(3, 1 / 3, dtype=np.float32)
+        return _Detail(fine=luma - coarse, coarse=coarse, colour=colour)
+
+    def variation(self, weights: Weights) -> NDArray[np.float64]:
+        """Weighted mean squares of fine and coarse brightness and of colour; 3."""
+        squares = np.stack((np.square(self.fine), np.square(self.coarse), self.colour)).reshape(3, -1)
+        mean = squares @ weights.ravel() / max(float(weights.sum()), 1.0)
+        return np.asarray(mean + 0.05, dtype=np.float64)
+
+
+def _steepness(luma: NDArray[np.float32], weights: Weights) -> float:
+    """The weighted mean of the brightness gradient."""
+    across = np.abs(cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125))
+    down = np.abs(cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125))
+    return float(np.vdot(across + down, weights)) / max(float(weights.sum()), 1.0) + 1e-3
 
 
 def _smooth(image: BgrField, weights: Weights, sigma: float) -> BgrField:
@@ -144,13 +175,3 @@ def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     small = resize(image, max(4, round(width / factor)), max(4, round(height / factor)))
     blurred = cv2.GaussianBlur(small, (0, 0), sigma * small.shape[1] / width)
     return resize(np.asarray(blurred, dtype=np.float32), width, height)
-
-
-def _variation(detail: BgrField, weights: Weights) -> NDArray[np.float64]:
-    """Weighted mean squares of fine brightness, coarse brightness and colour; 3."""
-    luma = detail @ _LUMA
-    coarse = np.asarray(cv2.GaussianBlur(luma, (0, 0), _FINE_SIGMA), dtype=np.float32)
-    colour = np.square(detail - luma[..., None]) @ np.full(3, 1 / 3, dtype=np.float32)
-    squares = np.stack((np.square(luma - coarse), np.square(coarse), colour)).reshape(3, -1)
-    mean = squares @ weights.ravel() / max(float(weights.sum()), 1.0)
-    return np.asarray(mean + 0.05, dtype=np.float64)
