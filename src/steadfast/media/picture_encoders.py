@@ -38,7 +38,7 @@ class EncodingJob:
         mode, raw = {2: ("L", "L"), 3: ("RGB", "BGR"), 4: ("RGBA", "BGRA")}[
             self.samples.shape[2] if self.samples.ndim == 3 else 2
         ]
-        return Image.frombytes(mode, (width, height), self.samples.tobytes(), "raw", raw)
+        return Image.frombytes(mode, (width, height), np.ascontiguousarray(self.samples).data, "raw", raw)
 
     def saved(self, codec: str, **options: object) -> bytes:
         """The file as Pillow writes it; options that are None are left out."""

@@ -21,6 +21,7 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 _BITS_PER_SAMPLE = 258  # the TIFF tag
+_BAND_SAMPLES = 4_000_000
 _PNG_DEPTH_AT = 24  # byte of the bit depth in IHDR, the first chunk
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"})
 _TO_UPRIGHT: dict[int, Callable[[Samples], Any]] = {
@@ -101,8 +102,19 @@ def _shallow_pixels(image: Image.Image) -> Pixels:
         )
     if is_grey:
         return Pixels(colour=_three_channels(np.asarray(image.convert("L"))), is_grey=True)
-    rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    return Pixels(colour=_samples(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)), notes=_depth_note(image))
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return Pixels(colour=_bgr_of(rgb), notes=_depth_note(image))
+
+
+def _bgr_of(rgb: Image.Image) -> BgrImage:
+    """The samples in bands: as a whole, Pillow would copy them twice before they are turned around."""
+    bgr = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    rows = max(1, _BAND_SAMPLES // rgb.width)
+    for top in range(0, rgb.height, rows):
+        bottom = min(top + rows, rgb.height)
+        band = rgb if rows >= rgb.height else rgb.crop((0, top, rgb.width, bottom))
+        cv2.cvtColor(np.asarray(band), cv2.COLOR_RGB2BGR, dst=bgr[top:bottom])
+    return bgr
 
 
 def _depth_note(image: Image.Image) -> tuple[str, ...]:
@@ -114,8 +126,9 @@ def _converted_to_srgb(image: Image.Image) -> Pixels:
     rgb = _through_profile(image)
     how = "through its profile" if rgb else "without a profile, so colours may be off"
     rgb = rgb or image.convert("RGB")
-    colour = _samples(cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR))
-    return Pixels(colour=colour, keeps_profile=False, notes=(f"{image.mode} was converted to sRGB {how}.",))
+    return Pixels(
+        colour=_bgr_of(rgb), keeps_profile=False, notes=(f"{image.mode} was converted to sRGB {how}.",)
+    )
 
 
 def _through_profile(image: Image.Image) -> Image.Image | None:

@@ -31,6 +31,11 @@ T = TypeVar("T")
 
 _CODECS = {FileFormat.HEIC: ["HEIF"], FileFormat.JPEG: ["JPEG", "MPO"]}
 _SIZE_READERS = {FileFormat.WEBP: webp_size, FileFormat.HEIC: heif_size, FileFormat.AVIF: heif_size}
+_MORE_FRAMES = "It is animated; only its first frame is used."
+_MORE = {
+    FileFormat.TIFF: "It has several pages; only the first is used.",
+    FileFormat.HEIC: "It holds several pictures; only the main one is used.",
+}
 # `warnings.catch_warnings` changes the whole process, so decoders that warn take turns.
 _one_decoder_at_a_time = threading.Lock()
 
@@ -132,17 +137,18 @@ def _with_opened(
 
 
 def _decoded(image: Image.Image, data: bytes, label: str) -> Picture:
-    is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
+    found = sniff(data)
     pixels = pixels_of(image, data)
     metadata, notes = metadata_of(image, data, keeps_profile=pixels.keeps_profile)
-    animated = ("It is animated; only its first frame is used.",) if is_animated else ()
+    has_more = getattr(image, "is_animated", False)  # an MPO's further pictures are previews and gain maps
+    more = (_MORE.get(found, _MORE_FRAMES),) if has_more and image.format != "MPO" else ()
     return Picture(
         name=label,
-        format=sniff(data),
+        format=found,
         pixels=pixels.shallow,
         deep_pixels=pixels.deep,
         alpha=pixels.alpha,
         is_grey=pixels.is_grey,
         metadata=metadata,
-        notes=(*pixels.notes, *notes, *animated),
+        notes=(*pixels.notes, *notes, *more),
     )

@@ -157,6 +157,21 @@ def test_of_an_animation_the_first_frame_is_read_and_that_is_said(codec: str) ->
     assert any("first frame" in note for note in picture.notes)
 
 
+@pytest.mark.parametrize(("codec", "note"), [("TIFF", "several pages"), ("HEIF", "several pictures")])
+def test_of_several_pictures_in_one_file_the_main_one_is_read_and_that_is_said(codec: str, note: str) -> None:
+    picture = read_picture(files.animation(codec))
+    assert_shows_the_sample(picture, tolerance=20)
+    assert any(note in said for said in picture.notes)
+
+
+def test_a_picture_larger_than_a_band_is_whole() -> None:
+    tall = np.zeros((5000, 1000, 3), np.uint8)
+    tall[:, :, 0] = np.arange(5000)[:, None] % 251
+    buffer = io.BytesIO()
+    Image.fromarray(tall).save(buffer, "BMP")
+    assert (read_picture(buffer.getvalue()).pixels[..., ::-1] == tall).all()
+
+
 def test_one_pixel_is_a_picture() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (1, 1), (10, 20, 30)).save(buffer, "PNG")
