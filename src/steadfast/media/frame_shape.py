@@ -62,7 +62,7 @@ def reshaped(frame: VideoFrame, orientation: Orientation, shape: FrameShape) -> 
     or height repeats the last column or row; any other change of size (streams may change theirs midway)
     is scaled.
     """
-    upright = turned(_plain(frame), orientation)
+    upright = turned(_within_depth(_plain(frame)), orientation)
     if (upright.width, upright.height, upright.format.name) == (
         shape.width,
         shape.height,
@@ -89,6 +89,20 @@ def _plain(frame: VideoFrame) -> VideoFrame:
             shape.pixel_format,
         )
     return _converted(frame, frame.width, frame.height, shape.pixel_format)
+
+
+def _within_depth(frame: VideoFrame) -> VideoFrame:
+    """A damaged stream leaves words in 10-bit planes that are no 10-bit samples; x264 aborts on those."""
+    layout = layout_of(frame.format.name)
+    if layout is None or layout.sample_bytes == 1 or layout.depth_bits + layout.shift_bits == 16:
+        return frame
+    top = (1 << layout.depth_bits) - 1
+    if all(int(plane.max(initial=0)) <= top for plane in plane_views(frame)):
+        return frame
+    frame.make_writable()
+    for plane in plane_views(frame):
+        np.minimum(plane, top, out=plane)
+    return frame
 
 
 def _converted(frame: VideoFrame, width_px: int, height_px: int, pixel_format: str) -> VideoFrame:

@@ -8,6 +8,7 @@ from tests.video_files import picture, picture_frame
 from steadfast.media.colour import ColourTags, MatrixCode, RangeCode
 from steadfast.media.display_matrix import UPRIGHT, Orientation
 from steadfast.media.frame_shape import FrameShape, colours_in, native_shape, reshaped
+from steadfast.media.planes import plane_views
 
 SIZE = (64, 48)
 
@@ -106,3 +107,14 @@ def test_a_packed_format_is_unpacked() -> None:
     changed = reshaped(frame, UPRIGHT, shape("yuv422p"))
     assert changed.format.name == "yuv422p"
     assert np.abs(changed.to_ndarray(format="bgr24").astype(int) - picture(0, SIZE)).mean() < 12
+
+
+def test_words_that_are_no_samples_of_their_depth_are_bounded_because_x264_aborts_on_them() -> None:
+    frame = VideoFrame(64, 48, "yuv420p10le")
+    for plane in frame.planes:
+        np.frombuffer(memoryview(plane), np.uint16)[:] = 65_000
+    bounded = reshaped(frame, UPRIGHT, shape("yuv420p10le"))
+    assert all(view.max() == 1023 for view in plane_views(bounded))
+    good = picture_frame(0, SIZE, "yuv420p10le")
+    before = [bytes(plane) for plane in good.planes]
+    assert [bytes(plane) for plane in reshaped(good, UPRIGHT, shape("yuv420p10le")).planes] == before
