@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from steadfast.admission.keys import KeyStore, NewKey, Scope
+from steadfast.admission.keys import KeyStore, NewKey
+from steadfast.admission.scopes import Scope
 from steadfast.errors import ConfigError, KeyRefused
 
 _NAME = "first key"

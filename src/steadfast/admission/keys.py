@@ -12,10 +12,10 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from sqlalchemy import Column, Row, String, Table, func, literal, select, update
 
+from steadfast.admission.scopes import Scope
 from steadfast.database.database import Database
 from steadfast.database.schema import METADATA, UtcTime
 from steadfast.errors import KeyRefused, KeyUnknown, ScopeMissing
@@ -40,14 +40,6 @@ _ID_BYTES = 6
 _SECRET_BYTES = 32
 _OWN_FORMAT = re.compile(r"sf_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _NO_HASH = "0" * 64
-
-
-class Scope(StrEnum):
-    """What a key allows."""
-
-    SWAP = "swap"  # pictures and faces
-    JOBS = "jobs"  # videos and batches
-    ADMIN = "admin"  # keys, settings, drills; and everything above
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

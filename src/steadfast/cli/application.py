@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from steadfast import __version__
-from steadfast.cli import models
+from steadfast.cli import keys, models
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
@@ -67,6 +67,7 @@ app.command()(doctor)
 app.command()(faces)
 app.command()(version)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 def run(arguments: Sequence[str], application: typer.Typer = app) -> ExitCode:

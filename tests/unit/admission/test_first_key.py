@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from steadfast.admission.first_key import provide_first_key
-from steadfast.admission.keys import KeyStore, Scope
+from steadfast.admission.keys import KeyStore
+from steadfast.admission.scopes import Scope
 from steadfast.database.database import Database
 from steadfast.errors import ConfigError, KeyRefused
 

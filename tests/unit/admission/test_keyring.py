@@ -7,7 +7,8 @@ from tests.databases import Clock
 
 from steadfast.admission import keyring as keyring_module
 from steadfast.admission.keyring import Keyring
-from steadfast.admission.keys import ApiKey, KeyStore, NewKey, Scope
+from steadfast.admission.keys import ApiKey, KeyStore, NewKey
+from steadfast.admission.scopes import Scope
 from steadfast.database.database import Database
 from steadfast.errors import KeyRefused
 

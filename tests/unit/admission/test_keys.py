@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 from tests.databases import Clock
 
-from steadfast.admission.keys import KeyStore, NewKey, Scope, id_of, require_scope
+from steadfast.admission.keys import KeyStore, NewKey, id_of, require_scope
+from steadfast.admission.scopes import Scope
 from steadfast.database.database import Database
 from steadfast.errors import KeyRefused, KeyUnknown, ScopeMissing
 

@@ -1,0 +1,11 @@
+"""What an API key can allow."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    SWAP = "swap"  # pictures and faces
+    JOBS = "jobs"  # videos and batches
+    ADMIN = "admin"  # keys, settings, drills; and everything above
