@@ -39,6 +39,11 @@ class Selection:
         """Whether faces must be analysed with their identity."""
         return self.rule is SelectionRule.LIKE
 
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether in a video people must be known again after a cut: where it matters who is who."""
+        return self.rule in (SelectionRule.LIKE, SelectionRule.INDEX, SelectionRule.LEFT_TO_RIGHT)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChosenFace:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from steadfast.faces.alignment import transform_points
 from steadfast.faces.analyse import LANDMARK_MARGIN, describe
 from steadfast.faces.appearance import face_box
-from steadfast.faces.coordinates import enlarge_detection, move_detection, move_landmarks
+from steadfast.faces.coordinates import enlarge_detection, move_detection, move_landmarks, move_points
 from steadfast.faces.face import Box, Detection, Embedding, Face, Landmarks
 from steadfast.faces.motion import FaceFlow, snap
 from steadfast.faces.pose import head_pose
@@ -24,6 +24,8 @@ from steadfast.faces.smoothing import LandmarkSmoother, SmoothingOptions
 from steadfast.faces.suppression import box_overlap
 from steadfast.faces.topology import five_points
 from steadfast.media.canvas import Canvas
+
+_BETTER_BY_DEG = 15.0  # how much nearer to frontal a face must be to be described anew
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,7 @@ class _Person:
 
     number: int
     embedding: Embedding | None
+    turned_deg: float  # how far the head was turned away when the embedding was made
     box: Box  # where last seen
     seen_s: float  # when last seen
 
@@ -206,10 +209,23 @@ class FaceTracker:
         self._since_search = 0
         self._searches += 1
         strangers = self._confirm(detections)
+        for track in self._tracks:
+            self._learn(canvas, track)
         faces = [describe(canvas, self._engine, d, with_embedding=self._with_embedding) for d in strangers]
         newcomers = [face for face in faces if face is not None]
         for face in sorted(newcomers, key=lambda face: face.box.center):
             self._begin(face, time_s)
+
+    def _learn(self, canvas: Canvas, track: _Track) -> None:
+        """A face that has turned towards the camera since it was described is described again."""
+        turned_deg = _turned_deg(track.face)
+        if not self._with_embedding or turned_deg > track.person.turned_deg - _BETTER_BY_DEG:
+            return
+        region = snap(track.face.box.grown(LANDMARK_MARGIN), canvas.width, canvas.height)
+        points5 = move_points(track.face.points5, -region.left, -region.top)
+        track.person.embedding = self._engine.identity.embed(canvas.read(region), points5)
+        track.person.turned_deg = turned_deg
+        track.face = replace(track.face, embedding=track.person.embedding)
 
     def _confirm(self, detections: Sequence[Detection]) -> list[Detection]:
         """Matches detections and tracks; answers the detections that are nobody's yet."""
@@ -241,7 +257,13 @@ class FaceTracker:
         known = _most_alike(away, face) or self._just_lost_here(away, face, time_s)
         if known is not None:
             return known
-        person = _Person(number=len(self._people), embedding=face.embedding, box=face.box, seen_s=time_s)
+        person = _Person(
+            number=len(self._people),
+            embedding=face.embedding,
+            turned_deg=_turned_deg(face),
+            box=face.box,
+            seen_s=time_s,
+        )
         self._people.append(person)
         return person
 
@@ -270,6 +292,10 @@ class FaceTracker:
             for t in self._tracks
         ]
         return sorted(faces, key=lambda tracked: tracked.face.box.center)
+
+
+def _turned_deg(face: Face) -> float:
+    return max(abs(face.pose.yaw_deg), abs(face.pose.pitch_deg))
 
 
 def _most_alike(people: Sequence[_Person], face: Face) -> _Person | None:

@@ -49,7 +49,7 @@ class FrameSwap:
         self._engine = engine
         self._cast = cast
         self._enhancer = enhancer_of(engine, wanted=enhance)
-        self._tracker = FaceTracker(engine, tracking, with_embedding=cast.selection.needs_embedding)
+        self._tracker = FaceTracker(engine, tracking, with_embedding=cast.selection.needs_recognition)
         self._choice = PersonChoice(cast)
         self._memories: dict[int, _TrackMemory] = {}
         self._frame = 0

@@ -80,6 +80,7 @@ class DiscLandmarker:
     """The canonical face laid over the disc nearest to the hint, or nothing."""
 
     noise_px: float = 0.0
+    turned_rad: float = 0.0  # yaw of every head
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -98,18 +99,23 @@ class DiscLandmarker:
         near = [b for b in discs_of(image) if np.hypot(*((b[:2] + b[2:]) / 2 - center)) < size * 0.6]
         if not near:
             return None
-        return disc_landmarks(near[0], self._random.normal(0, self.noise_px, (468, 2)))
+        noise = self._random.normal(0, self.noise_px, (468, 2))
+        return disc_landmarks(near[0], noise, turned_rad=self.turned_rad)
 
 
-def disc_landmarks(box: NDArray[np.float32], noise: NDArray[np.float64] | float = 0.0) -> Landmarks:
-    """The landmarks of the disc with this box."""
-    points = canonical_face(Topology.MEDIAPIPE_468).points
+def disc_landmarks(
+    box: NDArray[np.float32], noise: NDArray[np.float64] | float = 0.0, *, turned_rad: float = 0.0
+) -> Landmarks:
+    """The landmarks of the disc with this box, as of a head that is turned by this yaw."""
+    cos, sin = np.cos(turned_rad), np.sin(turned_rad)
+    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    points = canonical_face(Topology.MEDIAPIPE_468).points @ turn.T
     size = box[3] - box[1]
     flat = points[:, :2] * size + (box[:2] + box[2:]) / 2 + noise
     return Landmarks(
         topology=Topology.MEDIAPIPE_468,
         points=flat.astype(np.float32),
-        depth=points[:, 2] * size,
+        depth=(points[:, 2] * size).astype(np.float32),
         presence=0.99,
     )
 

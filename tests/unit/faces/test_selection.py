@@ -98,6 +98,13 @@ def test_a_likeness_is_read_with_its_photo_and_threshold() -> None:
     assert not parse_selection("all").needs_embedding
 
 
+@pytest.mark.parametrize("text", ["0,1", "like:a.jpg", "left-to-right"])
+def test_people_must_be_known_again_where_it_matters_who_is_who(text: str) -> None:
+    assert parse_selection(text).needs_recognition
+    assert not parse_selection("all").needs_recognition
+    assert not parse_selection("largest").needs_recognition
+
+
 @pytest.mark.parametrize(
     "text", ["", "biggest", "like:", "like", "index", "1,", "1;2", "-1", "1.5", "0,x", "99999"]
 )

@@ -112,6 +112,21 @@ def test_somebody_else_in_the_same_place_is_somebody_else() -> None:
     assert answers[-1][0].person == 1
 
 
+def test_a_face_that_turns_towards_the_camera_is_described_anew_but_not_over_and_over() -> None:
+    disc = DiscEngine()
+    tracker = FaceTracker(disc.engine, TrackingOptions(detect_every=2))
+    still = [picture((200, 200, 45, ALICE))]
+    disc.landmarker.turned_rad = 0.7
+    follow(tracker, still * 6)
+    assert disc.identity.calls == 1
+    disc.landmarker.turned_rad = 0.1
+    follow(tracker, still * 6, start=6)
+    assert disc.identity.calls == 2
+    disc.landmarker.turned_rad = 0.6
+    follow(tracker, still * 6, start=12)
+    assert disc.identity.calls == 2
+
+
 def test_people_of_one_search_are_numbered_from_left_to_right() -> None:
     image = picture((500, 200, 45, BOB), (320, 300, 60, CAROL), (100, 100, 30, ALICE))
     answer = FaceTracker(DiscEngine().engine).update(ArrayCanvas(image), 0)
