@@ -134,7 +134,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         settings = Settings(
-            models=ModelSettings(dir=folder / "models", mirror=chosen.models.resolve().as_uri())
+            models=ModelSettings(dir=folder / "models", mirror=(chosen.models.resolve().as_uri(),))
         )
         app = open_app(settings)
         engines = {

@@ -26,7 +26,7 @@ MARK = Mark(generative=False, program="Steadfast test", engine="standard")
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, shared_models: Path) -> App:
     folder = tmp_path_factory.mktemp("models")
-    return open_app(Settings(models=ModelSettings(dir=folder, mirror=shared_models.as_uri())))
+    return open_app(Settings(models=ModelSettings(dir=folder, mirror=(shared_models.as_uri(),))))
 
 
 @pytest.fixture(scope="module")
