@@ -155,11 +155,15 @@ class FaultTask(Task[Act]):
             raise RuntimeError("CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc")
         return "fitted"
 
+    def _do_cuda_oom_always(self, *_: Any) -> str:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
     def _do_allocate(self, act: Act, *_: Any) -> str:
         """Takes memory for real, less of it on each step of the ladder."""
         size = act.amount >> (3 * self._level)
         block = bytearray(size)
         block[::4096] = b"x" * len(block[::4096])
+        time.sleep(act.seconds if self._level == 0 else 0.0)
         return "fitted"
 
     def _do_wrong(self, *_: Any) -> str:

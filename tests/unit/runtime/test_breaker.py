@@ -48,10 +48,11 @@ def test_failed_trials_double_the_pause_up_to_eight_times(breaker: Breaker, cloc
 def test_a_passed_trial_closes_it_and_the_next_pause_is_short_again(breaker: Breaker, clock: Clock) -> None:
     breaker.open()
     clock.pass_(10)
-    assert breaker.state is BreakerState.HALF_OPEN
+    states = [breaker.state]
     breaker.open()
     clock.pass_(20)
     breaker.close()
-    assert breaker.state is BreakerState.CLOSED
+    states.append(breaker.state)
+    assert states == [BreakerState.HALF_OPEN, BreakerState.CLOSED]
     breaker.open()
     assert breaker.retry_after_s == 10

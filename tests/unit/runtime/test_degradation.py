@@ -33,11 +33,12 @@ def test_it_goes_down_step_by_step_and_ends_at_the_last(ladder: Ladder) -> None:
 def test_it_climbs_only_after_the_quiet_time(ladder: Ladder, clock: Clock) -> None:
     ladder.step_down()
     clock.pass_(99)
-    assert not ladder.climb_due
+    seen = [ladder.climb_due]
     clock.pass_(1)
-    assert ladder.climb_due
+    seen.append(ladder.climb_due)
     assert ladder.step_up() == 0
-    assert not ladder.climb_due
+    seen.append(ladder.climb_due)
+    assert seen == [False, True, False]
 
 
 def test_at_the_top_nothing_is_due(ladder: Ladder, clock: Clock) -> None:
