@@ -21,7 +21,7 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 _BITS_PER_SAMPLE = 258  # the TIFF tag
-_BAND_SAMPLES = 4_000_000
+_BAND_PIXELS = 250_000  # what a core keeps in its cache
 _PNG_DEPTH_AT = 24  # byte of the bit depth in IHDR, the first chunk
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"})
 _TO_UPRIGHT: dict[int, Callable[[Samples], Any]] = {
@@ -109,7 +109,7 @@ def _shallow_pixels(image: Image.Image) -> Pixels:
 def _bgr_of(rgb: Image.Image) -> BgrImage:
     """The samples in bands: as a whole, Pillow would copy them twice before they are turned around."""
     bgr = np.empty((rgb.height, rgb.width, 3), np.uint8)
-    rows = max(1, _BAND_SAMPLES // rgb.width)
+    rows = max(1, _BAND_PIXELS // rgb.width)
     for top in range(0, rgb.height, rows):
         bottom = min(top + rows, rgb.height)
         band = rgb if rows >= rgb.height else rgb.crop((0, top, rgb.width, bottom))
