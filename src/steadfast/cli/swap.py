@@ -1,7 +1,7 @@
 """`steadfast swap`: one target, one output."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -91,7 +91,7 @@ def summary(report: "SwapReport") -> RenderableType:
     """What was done, in a few lines."""
     seconds = sum(report.seconds.values())
     first = Text.assemble(("✓ ", "green"), (str(report.output), "bold"))
-    return Group(first, *(f"  {line}" for line in _lines(report, seconds)))
+    return Group(first, *(f"  {line}" for line in [*_lines(report, seconds), *_quality_lines(report)]))
 
 
 def _lines(report: "SwapReport", seconds: float) -> list[str]:
@@ -106,3 +106,30 @@ def _lines(report: "SwapReport", seconds: float) -> list[str]:
         kept, repeated = video.frames_failed, video.frames_repeated
         lines.append(f"{kept} frames kept their original, {repeated} could not be decoded and were repeated")
     return lines
+
+
+def _quality_lines(report: "SwapReport") -> list[str]:
+    quality = report.quality
+    if quality is None:
+        return []
+    if report.video is None:
+        lines = [_face_line(face) for face in quality["faces"]]
+        same = "identical" if quality["outside_is_identical"] else "NOT identical"
+        return [*lines, f"outside the masks: {same}"]
+    shares = f"{quality['swapped_share']:.1%} of frames with a face swapped"
+    lines = [f"{shares}, flicker {quality['flicker']:.2f} (1 is as calm as the original)"]
+    return [*lines, _likeness(quality)] if "similarity_to_source" in quality else lines
+
+
+def _face_line(face: dict[str, Any]) -> str:
+    if not face["found_again"]:
+        return f"face {face['index']}: no face is found in its place any more"
+    return f"face {face['index']}: {_likeness(face)}"
+
+
+def _likeness(figures: dict[str, Any]) -> str:
+    return (
+        f"likeness to the source {figures['similarity_to_source']:.2f}, to who was there "
+        f"{figures['similarity_to_target']:.2f} (same person from {figures['same_person_from']:.2f}), "
+        f"landmarks moved {figures['landmark_error']:.1%} of the eyes' distance"
+    )

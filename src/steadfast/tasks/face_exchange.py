@@ -50,11 +50,11 @@ def exchange_face(
     *,
     memory: SwapMemory | None = None,
     enhancer: Enhancer | None = None,
-) -> Region:
-    """Draws and writes in one step; answers the region it read."""
+) -> DrawnExchange:
+    """Draws and writes in one step; answers what it wrote."""
     drawn = render_exchange(canvas, face, source, engine, memory=memory, enhancer=enhancer)
     canvas.write(drawn.region, drawn.pixels, drawn.mask)
-    return drawn.region
+    return drawn
 
 
 def enhancer_of(engine: Engine, *, wanted: bool) -> Enhancer | None:

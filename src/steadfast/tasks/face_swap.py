@@ -18,6 +18,7 @@ from steadfast.media.provenance import Mark
 from steadfast.media.sniff import MediaKind
 from steadfast.tasks.cast import CastRequest, read_cast
 from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.swap_quality import picture_quality
 from steadfast.tasks.video_pipeline import VideoRequest
 from steadfast.tasks.video_report import OnProgress, VideoReport
 from steadfast.tasks.video_swap import swap_video
@@ -53,7 +54,7 @@ class SwapReport:
     faces_swapped: int  # in all frames
     seconds: dict[str, float]  # by stage
     notes: tuple[str, ...] = ()  # what a user should know: why no better engine, what could not be kept
-    quality: dict[str, Any] | None = None  # see `faces.quality`
+    quality: dict[str, Any] | None = None  # where it was measured: see `tasks.swap_quality`
     video: VideoReport | None = None  # what became of its frames and its sound
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,12 +102,18 @@ def _swap_picture_file(
     cast = read_cast(request.cast, engine, limits)
     watch.lap("sources")
     done = swap_picture(
-        target, cast, engine, enhance=request.enhance, on_analysed=lambda: watch.lap("analyse")
+        target,
+        cast,
+        engine,
+        enhance=request.enhance,
+        with_embedding=request.measure_quality,
+        on_analysed=lambda: watch.lap("analyse"),
     )
     watch.lap("swap")
     mark = mark_of(engine) if request.mark else None
     written = write_picture(done.picture, request.output, quality=request.picture_quality, mark=mark)
     watch.lap("write")
+    quality = picture_quality(target, done, engine) if request.measure_quality else None
     return SwapReport(
         output=request.output,
         kind=MediaKind.PICTURE,
@@ -116,6 +123,7 @@ def _swap_picture_file(
         faces_swapped=len(done.swapped),
         seconds=watch.laps,
         notes=(*engine.notes, *target.notes, *cast.notes, *written),
+        quality=quality,
     )
 
 
@@ -138,7 +146,15 @@ def _swap_video_file(
         limits=limits,
     )
     mark = mark_of(engine) if request.mark else None
-    done = swap_video(wanted, cast, engine, enhance=request.enhance, mark=mark, on_progress=on_progress)
+    done = swap_video(
+        wanted,
+        cast,
+        engine,
+        enhance=request.enhance,
+        mark=mark,
+        on_progress=on_progress,
+        measure=request.measure_quality,
+    )
     watch.lap("video")
     return SwapReport(
         output=request.output,
@@ -149,6 +165,7 @@ def _swap_video_file(
         faces_swapped=done.faces_swapped,
         seconds=watch.laps,
         notes=done.notes,
+        quality=done.quality,
         video=done,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ class VideoReport:
     pixel_format: str
     sound: tuple[str, ...]  # a sentence per audio stream
     notes: tuple[str, ...]  # fallbacks, and what is not as the input had it
+    quality: dict[str, Any] | None = None  # where it was measured: see `tasks.swap_quality`
 
     @property
     def bad_frames(self) -> int:

@@ -28,6 +28,7 @@ from steadfast.media.provenance import DigitalSourceType, read_mark
 from steadfast.settings import ModelSettings, Settings
 from steadfast.tasks.cast import CastRequest
 from steadfast.tasks.face_swap import SwapRequest
+from steadfast.tasks.showcase import render_clip
 
 Ask = Callable[..., SwapRequest]
 
@@ -198,3 +199,28 @@ def test_a_text_file_named_like_a_picture_is_told(
     text.write_text("this is no picture\n" * 10)
     with pytest.raises(UnsupportedMedia, match="text file"):
         app.swap(ask(text, hopper_path), engine)
+
+
+def test_the_quality_report_says_whose_face_it_is_and_that_the_rest_is_untouched(
+    app: App, engine: Engine, ask: Ask, hopper_path: Path, collins_path: Path
+) -> None:
+    report = app.swap(replace(ask(collins_path, hopper_path), measure_quality=True), engine)
+    assert report.quality is not None
+    (face,) = report.quality["faces"]
+    assert face["similarity_to_source"] > face["similarity_to_target"]
+    assert 0 < face["landmark_error"] < 0.1
+    assert report.quality["outside_is_identical"] is True
+
+
+def test_the_quality_report_of_a_video_says_how_calm_it_is(
+    app: App, engine: Engine, ask: Ask, tmp_path: Path, hopper_path: Path, collins_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    render_clip(pixels(collins_path), clip, seconds=0.5, size=(320, 240))
+    request = replace(ask(clip, hopper_path), output=tmp_path / "out.mp4", measure_quality=True)
+    report = app.swap(request, engine)
+    assert report.quality is not None
+    assert report.quality["frames_with_face"] == 15
+    assert report.quality["swapped_share"] == 1.0
+    assert 0.2 < report.quality["flicker"] < 3
+    assert report.quality["similarity_to_source"] > report.quality["similarity_to_target"]

@@ -83,7 +83,7 @@ def changed(canvas: ArrayCanvas) -> set[tuple[int, int]]:
 def test_the_swapper_sees_the_face_in_the_pixels_of_a_region_with_its_margin() -> None:
     swapper = DotSwapper()
     canvas = ArrayCanvas(np.zeros((100, 100, 3), dtype=np.uint8))
-    region = exchange_face(canvas, FACE, SOURCE, engine(swapper))
+    region = exchange_face(canvas, FACE, SOURCE, engine(swapper)).region
     assert (region.left, region.top, region.width, region.height) == (30, 30, 40, 40)
     assert swapper.seen is not None
     np.testing.assert_allclose(swapper.seen.points5, POINTS - 30)
@@ -103,7 +103,7 @@ def test_an_enhancer_adds_to_what_was_swapped() -> None:
 
 def test_a_face_at_the_border_is_read_inside_the_picture() -> None:
     canvas = ArrayCanvas(np.zeros((58, 58, 3), dtype=np.uint8))
-    region = exchange_face(canvas, FACE, SOURCE, engine(DotSwapper()))
+    region = exchange_face(canvas, FACE, SOURCE, engine(DotSwapper())).region
     assert (region.right, region.bottom) == (58, 58)
 
 
