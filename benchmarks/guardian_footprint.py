@@ -4,9 +4,9 @@
 
 One table: start (to its first log line, and to the first answer), memory at its peak, processor time when
 idle, and the time from the death or the hang of a small asyncio server to the next answer. Kills follow each
-other at once, so the later ones wait out a backoff. For comparison: the same interpreter doing nothing, and one
-that loaded what a guardian is usually written with (asyncio, subprocess, http.client, logging). Bars: under
-30 MB resident, under 0.3 s to start, back in 3 s.
+other at once, so the later ones wait out a backoff. For comparison: the same interpreter doing nothing, and
+one that loaded what a guardian is usually written with. Bars: under 30 MB resident, under 0.3 s to start,
+back in 3 s.
 """
 
 import argparse

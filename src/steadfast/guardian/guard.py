@@ -116,6 +116,7 @@ class Guardian:
             self._perform(self._watch.answered(self._clock()))
 
     def _pass_time(self, now: float) -> None:
+        self._reap(now)
         self._ping_service_manager(now)
         self._take_quiet_stacks(now)
         self._probe_when_due(now)
@@ -132,7 +133,7 @@ class Guardian:
             now = self._clock()
             match signum:
                 case signal.SIGCHLD:
-                    self._reap(now)
+                    pass  # it has woken us; `_pass_time` collects, so that no lost signal loses a death
                 case signal.SIGUSR1:
                     self._perform(self._watch.stacks_requested())
                 case signal.SIGHUP if not (self._had_terminal and not _has_terminal()):

@@ -58,7 +58,7 @@ class LiveProbe:
             self._selector.register(opened, selectors.EVENT_WRITE, self)
 
     def proceed(self) -> bool:
-        """Takes the next step after the selector woke; true when the server has just answered with 200."""
+        """Takes the next step after the selector woke; true when the server has just answered."""
         if self._socket is None:
             return False
         is_sent = self._selector.get_key(self._socket).events == selectors.EVENT_READ
@@ -100,4 +100,12 @@ class LiveProbe:
         line, is_complete, _ = self._reply.partition(b"\r\n")
         if not received or is_complete or len(line) >= _STATUS_LINE_MAX_BYTES:
             self.close()
-        return bool(is_complete) and line.split(maxsplit=2)[1:2] == [b"200"]
+        return bool(is_complete) and _is_alive(line)
+
+
+def _is_alive(status_line: bytes) -> bool:
+    """Whether a server that says this lives: one with too much to do (503) does, one that breaks does not."""
+    version, _, rest = status_line.partition(b" ")
+    status = rest[:3]
+    is_http = version.startswith(b"HTTP/") and status.isdigit() and rest[3:4] in (b"", b" ")
+    return is_http and (status < b"500" or status == b"503")

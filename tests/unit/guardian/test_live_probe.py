@@ -1,4 +1,4 @@
-"""The probe asks without waiting, and believes only a 200."""
+"""The probe asks without waiting, and knows a living server from a broken one."""
 
 import selectors
 import socket
@@ -66,15 +66,31 @@ def test_it_asks_the_route_that_asks_nothing_of_a_model(asked: Asked) -> None:
     [
         ((b"HTTP/1.1 200 OK\r\n\r\n",), True),
         ((b"HTTP/1.1 2", b"00 OK\r\nX: y\r\n"), True),
-        ((b"HTTP/1.1 503 Service Unavailable\r\n\r\n",), False),
+        ((b"HTTP/1.1 503 Service Unavailable\r\n\r\n",), True),
+        ((b"HTTP/1.1 404\r\n\r\n",), True),
+        ((b"HTTP/1.1 500 Internal Server Error\r\n\r\n",), False),
         ((b"HTTP/1.1 2000 Odd\r\n\r\n",), False),
+        ((b"SSH-2.0 200 x\r\n",), False),
         ((b"no http at all\r\n",), False),
         ((b"x" * 10_000,), False),
         ((), False),
     ],
-    ids=["200", "in pieces", "503", "2000", "gibberish", "endless line", "closed"],
+    ids=[
+        "200",
+        "in pieces",
+        "too busy",
+        "no such route",
+        "broken",
+        "2000",
+        "ssh",
+        "gibberish",
+        "endless line",
+        "closed",
+    ],
 )
-def test_only_a_200_is_an_answer(asked: Asked, parts: tuple[bytes, ...], convinced: bool) -> None:
+def test_an_answer_is_http_from_a_server_that_is_not_broken(
+    asked: Asked, parts: tuple[bytes, ...], convinced: bool
+) -> None:
     assert asked.answer(*parts) is convinced
 
 
