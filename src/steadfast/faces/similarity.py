@@ -7,10 +7,19 @@ from steadfast.faces.face import Embedding, EmbeddingSpace
 
 SAME_PERSON = {
     EmbeddingSpace.DLIB_RESNET: 0.40,  # distance 0.6, the threshold its author gives
-    EmbeddingSpace.MOBILEFACENET: 0.40,  # strangers were seen up to 0.2, one person above 0.6
+    EmbeddingSpace.MOBILEFACENET: 0.40,  # strangers were seen up to 0.31, one person from 0.61 on
     EmbeddingSpace.ARCFACE_W600K: 0.35,  # strangers under 0.2 (stated by its authors' verification figures)
 }
 """From which similarity on two faces count as the same person."""
+
+SURELY_SAME_PERSON = {
+    EmbeddingSpace.DLIB_RESNET: 0.50,
+    EmbeddingSpace.MOBILEFACENET: 0.45,
+    EmbeddingSpace.ARCFACE_W600K: 0.45,
+}
+"""The same where nobody is there to ask, as when a face of a video comes back: half-way between the most alike
+strangers (0.45 in dlib's space, 0.31 in MobileFaceNet's) and the least alike views of one person (0.59, 0.61)
+that were seen on faces of 60 px."""
 
 
 def similarity(one: Embedding, other: Embedding) -> float:

@@ -19,7 +19,7 @@ from steadfast.faces.motion import FaceFlow, snap
 from steadfast.faces.pose import head_pose
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.faces.scene_cut import SceneCutDetector
-from steadfast.faces.similarity import SAME_PERSON, similarity
+from steadfast.faces.similarity import SAME_PERSON, SURELY_SAME_PERSON, similarity
 from steadfast.faces.smoothing import LandmarkSmoother, SmoothingOptions
 from steadfast.faces.suppression import box_overlap
 from steadfast.faces.topology import five_points
@@ -303,7 +303,7 @@ def _most_alike(people: Sequence[_Person], face: Face) -> _Person | None:
         return None
     likeness = [(similarity(p.embedding, face.embedding), p) for p in people if p.embedding is not None]
     best = max(likeness, key=lambda pair: pair[0], default=None)
-    return best[1] if best and best[0] >= SAME_PERSON[face.embedding.space] else None
+    return best[1] if best and best[0] >= SURELY_SAME_PERSON[face.embedding.space] else None
 
 
 def _is_somebody_else(person: _Person, face: Face) -> bool:

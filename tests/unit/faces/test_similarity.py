@@ -5,7 +5,7 @@ from tests.unit.faces.disc_faces import embedding
 
 from steadfast.errors import InvalidOption
 from steadfast.faces.face import EmbeddingSpace
-from steadfast.faces.similarity import SAME_PERSON, is_same_person, similarity
+from steadfast.faces.similarity import SAME_PERSON, SURELY_SAME_PERSON, is_same_person, similarity
 
 DLIB = EmbeddingSpace.DLIB_RESNET
 
@@ -33,7 +33,8 @@ def test_a_threshold_that_was_asked_for_replaces_the_default() -> None:
 
 
 def test_every_space_has_a_threshold() -> None:
-    assert set(SAME_PERSON) == set(EmbeddingSpace)
+    assert set(SAME_PERSON) == set(SURELY_SAME_PERSON) == set(EmbeddingSpace)
+    assert all(SURELY_SAME_PERSON[space] > SAME_PERSON[space] for space in EmbeddingSpace)
 
 
 def test_embeddings_of_two_networks_are_never_compared() -> None:
