@@ -17,7 +17,7 @@ SURELY_SAME_PERSON = {
     EmbeddingSpace.MOBILEFACENET: 0.45,
     EmbeddingSpace.ARCFACE_W600K: 0.45,
 }
-"""The same where nobody is there to ask, as when a face of a video comes back: half-way between the most alike
+"""The same where nobody is asked, as when a face of a video comes back: half-way between the most alike
 strangers (0.45 in dlib's space, 0.31 in MobileFaceNet's) and the least alike views of one person (0.59, 0.61)
 that were seen on faces of 60 px."""
 
