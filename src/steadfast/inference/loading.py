@@ -1,17 +1,17 @@
 """Loading a graph on the best provider that works, and saying why the better ones did not."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from steadfast.errors import ModelDamaged, OutOfMemory, SteadfastError
+from steadfast.errors import ModelProblem, OutOfMemory, SteadfastError
 from steadfast.events import publish
+from steadfast.inference.batch_proof import one_by_one, proof_feeds, require_same
 from steadfast.inference.facts import BatchStaysFixed, ProviderSkipped
 from steadfast.inference.failures import load_failure
+from steadfast.inference.loaded_model import LoadedModel, signature_of
 from steadfast.inference.open_batch import open_batch
 from steadfast.inference.providers import (
     Provider,
@@ -23,43 +23,6 @@ from steadfast.inference.providers import (
 )
 from steadfast.inference.runtime import NativeSession, OnnxRuntime, log_severity
 from steadfast.settings import InferenceSettings
-
-_FLOATS: dict[str, type[np.floating[Any]]] = {
-    "tensor(float16)": np.float16,
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InputSpec:
-    """What a graph declares of one input."""
-
-    shape: tuple[int | None, ...]  # None where the length is open
-    float_type: type[np.floating[Any]] | None  # None for what is no float tensor
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GraphSignature:
-    """What a graph takes and answers."""
-
-    inputs: dict[str, InputSpec]  # in the graph's order
-    outputs: tuple[str, ...]  # in the graph's order
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoadedModel:
-    """A graph in memory."""
-
-    native: NativeSession
-    signature: GraphSignature
-    choice: ProviderChoice  # what it runs on, and what was skipped for it
-    run_options: Any  # handed to every run; None: the runtime's defaults
-
-    @property
-    def on_device(self) -> bool:
-        """Whether it takes the accelerator's memory."""
-        return self.choice.taken[0].has_own_memory
 
 
 class SessionLoader:
@@ -79,24 +42,12 @@ class SessionLoader:
                 self._choice = choose_providers(self._settings.providers, runtime=runtime)
             return self._choice
 
-    def load(
-        self, name: str, path: Path, *, intra_threads: int, open_batch_of: Collection[str] = ()
-    ) -> LoadedModel:
+    def load(self, name: str, path: Path, *, intra_threads: int) -> LoadedModel:
         """The model on the first provider that takes it.
 
-        With the batch of these inputs opened where that can be; see `open_batch`.
         Raises ModelDamaged where no provider can read it, OutOfMemory where memory ran out (a slower provider
         is no answer to that: the caller frees some and tries again), EngineUnavailable where none is left.
         """
-        if open_batch_of:
-            try:
-                with open_batch(path, open_batch_of) as copy:
-                    return self._load(name, copy, intra_threads)
-            except (ModelDamaged, OSError) as error:
-                publish(BatchStaysFixed(model=name, reason=str(error)))
-        return self._load(name, path, intra_threads)
-
-    def _load(self, name: str, path: Path, intra_threads: int) -> LoadedModel:
         choice = self.choice()
         while True:
             try:
@@ -108,13 +59,43 @@ class SessionLoader:
                 choice = choice.without(first, f"It refused the model {name}: {failed.error.detail}")
                 self._tell(name, choice.skipped[-1])
 
+    def load_open(
+        self, name: str, path: Path, *, intra_threads: int, inputs: Collection[str], is_proven: bool
+    ) -> LoadedModel:
+        """The model with the batch of these inputs opened, or as it is where that changes its answers.
+
+        The proof loads the file first as it is and is left out where it `is_proven` already. Raises what
+        `load` raises.
+        """
+        try:
+            return self._load_open(name, path, intra_threads, inputs, is_proven)
+        except (ModelProblem, OSError) as error:
+            publish(BatchStaysFixed(model=name, reason=str(error)))
+            return self.load(name, path, intra_threads=intra_threads)
+
+    def _load_open(
+        self, name: str, path: Path, intra_threads: int, inputs: Collection[str], is_proven: bool
+    ) -> LoadedModel:
+        feeds, expected = {}, {}
+        if not is_proven:
+            plain = self.load(name, path, intra_threads=intra_threads)
+            feeds = proof_feeds(plain.signature, inputs)
+            expected = one_by_one(plain, feeds)
+            del plain  # its memory must be free before the copy takes as much
+        with open_batch(path, inputs) as copy:
+            opened = self.load(name, copy, intra_threads=intra_threads)
+        if not is_proven:
+            require_same(opened, feeds, expected)
+        return replace(opened, has_open_batch=True)
+
     def _load_on(self, choice: ProviderChoice, name: str, path: Path, intra_threads: int) -> LoadedModel:
         runtime = self._import()
         native = self._create(runtime, choice, name, path, intra_threads)
         choice = self._without_absent(choice, native.get_providers(), name)
         return LoadedModel(
+            name=name,
             native=native,
-            signature=_signature(native),
+            signature=signature_of(native),
             choice=choice,
             run_options=_run_options(runtime, choice),
         )
@@ -180,14 +161,3 @@ def _run_options(runtime: OnnxRuntime, choice: ProviderChoice) -> Any:
     options = runtime.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "gpu:0")
     return options
-
-
-def _signature(native: NativeSession) -> GraphSignature:
-    inputs = {
-        spec.name: InputSpec(
-            shape=tuple(n if isinstance(n, int) and n > 0 else None for n in spec.shape),
-            float_type=_FLOATS.get(spec.type),
-        )
-        for spec in native.get_inputs()
-    }
-    return GraphSignature(inputs=inputs, outputs=tuple(spec.name for spec in native.get_outputs()))

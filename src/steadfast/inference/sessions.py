@@ -9,17 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import Any
-
-import numpy as np
 
 from steadfast.errors import ModelMissing, OutOfDeviceMemory
 from steadfast.events import publish
 from steadfast.inference.device_memory import DeviceProbe, probe_nvidia
 from steadfast.inference.facts import ModelLoaded, ModelUnloaded
-from steadfast.inference.failures import run_failure
-from steadfast.inference.loading import GraphSignature, LoadedModel, SessionLoader
-from steadfast.inference.outputs import Tensor, require_finite
+from steadfast.inference.loaded_model import GraphSignature, LoadedModel
+from steadfast.inference.loading import SessionLoader
+from steadfast.inference.outputs import Tensor
 from steadfast.inference.providers import ProviderChoice
 from steadfast.inference.residency import Residency, ResidencyPolicy
 from steadfast.inference.runtime import OnnxRuntime, import_runtime
@@ -45,9 +42,9 @@ class ModelSession:
         self.name = name
         self.path = path
         self.intra_threads = intra_threads
-        self.open_batch_of = open_batch_of
         self.file_bytes = _bytes_of(path, name)
         self.last_used = 0
+        self._open_batch_of = open_batch_of  # emptied once it turned out that the graph does not allow it
         self._loader = loader
         self._policy = policy
         self._load_lock = Lock()  # held while loading, which takes seconds
@@ -113,14 +110,26 @@ class ModelSession:
                 return self._loaded
             self._policy.before_load(self)
             start_s = perf_counter()
-            loaded = self._loader.load(
-                self.name, self.path, intra_threads=self.intra_threads, open_batch_of=self.open_batch_of
-            )
+            loaded = self._load_now()
             with self._state:
                 self._loaded, self._signature, self._choice = loaded, loaded.signature, loaded.choice
         taken = tuple(p.runtime_name for p in loaded.choice.taken)
         spent_s = perf_counter() - start_s
         publish(ModelLoaded(model=self.name, providers=taken, threads=self.intra_threads, load_s=spent_s))
+        return loaded
+
+    def _load_now(self) -> LoadedModel:
+        if not self._open_batch_of:
+            return self._loader.load(self.name, self.path, intra_threads=self.intra_threads)
+        loaded = self._loader.load_open(
+            self.name,
+            self.path,
+            intra_threads=self.intra_threads,
+            inputs=self._open_batch_of,
+            is_proven=self._signature is not None,
+        )
+        if not loaded.has_open_batch:
+            self._open_batch_of = ()
         return loaded
 
     def unload_if_idle(self, reason: str) -> bool:
@@ -137,22 +146,12 @@ class ModelSession:
             self._running += 1  # before loading: from here on nobody unloads it
         try:
             self._policy.before_run(self)
-            outputs = self._answers(self.load(), feeds)
+            outputs = self.load().run(feeds)
         finally:
             with self._state:
                 self._running -= 1
             self._policy.after_run(self)
         return outputs
-
-    def _answers(self, loaded: LoadedModel, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        names = loaded.signature.outputs
-        typed = {name: _typed(loaded.signature, name, value) for name, value in feeds.items()}
-        try:
-            values = loaded.native.run(list(names), typed, loaded.run_options)
-        except Exception as error:  # the boundary: the runtime raises a dozen unrelated classes
-            raise run_failure(error, model=self.name, on_device=loaded.on_device) from error
-        answers = {name: _widened(value) for name, value in zip(names, values, strict=True)}
-        return {name: require_finite(value, model=self.name, output=name) for name, value in answers.items()}
 
 
 class SessionCache:
@@ -248,16 +247,3 @@ def _bytes_of(path: Path, name: str) -> int:
         return path.stat().st_size
     except OSError as error:
         raise ModelMissing(f"The file of the model {name} cannot be read.") from error
-
-
-def _typed(signature: GraphSignature, name: str, value: Tensor) -> Tensor:
-    """Floats in the width the graph declares: half-precision graphs differ in what they take."""
-    spec = signature.inputs.get(name)
-    if spec is None or spec.float_type is None or not np.issubdtype(value.dtype, np.floating):
-        return value
-    return value.astype(spec.float_type, copy=False)
-
-
-def _widened(value: Any) -> Tensor:
-    array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype in (np.float16, np.float64) else array

@@ -101,8 +101,61 @@ def test_a_graph_whose_inside_insists_on_one_runs_as_it_is(
         outputs={"y": (2, 3)},
         constants={"two": np.ones((2, 3), dtype=np.float32)},
     )
+    cache = SessionCache()
+    session = cache.get("g", path, open_batch_of=("x",))
+    assert session.input_shapes["x"] == (1, 3)
+    assert_array_equal(session.run({"x": np.ones((1, 3), dtype=np.float32)})["y"], np.full((2, 3), 2))
+    assert ["open batch" in fact.reason for fact in told] == [True]
+
+    cache.release()
+    session.run({"x": np.ones((1, 3), dtype=np.float32)})
+    assert len(told) == 1  # it is not tried at every load
+
+
+def test_a_graph_that_mixes_its_pictures_runs_as_it_is(tmp_path: Path, told: list[BatchStaysFixed]) -> None:
+    path = write_graph(
+        tmp_path / "g.onnx",
+        [("ReduceMean", ["x"], ["m"], {"axes": [0]}), ("Sub", ["x", "m"], ["y"], {})],
+        inputs={"x": (1, 3)},
+        outputs={"y": (1, 3)},
+    )
     session = SessionCache().get("g", path, open_batch_of=("x",))
-    assert session.run({"x": np.ones((1, 3), dtype=np.float32)})["y"].shape == (2, 3)
+    assert session.input_shapes["x"] == (1, 3)
+    assert len(told) == 1
+
+
+def test_a_graph_that_reshapes_away_from_its_batch_and_back_runs_as_it_is(
+    tmp_path: Path, told: list[BatchStaysFixed]
+) -> None:
+    """Its second Reshape would keep 3 instead of 1: wrong also for one picture."""
+    path = write_graph(
+        tmp_path / "g.onnx",
+        [
+            ("Reshape", ["x", "away"], ["c"], {}),
+            ("Relu", ["c"], ["d"], {}),
+            ("Reshape", ["d", "back"], ["y"], {}),
+        ],
+        inputs={"x": (1, 3, 2)},
+        outputs={"y": (1, 6)},
+        constants={"away": np.array([3, 2]), "back": np.array([1, -1])},
+    )
+    session = SessionCache().get("g", path, open_batch_of=("x",))
+    assert session.run({"x": np.ones((1, 3, 2), dtype=np.float32)})["y"].shape == (1, 6)
+    assert len(told) == 1
+
+
+def test_a_graph_that_takes_more_than_pictures_of_a_known_size_runs_as_it_is(
+    tmp_path: Path, told: list[BatchStaysFixed]
+) -> None:
+    path = write_graph(
+        tmp_path / "g.onnx",
+        [("Identity", ["x"], ["y"], {})],
+        inputs={"x": (1, "side")},
+        outputs={"y": (1, "side")},
+    )
+    session = SessionCache().get("g", path, open_batch_of=("x",))
+    assert session.input_shapes["x"] == (1, None)
+    assert "known size" in told[0].reason
 
 
 def test_where_the_copy_does_not_load_the_file_itself_does_and_it_is_told(

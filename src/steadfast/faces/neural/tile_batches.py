@@ -10,18 +10,15 @@ from steadfast.inference.sessions import ModelSession, Tensor
 INPUTS = ("target", "source")
 """What a swapper is fed: N × 3 × side × side and N × 512."""
 
-_SAME = (
-    0.02  # largest difference between a tile alone and in a batch; half precision and other kernels make some
-)
 _CALLS_BEFORE_GROWING = 64
 
 
 class TileBatches:
     """All tiles in one call, unless the graph or the memory has another opinion.
 
-    A graph that fixes its batch, that fails with several, or whose batch we opened and that answers otherwise
-    for a tile in company than alone is given one at a time from then on. Where memory runs out the calls get
-    half as large, and grow again after a quiet while. Threads may share it; what they learn is shared.
+    A graph that fixes its batch, or that fails with several, is given one at a time from then on. Where
+    memory runs out the calls get half as large, and grow again after a quiet while. Threads may share it, and
+    share what they learn.
     """
 
     def __init__(self, session: ModelSession) -> None:
@@ -33,7 +30,6 @@ class TileBatches:
             )
         self._session = session
         self._takes_many = shapes[INPUTS[0]][0] is None
-        self._is_proven = not session.open_batch_of  # a graph exported for any number needs no proof
         self._most: int | None = None  # tiles per call; None: all
         self._calls_since = 0
 
@@ -68,10 +64,8 @@ class TileBatches:
                 raise
             self._takes_many = False
             return None
-        if len(targets) > 1 and not self._is_proven:
-            self._takes_many = self._is_proven = _agree(answer, self._call(targets[:1], vector))
         self._grow()
-        return answer if self._takes_many or len(targets) == 1 else None
+        return answer
 
     def _call(self, targets: Planes, vector: NDArray[np.float32]) -> dict[str, Tensor]:
         source = np.repeat(vector[None], len(targets), axis=0)
@@ -83,11 +77,3 @@ class TileBatches:
         self._calls_since += 1
         if self._calls_since >= _CALLS_BEFORE_GROWING:
             self._most, self._calls_since = self._most * 2, 0
-
-
-def _agree(together: dict[str, Tensor], alone: dict[str, Tensor]) -> bool:
-    """Whether the first tile got the same answer in company as alone."""
-    return all(
-        len(together[name]) > 1 and float(np.abs(together[name][:1] - alone[name]).max()) <= _SAME
-        for name in alone
-    )
