@@ -1,6 +1,6 @@
 """`steadfast batch`: many targets, many sources, one folder of outputs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +10,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from steadfast.cli.frame_progress import pace
 from steadfast.cli.invocation import Invocation, command
 from steadfast.cli.options import (
+    CodecOption,
+    CrfOption,
     EngineOption,
     EnhanceOption,
     FacesOption,
+    MaxBadFramesOption,
     NoMarkOption,
+    NoSoundOption,
+    PresetOption,
     QualityOption,
     SimilarityOption,
     cast_request,
@@ -23,13 +29,17 @@ from steadfast.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from steadfast.app import App
-    from steadfast.faces.roles import Engine
+    from rich.progress import Progress, TaskID
+
     from steadfast.tasks.batch import BatchItem, BatchReport
     from steadfast.tasks.batch_plan import BatchJob
-    from steadfast.tasks.face_swap import SwapReport, SwapRequest
+    from steadfast.tasks.face_swap import SwapReport
+    from steadfast.tasks.video_report import OnProgress
+    from steadfast.tasks.video_report import Progress as VideoProgress
+
+    Swap = Callable[[BatchJob, OnProgress], SwapReport]
 
 
 class ConflictChoice(StrEnum):
@@ -90,7 +100,18 @@ def batch(
     engine: EngineOption = None,
     enhance: EnhanceOption = False,
     quality: QualityOption = 95,
+    quality_report: Annotated[
+        bool,
+        typer.Option(
+            "--quality-report", metavar="", help="Measure each swap; the figures are in the report."
+        ),
+    ] = False,
     no_mark: NoMarkOption = False,
+    codec: CodecOption = "auto",
+    crf: CrfOption = None,
+    preset: PresetOption = "medium",
+    no_sound: NoSoundOption = False,
+    max_bad_frames: MaxBadFramesOption = 0.01,
 ) -> None:
     """Swap faces in many photos and videos: every target with every source.
 
@@ -98,6 +119,7 @@ def batch(
     and it goes on with what is missing.
     """
     from steadfast.app import open_app  # noqa: PLC0415
+    from steadfast.media.encoders import VideoOptions  # noqa: PLC0415
     from steadfast.media.output import check_output  # noqa: PLC0415
     from steadfast.tasks.batch import BatchReport, not_run  # noqa: PLC0415
     from steadfast.tasks.batch_names import NamePattern  # noqa: PLC0415
@@ -126,54 +148,73 @@ def batch(
         enhance=enhance,
         picture_quality=quality,
         mark=not no_mark,
+        measure_quality=quality_report,
+        video=VideoOptions(codec=codec, quality=crf, preset=preset),
+        keep_sound=not no_sound,
+        max_bad_frames=max_bad_frames,
     )
-    done = _run(invocation, app, open_engine(app, engine), jobs, template, report)
+    chosen = open_engine(app, engine)
+    for note in chosen.notes:
+        invocation.output.say(note)
+
+    def swap(job: "BatchJob", on_progress: "OnProgress") -> "SwapReport":
+        cast = replace(template.cast, sources=job.sources)
+        return app.swap(
+            replace(template, cast=cast, target=job.target, output=job.output), chosen, on_progress
+        )
+
+    done = _run(invocation, swap, jobs, report)
     invocation.output.show(done, lambda: overview(done))
     if done.exit_code:
         raise typer.Exit(int(done.exit_code))
 
 
 def _run(
-    invocation: Invocation,
-    app: "App",
-    engine: "Engine",
-    jobs: "Sequence[BatchJob]",
-    template: "SwapRequest",
-    report: Path | None,
+    invocation: Invocation, swap: "Swap", jobs: "Sequence[BatchJob]", report: Path | None
 ) -> "BatchReport":
     """Runs the jobs with a progress bar; the report is stored even when Ctrl-C ends them early."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     from steadfast.tasks.batch import BatchReport, not_run, run_batch  # noqa: PLC0415
 
-    for note in engine.notes:
-        invocation.output.say(note)
     items: list[BatchItem] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with invocation.output.progress(*columns) as progress:
-            bar = progress.add_task("", total=len(jobs))
-
-            def swap(job: "BatchJob") -> "SwapReport":
-                cast = replace(template.cast, sources=job.sources)
-                return app.swap(replace(template, cast=cast, target=job.target, output=job.output), engine)
-
-            def finished(item: "BatchItem") -> None:
-                items.append(item)
-                progress.advance(bar)
-
+        with invocation.output.progress(*columns) as bar:
+            display = _Display(bar=bar, task=bar.add_task("", total=len(jobs)), items=items)
             return run_batch(
                 jobs,
-                swap,
-                on_start=lambda job: progress.update(bar, description=job.target.name),
-                on_item=finished,
+                lambda job: swap(job, lambda frames: display.tell(job, frames)),
+                on_start=display.start,
+                on_item=display.finish,
             )
     finally:
         if report:
-            whole = BatchReport(
-                items=(*items, *not_run(jobs[len(items) :])), seconds=sum(i.seconds for i in items)
-            )
-            _store(whole, report)
+            seconds = sum(item.seconds for item in items)
+            _store(BatchReport(items=(*items, *not_run(jobs[len(items) :])), seconds=seconds), report)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Display:
+    """The progress bar of a batch, and what was finished."""
+
+    bar: "Progress"
+    task: "TaskID"
+    items: "list[BatchItem]"
+
+    def start(self, job: "BatchJob") -> None:
+        """Names what is being worked on."""
+        self.bar.update(self.task, description=job.target.name)
+
+    def tell(self, job: "BatchJob", video: "VideoProgress") -> None:
+        """Says how far a video is."""
+        frames = f"{video.frames_done} frames, {pace(video)}"
+        self.bar.update(self.task, description=f"{job.target.name} ({frames})")
+
+    def finish(self, item: "BatchItem") -> None:
+        """Counts an item."""
+        self.items.append(item)
+        self.bar.advance(self.task)
 
 
 def _store(report: "BatchReport", path: Path) -> None:

@@ -36,14 +36,15 @@ def video_progress(output: Output) -> "Iterator[Callable[[VideoProgress], None]]
                 task,
                 completed=progress.frames_done,
                 total=progress.frames_expected,
-                pace=_pace(progress),
+                pace=pace(progress),
                 visible=True,
             )
 
         yield tell
 
 
-def _pace(progress: "VideoProgress") -> str:
+def pace(progress: "VideoProgress") -> str:
+    """How fast it goes and how long it will take, in a few words."""
     left = progress.time_left_s
     rest = "" if left is None else f" · {_clock(left)} left"
     return f"{progress.fps:.0f} frames/s{rest}"
