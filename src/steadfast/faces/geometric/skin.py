@@ -36,7 +36,7 @@ def measure_skin(lab: LabImage, core: Weights) -> SkinColour | None:
         return None
     centre = np.median(pixels, axis=0)
     spread = np.median(np.abs(pixels - centre), axis=0) * 1.4826
-    least = np.array([_LEAST_SHADE * centre[0], _LEAST_SPREAD, _LEAST_SPREAD], dtype=np.float32)
+    least = np.array([max(2.0, _LEAST_SHADE * centre[0]), _LEAST_SPREAD, _LEAST_SPREAD], dtype=np.float32)
     return SkinColour(centre=centre.astype(np.float32), spread=np.maximum(spread, least).astype(np.float32))
 
 

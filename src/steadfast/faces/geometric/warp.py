@@ -15,6 +15,7 @@ Field = NDArray[np.float32]
 """Height × width × 2: (x, y) in another picture for each grid point."""
 
 _SMALLEST_AREA = 1e-3  # px² (twice the area): below it a triangle is a line and has no inverse
+_MOST_COVER = 24  # bounding boxes over the grid: a face covers it three times, scrambled points hundreds
 _EDGE_TOLERANCE = 1e-4  # neighbours overlap by this much so that no grid point falls between them
 
 
@@ -32,7 +33,8 @@ def rasterise(
     """Which triangle is seen at every whole grid point.
 
     Triangles seen from behind or without area are left out; where two overlap, the nearer one wins (`depth`,
-    M, smaller is nearer), or the later one without depth.
+    M, smaller is nearer), or the later one without depth. Points that are no face (every triangle across the
+    whole grid) draw nothing, so that they cost no memory.
     """
     ids = np.full(size.width * size.height, -1, dtype=np.int32)
     visible = np.flatnonzero(signed_areas(points, triangles) > _SMALLEST_AREA)
@@ -46,9 +48,10 @@ def rasterise(
     high = np.minimum(np.floor(most), (size.width - 1, size.height - 1)).astype(np.int64)
     spans = np.maximum(high - low + 1, 0)
     counts = spans[:, 0] * spans[:, 1]
-    owner = np.repeat(np.arange(len(visible)), counts)
-    if not len(owner):
+    total = int(counts.sum())
+    if total == 0 or total > _MOST_COVER * len(ids):
         return ids.reshape(size.height, size.width)
+    owner = np.repeat(np.arange(len(visible)), counts)
     rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows, columns = np.divmod(rank, spans[owner, 0])
     x, y = columns + low[owner, 0], rows + low[owner, 1]
