@@ -21,7 +21,12 @@
     │   ├── LicenseNotAccepted          a model's terms must be accepted first
     │   ├── AccessRefused               nobody may do this, as far as we know
     │   │   ├── KeyRefused              no API key, or one that does not hold (any more)
-    │   │   └── ScopeMissing            the key is good, but not for this
+    │   │   ├── ScopeMissing            the key is good, but not for this
+    │   │   └── ForeignRequest          a web page of somebody else sent it, or under a name that is not ours
+    │   ├── MalformedRequest            headers, form or query cannot be read
+    │   ├── UnknownRoute                nothing is served at that path
+    │   ├── WrongMethod                 the path is served, but not by that method
+    │   ├── SlowClient                  its bytes came too slowly
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
     │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
@@ -284,6 +289,44 @@ class ScopeMissing(AccessRefused):
 
     code = "scope_missing"
     default_remedy = "Use a key with that scope; `steadfast keys list` shows who has which."
+
+
+class ForeignRequest(AccessRefused):
+    """It came under a host name that is not this service's, or from a web page of another origin."""
+
+    code = "foreign_request"
+    default_remedy = "Add the name to server.allowed_hosts, or use an API key."
+
+
+class MalformedRequest(CallerError):
+    """The headers, the form or the query cannot be read."""
+
+    code = "malformed_request"
+    default_remedy = "docs/reference/http.md shows a request for every route."
+
+
+class UnknownRoute(CallerError):
+    """Nothing is served at that path."""
+
+    code = "unknown_route"
+    status = 404
+    default_remedy = "/openapi.json lists what is served."
+
+
+class WrongMethod(CallerError):
+    """The path is served, but not by that method."""
+
+    code = "wrong_method"
+    status = 405
+    default_remedy = "The `Allow` header names the methods."
+
+
+class SlowClient(CallerError):
+    """The request came too slowly, so its connection was needed for others."""
+
+    code = "slow_client"
+    status = 408
+    default_remedy = "Send the request again over a faster connection."
 
 
 class KeyUnknown(CallerError):
