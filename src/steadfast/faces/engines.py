@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from steadfast.errors import (
     EngineUnavailable,
     LicenseNotAccepted,
+    ModelMissing,
     ModelProblem,
     OutOfMemory,
     SteadfastError,
@@ -42,10 +43,11 @@ def choose_engine(
 ) -> Engine:
     """The engine of that name, or with None the best that works; its notes say why no better one was taken.
 
-    Raises EngineUnavailable with the cause and its remedy where the named one, or every one, cannot work.
-    `builders` is there for tests.
+    That nobody fetched the neural models is left out: it is no news. Raises EngineUnavailable with the cause
+    and its remedy where the named one, or every one, cannot work. `builders` is there for tests.
     """
     notes: list[str] = []
+    reasons: list[str] = []
     reason: SteadfastError | None = None
     for candidate in BEST_FIRST if name is None else (name,):
         verdict = try_engine(candidate, store, sessions, settings, builders=builders)
@@ -53,8 +55,15 @@ def choose_engine(
             return replace(verdict.engine, notes=(*notes, *verdict.engine.notes))
         assert verdict.reason is not None
         reason = verdict.reason
-        notes.append(f"{candidate.value}: {reason.detail}")
-    raise _unavailable(name, notes, reason) from reason
+        reasons.append(f"{candidate.value}: {reason.detail}")
+        if not _was_never_asked_for(candidate, reason):
+            notes.append(f"{reasons[-1]} {reason.remedy}")
+    raise _unavailable(name, reasons, reason) from reason
+
+
+def _was_never_asked_for(name: EngineName, reason: SteadfastError) -> bool:
+    """Whether the reason is only that nobody fetched the neural models: no news to anyone, run after run."""
+    return name is EngineName.NEURAL and isinstance(reason, (LicenseNotAccepted, ModelMissing))
 
 
 def try_engine(
@@ -74,12 +83,12 @@ def try_engine(
 
 
 def _unavailable(
-    name: EngineName | None, notes: list[str], reason: SteadfastError | None
+    name: EngineName | None, reasons: list[str], reason: SteadfastError | None
 ) -> EngineUnavailable:
     remedy = None if reason is None else reason.remedy
     if name is not None and reason is not None:
         return EngineUnavailable(f"The {name.value} engine cannot work here: {reason.detail}", remedy=remedy)
-    return EngineUnavailable(f"No engine can work here: {' '.join(notes)}", remedy=remedy)
+    return EngineUnavailable(f"No engine can work here: {' '.join(reasons)}", remedy=remedy)
 
 
 # Each builder imports its engine only when it is tried: one needs ONNX Runtime, another dlib.

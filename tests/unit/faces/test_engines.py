@@ -11,6 +11,7 @@ import pytest
 from steadfast.errors import (
     EngineUnavailable,
     LicenseNotAccepted,
+    ModelDamaged,
     ModelMissing,
     RuntimeMissing,
     SteadfastError,
@@ -62,17 +63,24 @@ def test_auto_takes_the_best_and_builds_no_other() -> None:
 def test_auto_goes_down_and_notes_each_reason() -> None:
     workshop = Workshop(
         {
-            EngineName.NEURAL: LicenseNotAccepted("The licence of inswapper was not accepted."),
-            EngineName.STANDARD: ModelMissing("mobilefacenet is not here."),
+            EngineName.NEURAL: ModelDamaged("inswapper is damaged.", remedy="Pull it."),
+            EngineName.STANDARD: ModelMissing("mobilefacenet is not here.", remedy="Fetch it."),
         }
     )
     engine = choose(workshop, None)
     assert engine.name is EngineName.EMBEDDED
     assert engine.notes == (
-        "neural: The licence of inswapper was not accepted.",
-        "standard: mobilefacenet is not here.",
+        "neural: inswapper is damaged. Pull it.",
+        "standard: mobilefacenet is not here. Fetch it.",
         "own",
     )
+
+
+@pytest.mark.parametrize(
+    "reason", [LicenseNotAccepted("Its licence was not accepted."), ModelMissing("It is not here.")]
+)
+def test_neural_models_that_nobody_fetched_are_no_news(reason: SteadfastError) -> None:
+    assert choose(Workshop({EngineName.NEURAL: reason}), None).notes == ("own",)
 
 
 def test_an_engine_that_was_named_is_never_replaced() -> None:
@@ -114,7 +122,7 @@ def test_on_a_fresh_machine_auto_takes_the_embedded_engine(tmp_path: Path) -> No
     settings = Settings(models=ModelSettings(dir=tmp_path, mirror=(), auto_pull="never"))
     engine = choose_engine(None, ModelStore(settings.models), SessionCache(), settings)
     assert engine.name is EngineName.EMBEDDED
-    assert [note.split(":")[0] for note in engine.notes[:2]] == ["neural", "standard"]
+    assert [note.split(":")[0] for note in engine.notes[:1]] == ["standard"]
 
 
 def test_with_the_models_at_hand_auto_takes_the_standard_engine(tmp_path: Path, shared_models: Path) -> None:
@@ -123,7 +131,7 @@ def test_with_the_models_at_hand_auto_takes_the_standard_engine(tmp_path: Path, 
     )
     engine = choose_engine(None, ModelStore(settings.models), SessionCache(), settings)
     assert engine.name is EngineName.STANDARD
-    assert [note.split(":")[0] for note in engine.notes] == ["neural"]
+    assert engine.notes == ()
 
 
 def test_choosing_imports_no_engine_before_it_is_tried() -> None:

@@ -1,5 +1,6 @@
 """The standard engine, put together from its model files."""
 
+from steadfast.errors import ModelMissing
 from steadfast.faces.roles import Engine, EngineName, ModelSource, Occluder, Swapper
 from steadfast.faces.standard.detector import YuNetDetector
 from steadfast.faces.standard.identity import MobileFaceNetEncoder
@@ -10,13 +11,17 @@ DETECTOR = "yunet_n_dynamic"
 LANDMARKER = "face_landmark"
 IDENTITY = "mobilefacenet"
 MODELS = (DETECTOR, LANDMARKER, IDENTITY)
+_FETCH_ALL = "Fetch the models of the standard engine (7 MB): `steadfast models pull`."
 
 
 def build(
     store: ModelSource, sessions: SessionCache, swapper: Swapper, *, occluder: Occluder | None = None
 ) -> Engine:
     """The engine with its models loaded; raises a ModelProblem or RuntimeMissing where that cannot be."""
-    paths = {name: store.require(name) for name in MODELS}
+    try:
+        paths = {name: store.require(name) for name in MODELS}
+    except ModelMissing as error:  # whoever lacks one file of three wants all three
+        raise ModelMissing(error.detail, remedy=_FETCH_ALL) from error
     return Engine(
         name=EngineName.STANDARD,
         detector=YuNetDetector(sessions.get(DETECTOR, paths[DETECTOR])),
