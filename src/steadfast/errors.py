@@ -514,7 +514,9 @@ class SchemaTooNew(DatabaseProblem):
 
     code = "schema_too_new"
     exit_code = ExitCode.CONFIG
-    default_remedy = "Run that version, or restore the database from before it was upgraded."
+    default_remedy = (
+        "Run that version, or go back to the copy from before its upgrade (`steadfast.db.before-…`)."
+    )
 
 
 class ServingProblem(ServiceError):

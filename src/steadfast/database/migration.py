@@ -5,6 +5,9 @@ it is behind. The upgrade is one transaction on either database: whoever comes s
 done.
 """
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -43,7 +46,9 @@ def upgrade(engine: Engine) -> None:
         return
     with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         _wait_for_turn(connection)
-        if not _is_current(revision_of(connection)):
+        revision = revision_of(connection)
+        if not _is_current(revision):
+            _keep_copy(connection, revision)
             _run_alembic(connection)
 
 
@@ -60,6 +65,19 @@ def _wait_for_turn(connection: Connection) -> None:
     # SQLite's BEGIN IMMEDIATE has waited already.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+
+
+def _keep_copy(connection: Connection, revision: str | None) -> None:
+    """Copies a SQLite file with content aside, as `steadfast.db.before-<what comes next>`: the way back."""
+    name = connection.engine.url.database
+    if revision is None or connection.dialect.name != "sqlite" or name is None:
+        return
+    copy = Path(f"{name}.before-{known_revisions()[-1]}")
+    copy.unlink(missing_ok=True)  # of an upgrade that failed: nothing was written since
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    # On a connection of its own: this one is inside a transaction, which only keeps other writers out.
+    with closing(sqlite3.connect(name)) as reading:
+        reading.execute("VACUUM INTO ?", (str(copy),))
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from tests.databases import open_sqlite
 
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
-from steadfast.errors import ConfigError, DatabaseBusy, DatabaseDamaged, DatabaseProblem
+from steadfast.errors import ConfigError, DatabaseBusy, DatabaseDamaged, DatabaseProblem, DiskFull
 from steadfast.settings import DatabaseSettings
 
 INSERT = text("INSERT INTO words VALUES (:word)")
@@ -94,6 +94,17 @@ def test_a_lock_held_for_too_long_is_an_error_of_ours(tmp_path: Path) -> None:
         with pytest.raises(DatabaseBusy, match="held by another process"), database.writing():
             pass
     database.close()
+
+
+def test_a_full_disk_is_told_apart(database: Database) -> None:
+    def fill() -> None:
+        with database.writing() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 20")
+            connection.execute(INSERT, {"word": "x" * 1_000_000})
+
+    with pytest.raises(DiskFull, match="No space is left for the database"):
+        fill()
+    assert words_in(database) == []
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

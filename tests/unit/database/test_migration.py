@@ -1,6 +1,7 @@
 """A clean start needs no step, an old schema is brought forward, a newer one is refused."""
 
 import importlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from tests.databases import open_sqlite
 
 import steadfast
+from steadfast.admission.keys import KeyStore
+from steadfast.admission.scopes import Scope
 from steadfast.database import migration
 from steadfast.database.database import Database
 from steadfast.database.schema import METADATA
@@ -54,6 +57,46 @@ def test_an_open_database_is_current_and_keeps_its_content(tmp_path: Path) -> No
         with database.writing() as connection:
             connection.execute(text("UPDATE api_keys SET name = 'kept'"))
         database.close()
+
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    with op.batch_alter_table("api_keys") as table:
+        table.add_column(sa.Column("colour", sa.Text(), nullable=False, server_default="red"))
+"""
+
+
+def test_an_older_schema_is_brought_forward_with_its_content_and_a_copy_of_before_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_sqlite(tmp_path)
+    new = KeyStore(database).create(name="kept", scopes=[Scope.SWAP])
+    database.close()
+    newer = tmp_path / "newer"
+    shutil.copytree(PACKAGE / "database" / "migrations", newer)
+    (newer / "versions" / "0002_colour.py").write_text(SECOND)
+    monkeypatch.setattr(migration, "_FOLDER", newer)
+
+    database = open_sqlite(tmp_path)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT name, colour FROM api_keys")).all() == [("kept", "red")]
+    assert KeyStore(database).verify(new.token) == new.key
+    database.close()
+
+    copy = tmp_path / "steadfast.db.before-0002"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    monkeypatch.undo()
+    copy.replace(tmp_path / "steadfast.db")  # the way back
+    database = open_sqlite(tmp_path)
+    assert KeyStore(database).verify(new.token) == new.key
+    database.close()
 
 
 def test_a_schema_of_a_newer_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
