@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-import steadfast.media.pictures  # noqa: F401 — registers HEIF with Pillow
+from steadfast.media.picture_writer import encode_picture
+from steadfast.media.pictures import read_picture
+from steadfast.media.provenance import Mark
+from steadfast.media.sniff import FileFormat
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 
@@ -70,6 +73,16 @@ def animation(codec: str = "GIF", frames: int = 3) -> bytes:
     buffer = io.BytesIO()
     images[0].save(buffer, codec, save_all=True, append_images=images[1:], duration=80)
     return buffer.getvalue()
+
+
+def marked(target: FileFormat) -> bytes:
+    """The sample as this program writes it: with XMP, EXIF with a place, profile and resolution."""
+    exif = Image.Exif()
+    exif[0x010F] = "A Camera"
+    exif.get_ifd(0x8825)[1] = "N"
+    picture = read_picture(encoded("JPEG", exif=exif, icc_profile=srgb_profile(), dpi=(300, 300)))
+    mark = Mark(generative=False, program="Steadfast 1.2.3", engine="standard", models=("a", "b"))
+    return encode_picture(picture, target, mark=mark)[0]
 
 
 def srgb_profile() -> bytes:

@@ -50,9 +50,11 @@ def kind_of(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> MediaKind:
     Raises as `identify` does.
     """
     found = identify(path, limits)
-    if found is FileFormat.GIF:
-        return MediaKind.ANIMATION if gif_is_animated(path.read_bytes()) else MediaKind.PICTURE
-    return found.kind
+    if found is not FileFormat.GIF:
+        return found.kind
+    is_small = path.stat().st_size <= limits.max_picture_bytes
+    moves = not is_small or gif_is_animated(read_picture_file(path, limits))
+    return MediaKind.ANIMATION if moves else MediaKind.PICTURE
 
 
 def read_picture_file(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> bytes:

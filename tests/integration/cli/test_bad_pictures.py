@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from tests import picture_files as files
+from tests.small_disks import mounted_tmpfs
 
 from steadfast.cli.application import run
 from steadfast.errors import ExitCode
@@ -111,3 +112,26 @@ def test_a_missing_file_has_an_exit_status_of_its_own(
 ) -> None:
     error = failure(capsys, ["faces", str(tmp_path / "missing.jpg")])
     assert (error["code"], error["exit_code"]) == ("input_missing", ExitCode.NO_INPUT)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "exit_code"),
+    [
+        ("size=64k", "disk_full", ExitCode.DISK_FULL),
+        ("ro", "output_unwritable", ExitCode.CANNOT_CREATE),
+    ],
+)
+def test_a_full_and_a_read_only_disk_are_said_and_nothing_stays(
+    tmp_path: Path,
+    hopper_path: Path,
+    collins_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: str,
+    code: str,
+    exit_code: int,
+) -> None:
+    with mounted_tmpfs(tmp_path / "disk", options) as disk:
+        output = str(disk / "out.png")
+        error = failure(capsys, ["swap", "-s", str(hopper_path), "-t", str(collins_path), "-o", output])
+        assert (error["code"], error["exit_code"]) == (code, exit_code)
+        assert list(disk.iterdir()) == []

@@ -15,6 +15,7 @@ from tests.mutations import MutatedFile, mutated
 
 from steadfast.errors import BadMedia, EncodingFailed
 from steadfast.media.limits import MediaLimits
+from steadfast.media.picture_encoders import ENCODERS
 from steadfast.media.picture_writer import write_picture
 from steadfast.media.pictures import read_picture
 from steadfast.media.provenance import Mark
@@ -27,7 +28,8 @@ MARK = Mark(generative=False, program="Steadfast 1.2.3", engine="standard")
 @cache
 def originals() -> dict[str, bytes]:
     profile = files.srgb_profile()
-    return {
+    marked = {f"marked.{target.value}": files.marked(target) for target in FileFormat if target in ENCODERS}
+    return marked | {
         "plain.jpg": files.encoded("JPEG", quality=90),
         "progressive.jpg": files.encoded("JPEG", progressive=True, icc_profile=profile),
         "cmyk.jpg": files.encoded("JPEG", "CMYK"),

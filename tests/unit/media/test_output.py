@@ -3,12 +3,10 @@
 import errno
 import os
 import stat
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.small_disks import mounted_tmpfs
 
 from steadfast.errors import DiskFull, EncodingFailed, OutputUnwritable
 from steadfast.media.output import check_output, write_bytes_aside, writing_aside
@@ -16,21 +14,6 @@ from steadfast.media.output import check_output, write_bytes_aside, writing_asid
 
 def names_in(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
-
-
-@contextmanager
-def mounted_tmpfs(folder: Path, options: str) -> Iterator[Path]:
-    """A real file system of its own on `folder`; skips where mounting is not permitted."""
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mount.returncode != 0:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_the_output_appears_only_after_the_block_succeeds(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Every common kind of picture is read upright, and what cannot be read is refused with one clear error."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 from tests import picture_files as files
 
 from steadfast.errors import (
@@ -89,6 +91,39 @@ def test_cmyk_becomes_srgb_and_says_so() -> None:
     picture = read_picture(files.encoded("JPEG", "CMYK", quality=95))
     assert_shows_the_sample(picture)
     assert any("CMYK" in note for note in picture.notes)
+
+
+def test_a_profile_that_does_not_fit_the_channels_is_not_believed() -> None:
+    picture = read_picture(files.encoded("JPEG", "CMYK", quality=95, icc_profile=files.srgb_profile()))
+    assert_shows_the_sample(picture)
+    assert picture.metadata.icc_profile is None
+    assert any("without a profile" in note for note in picture.notes)
+
+
+def test_lab_becomes_srgb() -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    image = ImageCms.profileToProfile(Image.fromarray(files.sample()), srgb, lab, outputMode="LAB")
+    assert image is not None
+    buffer = io.BytesIO()
+    image.save(buffer, "TIFF")
+    assert_shows_the_sample(read_picture(buffer.getvalue()))
+
+
+def test_a_10_bit_heic_is_reduced_to_8_and_that_is_said() -> None:
+    deep = files.sample().astype(np.uint16) * 257
+    heif = pillow_heif.from_bytes("RGB;16", (files.WIDTH_PX, files.HEIGHT_PX), deep.tobytes())
+    buffer = io.BytesIO()
+    heif.save(buffer, quality=95)
+    picture = read_picture(buffer.getvalue())
+    assert_shows_the_sample(picture)
+    assert any("reduced to 8" in note for note in picture.notes)
+
+
+def test_threads_may_read_at_the_same_time() -> None:
+    contents = [files.encoded(codec) for codec in ("JPEG", "PNG", "WEBP", "HEIF")] * 6
+    with ThreadPoolExecutor(6) as pool:
+        for picture in pool.map(read_picture, contents):
+            assert_shows_the_sample(picture, tolerance=40)
 
 
 def test_a_palette_with_a_transparent_colour_has_alpha() -> None:
