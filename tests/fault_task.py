@@ -72,7 +72,7 @@ class FaultTask(Task[Act]):
 
     def run(self, request: Request[Act], progress: Progress) -> Response:
         act = request.fields
-        if not act.flag or _claim(act.flag):
+        if not act.flag or act.do == "look_around_at" or _claim(act.flag):
             text = getattr(self, f"_do_{act.do}")(act, request, progress)
         else:
             text = self._do_echo(act, request, progress)
@@ -179,6 +179,8 @@ class FaultTask(Task[Act]):
         """Tries what a hostile worker would; says what it got."""
         names = ("read", "write", "socket", "exec", "signal", "environ")
         return " ".join(f"{name}={_attempt(name, act)}" for name in names)
+
+    _do_look_around_at = _do_look_around
 
     def _do_wrong_slice(self, act: Act, *_: Any) -> str:
         """Forges an answer that points outside the arena; `amount` is the number of this request."""

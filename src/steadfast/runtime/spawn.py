@@ -36,6 +36,13 @@ class Spawned:
     output_fd: int
     """Pipe of what it prints."""
 
+    def close(self) -> None:
+        """Gives everything back; the process must have been reaped."""
+        self.channel.close()
+        self.arena.close()
+        for fd in (self.pidfd, self.crash_fd, self.output_fd):
+            os.close(fd)
+
 
 def spawn_worker(*, spec: TaskSpec, device: Device, options: WorkerOptions, title: str) -> Spawned:
     """Starts one worker and sends it its `Setup`.
