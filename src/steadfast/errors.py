@@ -193,7 +193,7 @@ class UnsupportedMedia(BadMedia):
     code = "unsupported_media"
     status = 415
     default_remedy = (
-        "Use JPEG, PNG, WebP, HEIC, GIF, BMP or TIFF pictures, or MP4, MOV, MKV, WebM or GIF videos."
+        "Use JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF pictures, or MP4, MOV, MKV, WebM or GIF videos."
     )
 
 

@@ -37,7 +37,7 @@ def test_a_picture_without_faces_is_only_copied() -> None:
     assert drawn is not image
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (60, 80), (64, 4000), (4000, 3000)])
+@pytest.mark.parametrize("shape", [(1, 1), (60, 80), (64, 900), (3000, 2000)])
 def test_any_size_can_be_drawn_on_and_small_ones_are_enlarged(shape: tuple[int, int]) -> None:
     side = min(shape) / 2
     drawn = annotated(grey(*shape), [face(shape[1] / 4, shape[0] / 4, side)])
