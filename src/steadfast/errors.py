@@ -201,7 +201,7 @@ class DamagedMedia(BadMedia):
     """A known format, but truncated or corrupt."""
 
     code = "damaged_media"
-    default_remedy = "Export or copy the file again; it is cut off or corrupt."
+    default_remedy = "Copy the file again, or export it again from where it was made."
 
 
 class MediaTooLarge(BadMedia):
