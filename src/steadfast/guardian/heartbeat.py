@@ -43,6 +43,7 @@ class Heartbeat:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+            self._say(BEAT)  # the last: it tells that the loop has heard the signal
 
     def _beat(self, loop: "asyncio.AbstractEventLoop") -> None:
         self._say(BEAT)

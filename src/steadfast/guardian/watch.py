@@ -67,6 +67,7 @@ class Watch:
         self._pause_s = 0.0
         self._stop_signal: int | None = None
         self._reload_waits = False
+        self._has_heard_stop = False
         self._was_killed = False
         self._exit_code = 0
         self._served_s = 0.0
@@ -85,6 +86,7 @@ class Watch:
 
     def beat(self, now: float, *, starved_s: float) -> list[Action]:
         """The server's loop has turned."""
+        self._has_heard_stop = self.state is State.STOPPING
         self._silence.beat(now, starved_s=starved_s)
         return []
 
@@ -164,9 +166,8 @@ class Watch:
             self._entered_at += away_s
             self._silence.excuse(away_s)
             return [Log(event="guardian_was_away", fields={"away_s": round(away_s, 3)})]
-        if self.state in (State.STARTING, State.SERVING):
-            verdict = self._silence.judge(now, starved_s=starved_s)
-            return self._hung(now, verdict) if verdict is not None else []
+        if self._is_judged() and (verdict := self._silence.judge(now, starved_s=starved_s)) is not None:
+            return self._hung(now, verdict)
         return self._end_wait(now, now - self._entered_at)
 
     def wait_s(self, now: float) -> float:
@@ -177,6 +178,12 @@ class Watch:
         return min(TICK_S, max(0.0, self._entered_at + due_s - now))
 
     # --- decisions ------------------------------------------------------------------------------------
+
+    def _is_judged(self) -> bool:
+        # A loop that was blocked before it heard the signal will never stop in order. One that has turned
+        # since may take its grace, and need neither beat nor answer.
+        is_deaf = self.state is State.STOPPING and self._silence.has_beaten and not self._has_heard_stop
+        return is_deaf or self.state in (State.STARTING, State.SERVING)
 
     def _end_wait(self, now: float, waited_s: float) -> list[Action]:
         match self.state:

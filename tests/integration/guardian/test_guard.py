@@ -101,6 +101,15 @@ def test_a_server_that_will_not_stop_is_killed_at_the_end_of_its_grace(start_gua
     assert not is_alive(server)
 
 
+def test_a_server_that_hangs_when_it_is_to_stop_is_not_waited_for(start_guarded: Start) -> None:
+    guarded = start_guarded()
+    guarded.wait_until_serving()
+    guarded.ask_without_waiting("/block")
+    guarded.process.send_signal(signal.SIGTERM)
+    assert guarded.event("server_hung")["why"] == "loop_blocked"
+    assert guarded.exit_code() == 70
+
+
 def test_sighup_reloads_and_does_not_restart(start_guarded: Start) -> None:
     guarded = start_guarded()
     server = guarded.wait_until_serving()

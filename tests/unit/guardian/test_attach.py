@@ -65,9 +65,9 @@ def test_each_beat_is_a_turn_of_the_loop_itself() -> None:
         for _ in range(10):
             await asyncio.sleep(0)
         heartbeat.stop()
-        beaten = os.read(read_fd, 1000)
-        assert beaten.splitlines() == [b"beat"] * len(beaten.splitlines())
-        assert len(beaten.splitlines()) >= 5
+        beaten = os.read(read_fd, 1000).splitlines()
+        assert set(beaten) == {b"beat"}
+        assert len(beaten) >= 5
         await asyncio.sleep(0)
         os.set_blocking(read_fd, False)
         with pytest.raises(BlockingIOError):

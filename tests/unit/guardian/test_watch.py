@@ -163,6 +163,21 @@ def test_a_second_sigterm_changes_nothing_and_a_second_ctrl_c_ends_it_at_once(pl
 def test_a_stopping_server_may_be_silent_until_its_grace_ends(played: Played) -> None:
     played.serve()
     played.watch.stop_requested(played.now, signal.SIGTERM)
+    played.watch.beat(played.now, starved_s=0.0)  # it has heard the signal
+    assert played.pass_time(29.9) == []
+    assert without_words(played.pass_time(0.3)) == [KillServer()]
+
+
+def test_a_server_whose_loop_hangs_when_it_is_to_stop_does_not_get_the_grace(played: Played) -> None:
+    played.serve()
+    played.watch.stop_requested(played.now, signal.SIGTERM)
+    assert without_words(played.pass_time(1.2)) == [AskForStacks()]
+    assert without_words(played.pass_time(0.4)) == [KillServer()]
+    assert without_words(played.die(-9)) == [Finish(exit_code=70)]
+
+
+def test_a_server_that_is_to_stop_before_its_first_beat_gets_the_grace(played: Played) -> None:
+    played.watch.stop_requested(played.now, signal.SIGTERM)
     assert played.pass_time(29.9) == []
     assert without_words(played.pass_time(0.3)) == [KillServer()]
 
