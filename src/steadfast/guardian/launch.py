@@ -8,6 +8,11 @@ from typing import Never
 from steadfast.guardian.options import GuardianOptions
 
 
+def works_here() -> bool:
+    """Whether this system has what a guardian stands on (`/proc`, subreapers); elsewhere serve without one."""
+    return sys.platform == "linux"
+
+
 def become_guardian(server_argv: Sequence[str], options: GuardianOptions) -> Never:
     """Replaces this process by a guardian of that server; it does not return."""
     sys.stdout.flush()

@@ -1,10 +1,7 @@
 """The guardian's command line says the same on both of its sides."""
 
-import sys
-
 import pytest
 
-from steadfast.guardian.launch import guardian_argv
 from steadfast.guardian.options import GuardianOptions, parse
 
 
@@ -27,9 +24,3 @@ def test_a_wrong_command_line_is_refused_as_usage(
         parse(arguments)
     assert refused.value.code == 2
     assert "guardian" in capsys.readouterr().err
-
-
-def test_the_guardian_runs_in_this_interpreter_and_trusts_no_file_of_the_current_folder() -> None:
-    argv = guardian_argv(["server"], GuardianOptions())
-    assert argv[:2] == [sys.executable, "-P"]
-    assert argv[-2:] == ["--", "server"]
