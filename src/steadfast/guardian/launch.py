@@ -9,7 +9,7 @@ from steadfast.guardian.options import GuardianOptions
 
 
 def works_here() -> bool:
-    """Whether this system has what a guardian stands on (`/proc`, subreapers); elsewhere serve without one."""
+    """Whether this system has what a guardian needs (`/proc`, subreapers); elsewhere, serve without one."""
     return sys.platform == "linux"
 
 
