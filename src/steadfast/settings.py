@@ -171,7 +171,7 @@ class ServerSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     """Port; 0: any free one, which the start tells."""
     require_keys: Literal["auto", "always", "never"] = "auto"
-    """Whether requests need an API key. auto: unless the service listens on loopback only and trusts no proxy."""
+    """Whether requests need an API key. auto: unless it listens on loopback only and trusts no proxy."""
     allowed_hosts: Names = ()
     """Names a `Host` or `Origin` header may have while no keys are required, beside those of loopback."""
     trusted_proxies: Names = ()
@@ -205,6 +205,10 @@ class ServerSettings(Section):
 class RuntimeSettings(Section):
     """How workers are staffed and watched."""
 
+    face_task: str = "steadfast.tasks.face_task:FaceTask"
+    """What workers run behind `/v1/swap` and `/v1/faces`, as `module:Class`."""
+    python_path: Names = ()
+    """Folders in which workers look for modules first."""
     workers: int = Field(default=0, ge=0)
     """Workers; 0: one per device, and on the CPU one per four cores."""
     devices: Names = ("cpu",)

@@ -19,7 +19,7 @@ from steadfast.faces.selection import (
 from steadfast.faces.similarity import SAME_PERSON, similarity
 from steadfast.media.canvas import ArrayCanvas
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits
-from steadfast.media.pictures import read_picture
+from steadfast.media.pictures import Picture, read_picture
 
 _EVERYONE = "source"  # the key of the one person that all photos show
 
@@ -60,7 +60,7 @@ def read_cast(request: CastRequest, engine: Engine, limits: MediaLimits = DEFAUL
 
     def person(paths: Sequence[Path]) -> SourceIdentity:
         photos = [_read_source(path, engine, limits, notes) for path in paths]
-        notes.extend(_strangers(paths, photos))
+        notes.extend(_strangers([path.name for path in paths], photos))
         return engine.swapper.prepare(photos)
 
     selection, order, groups = _grouped(request)
@@ -96,22 +96,52 @@ def _grouped(request: CastRequest) -> tuple[Selection, SourceMap, dict[str, Sequ
     return selection, SourceMap(in_order=(_EVERYONE,)), {_EVERYONE: request.sources}
 
 
-def _read_source(path: Path, engine: Engine, limits: MediaLimits, notes: list[str]) -> SourcePhoto:
-    picture = read_picture(path, limits)
+def cast_pictures(
+    sources: Sequence[Picture], engine: Engine, selection: Selection, reference: Picture | None = None
+) -> Cast:
+    """The cast of pictures that are in memory already, as a worker has them; raises as `read_cast` does.
+
+    `reference` shows the person meant by LIKE; the path in `selection` is not read.
+    """
+    if not sources:
+        raise InvalidOption("There is no source photo.", remedy="Send at least one part named source.")
+    notes: list[str] = []
+    photos = [source_photo(picture, picture.name, engine, notes) for picture in sources]
+    people = {_EVERYONE: photos}
+    if selection.rule is SelectionRule.LEFT_TO_RIGHT:
+        people = {str(number): [photo] for number, photo in enumerate(photos)}
+    else:
+        notes.extend(_strangers([picture.name for picture in sources], photos))
+    shown = None if reference is None else source_photo(reference, reference.name, engine, [])
+    return Cast(
+        people={key: engine.swapper.prepare(of_one) for key, of_one in people.items()},
+        order=SourceMap(in_order=tuple(people)),
+        selection=selection,
+        reference=None if shown is None else shown.face.embedding,
+        notes=tuple(notes),
+    )
+
+
+def source_photo(picture: Picture, name: str, engine: Engine, notes: list[str]) -> SourcePhoto:
+    """The person a picture shows: its largest face; a note where there are several. Raises NoFace."""
     faces = analyse(ArrayCanvas(picture.pixels), engine)
     if not faces:
-        raise NoFace(f"No face was found in the source photo {path.name}.")
+        raise NoFace(f"No face was found in the source photo {name}.")
     if len(faces) > 1:
-        notes.append(f"{path.name} shows {len(faces)} faces; the largest is the source.")
+        notes.append(f"{name} shows {len(faces)} faces; the largest is the source.")
     return SourcePhoto(image=picture.pixels, face=max(faces, key=area))
 
 
-def _strangers(paths: Sequence[Path], photos: Sequence[SourcePhoto]) -> list[str]:
+def _read_source(path: Path, engine: Engine, limits: MediaLimits, notes: list[str]) -> SourcePhoto:
+    return source_photo(read_picture(path, limits), path.name, engine, notes)
+
+
+def _strangers(names: Sequence[str], photos: Sequence[SourcePhoto]) -> list[str]:
     """A note on each photo that does not show the person of the first."""
     first = photos[0].face.embedding
     notes = []
-    for path, photo in zip(paths[1:], photos[1:], strict=True):
+    for name, photo in zip(names[1:], photos[1:], strict=True):
         other = photo.face.embedding
         if first and other and similarity(first, other) < SAME_PERSON[first.space]:
-            notes.append(f"{path.name} seems to show someone else than {paths[0].name}; both were averaged.")
+            notes.append(f"{name} seems to show someone else than {names[0]}; both were averaged.")
     return notes

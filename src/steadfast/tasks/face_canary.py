@@ -1,0 +1,58 @@
+"""The one inference on faces whose answer is known.
+
+The picture that lies beside this file, `canary_face.jpg`, is a crop of NASA's official portrait of Eileen
+Collins (public domain). Both engines were seen to agree on its face to within two pixels.
+"""
+
+import math
+from importlib import resources
+
+import numpy as np
+
+from steadfast.faces.analyse import analyse
+from steadfast.faces.face import Box, Face
+from steadfast.faces.roles import Engine
+from steadfast.faces.suppression import box_overlap
+from steadfast.media.canvas import ArrayCanvas
+from steadfast.media.pictures import Picture, read_picture
+from steadfast.task import CanaryVerdict
+
+EXPECTED = Box(left=74.5, top=40.0, right=139.0, bottom=116.0)
+"""Where its face is, in pixels."""
+_LEAST_OVERLAP = 0.7
+_UNIT_LENGTH = (0.5, 2.0)
+
+
+def canary_picture() -> Picture:
+    """The built-in picture."""
+    content = resources.files("steadfast.tasks").joinpath("canary_face.jpg").read_bytes()
+    return read_picture(content, name="the canary")
+
+
+def check_engine(engine: Engine, picture: Picture) -> CanaryVerdict:
+    """Whether the engine finds that one face where it is, with landmarks and an embedding that make sense."""
+    wrong = _what_is_wrong(analyse(ArrayCanvas(picture.pixels), engine))
+    return CanaryVerdict(passed=not wrong, detail=wrong)
+
+
+def _what_is_wrong(faces: list[Face]) -> str:
+    if len(faces) != 1:
+        return f"One face was expected and {len(faces)} were found."
+    (face,) = faces
+    overlap = box_overlap(face.box, EXPECTED)
+    if not overlap >= _LEAST_OVERLAP:
+        return f"The face was expected at {_written(EXPECTED)} and was found at {_written(face.box)}."
+    if not np.isfinite(face.landmarks.points).all():
+        return "Its landmarks are no numbers."
+    if face.embedding is not None and not _is_sane(face.embedding.vector):
+        return "Its embedding is not of about unit length."
+    return ""
+
+
+def _is_sane(vector: np.ndarray[tuple[int], np.dtype[np.float32]]) -> bool:
+    length = float(np.linalg.norm(vector))
+    return math.isfinite(length) and _UNIT_LENGTH[0] <= length <= _UNIT_LENGTH[1]
+
+
+def _written(box: Box) -> str:
+    return f"({box.left:.0f}, {box.top:.0f})–({box.right:.0f}, {box.bottom:.0f})"

@@ -1,0 +1,265 @@
+"""Faces in a worker: pictures are decoded, searched, changed and encoded here, in a process that may die."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from steadfast.errors import EmptyInput, InvalidModelOutput, InvalidOption, ModelDamaged
+from steadfast.faces.coordinates import move_points
+from steadfast.faces.engines import choose_engine
+from steadfast.faces.roles import Engine, EngineName
+from steadfast.faces.selection import Selection, SelectionRule, parse_selection
+from steadfast.faces.similarity import similarity
+from steadfast.inference.sessions import SessionCache
+from steadfast.media.canvas import Canvas
+from steadfast.media.limits import MediaLimits
+from steadfast.media.picture_encoders import ENCODERS
+from steadfast.media.picture_scaling import scaled_down
+from steadfast.media.picture_writer import encode_picture
+from steadfast.media.pictures import Picture, read_picture
+from steadfast.media.sniff import FileFormat
+from steadfast.models.store import ModelStore
+from steadfast.settings import Settings
+from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.tasks.cast import cast_pictures
+from steadfast.tasks.face_canary import canary_picture, check_engine
+from steadfast.tasks.face_listing import list_faces
+from steadfast.tasks.face_messages import FaceAnswer, FaceJob, FaceRequest
+from steadfast.tasks.face_swap import StopWatch, mark_of
+from steadfast.tasks.picture_swap import PictureSwap, swap_picture
+from steadfast.tasks.verified_models import VerifiedModels
+
+SMALLER_SIDE_PX = 1600
+"""Longest side of a target once memory has run out twice."""
+_ACCELERATORS = frozenset({"tensorrt", "cuda", "rocm", "openvino", "coreml", "directml"})
+
+
+def ladder_of(settings: Settings) -> tuple[OperatingPoint, ...]:
+    """What is given up in turn when memory runs out."""
+    smaller = f"Pictures are scaled down to {SMALLER_SIDE_PX} pixels."
+    points = [
+        OperatingPoint(),
+        OperatingPoint(rung=Rung.RELEASED_CACHES),
+        OperatingPoint(rung=Rung.SMALLER_SIDE, max_side_px=SMALLER_SIDE_PX, degraded=(smaller,)),
+    ]
+    if _ACCELERATORS.intersection(settings.inference.providers):
+        degraded = (smaller, "The CPU works instead of an accelerator.")
+        points.append(
+            OperatingPoint(rung=Rung.CPU, max_side_px=SMALLER_SIDE_PX, provider="cpu", degraded=degraded)
+        )
+    return tuple(points)
+
+
+class FaceTask(Task[FaceRequest]):
+    """Swaps and lists faces with the best engine that works here."""
+
+    request_type = FaceRequest
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        # The environment of a worker holds no setting, so these are all there are.
+        self._settings = Settings(**config)
+        self._limits = MediaLimits.of(self._settings.media)
+        self._canary = canary_picture()
+        self._complained: set[str] = set()
+        self._point = OperatingPoint()
+        self._sessions: SessionCache | None = None
+        self._engine: Engine | None = None
+
+    def operating_points(self) -> Sequence[OperatingPoint]:
+        """Caches, then the size of pictures, then the accelerator."""
+        return ladder_of(self._settings)
+
+    def load(self, point: OperatingPoint) -> None:
+        """Loads the best engine from verified files; raises `ModelDamaged` where one can be mended first."""
+        self._engine = None
+        self._release_sessions()
+        inference = self._settings.inference
+        if point.provider:
+            inference = inference.model_copy(update={"providers": (point.provider,)})
+        self._sessions = SessionCache(inference)
+        self._engine = self._best_engine(self._sessions)
+        self._point = point
+        self._warm_up(self._engine)
+
+    def _warm_up(self, engine: Engine) -> None:
+        """One swap, so that the first request waits for no allocation and no lazy import."""
+        cast = cast_pictures([self._canary], engine, Selection())
+        swap_picture(self._canary, cast, engine)
+
+    def _best_engine(self, sessions: SessionCache) -> Engine:
+        models = VerifiedModels(ModelStore(self._settings.models))
+        wanted = self._settings.faces.engine
+        name = None if wanted == "auto" else EngineName(wanted)
+        try:
+            engine = choose_engine(name, models, sessions, self._settings)
+        except Exception:
+            self._complain_of(models.damaged)
+            raise
+        self._complain_of(models.damaged)
+        return engine
+
+    def _complain_of(self, damaged: Sequence[str]) -> None:
+        """Once per model and process: what could not be mended then is done without."""
+        for model in damaged:
+            if model not in self._complained:
+                self._complained.add(model)
+                raise ModelDamaged(f"A file of the model {model} is damaged.", model=model)
+
+    def validate(self, request: Request[FaceRequest]) -> None:
+        """Checks that the blobs are those that were announced."""
+        fields = request.fields
+        wanted = fields.sources + fields.has_reference + 1 if fields.job is FaceJob.SWAP else 1
+        if len(request.blobs) != wanted or (fields.job is FaceJob.SWAP and fields.sources < 1):
+            raise InvalidOption(f"{wanted} pictures were announced and {len(request.blobs)} came.")
+
+    def run(self, request: Request[FaceRequest], progress: Progress) -> Response:
+        """A swapped picture, or a listing as JSON."""
+        assert self._sessions is not None
+        with self._sessions.work():
+            work = self._swap if request.fields.job is FaceJob.SWAP else self._list
+            response = work(request, progress)
+        if self._point.rung is not Rung.FULL:
+            self.release_memory()
+        return response
+
+    def _list(self, request: Request[FaceRequest], progress: Progress) -> Response:
+        watch = StopWatch()
+        picture = self._read(request.blobs[0], "the picture")
+        progress(1, 2)
+        watch.lap("read")
+        listing = list_faces(picture, self._loaded)
+        watch.lap("analyse")
+        document = listing.as_dict(full=request.fields.full)
+        return Response(
+            fields=self._answer(watch, picture, faces_found=len(listing.faces)),
+            blobs=(msgspec.json.encode(document),),
+            cost=_cost(picture, len(listing.faces)),
+            degraded=self._second_best,
+        )
+
+    def _swap(self, request: Request[FaceRequest], progress: Progress) -> Response:
+        fields, engine, watch = request.fields, self._loaded, StopWatch()
+        *blobs, last = request.blobs
+        target = scaled_down(self._read(last, "the target"), self._point.max_side_px)
+        progress(1)
+        sources = [self._read(blob, f"source {n}") for n, blob in enumerate(blobs[: fields.sources], start=1)]
+        reference = self._read(blobs[-1], "the reference") if fields.has_reference else None
+        progress(2)
+        watch.lap("read")
+        cast = cast_pictures(sources, engine, _selection(fields), reference)
+        progress(3)
+        watch.lap("sources")
+        done = swap_picture(
+            target, cast, engine, enhance=fields.enhance, on_analysed=lambda: watch.lap("analyse")
+        )
+        identity = _identity(done, engine) if fields.measure else None
+        progress(4)
+        watch.lap("swap")
+        wanted = _format_for(fields, target)
+        content, notes = encode_picture(done.picture, wanted, quality=fields.quality, mark=mark_of(engine))
+        watch.lap("write")
+        answer = self._answer(
+            watch,
+            target,
+            format=wanted.value,
+            faces_found=done.faces_found,
+            faces_swapped=len(done.swapped),
+            identity=identity,
+            notes=(*engine.notes, *target.notes, *cast.notes, *notes),
+        )
+        cost = _cost(target, done.faces_found, swapped=len(done.swapped))
+        return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
+
+    def canary(self) -> CanaryVerdict:
+        """Finds the face of the built-in picture."""
+        return check_engine(self._loaded, self._canary)
+
+    def release_memory(self) -> None:
+        """Unloads what is not running; it is loaded again when it is next needed."""
+        if self._sessions is not None:
+            self._sessions.release()
+
+    # --- small things -----------------------------------------------------------------------------------
+
+    @property
+    def _loaded(self) -> Engine:
+        assert self._engine is not None, "the runtime loads before it runs"
+        return self._engine
+
+    @property
+    def _second_best(self) -> tuple[str, ...]:
+        """What an answer confesses when a better engine was to work and its files could not be mended."""
+        return self._loaded.notes if self._complained else ()
+
+    def _read(self, blob: Blob, name: str) -> Picture:
+        # By its bytes also where it is a file: messages about files tell paths, and this one is ours.
+        content = blob.read_bytes() if isinstance(blob, Path) else bytes(blob)
+        if not content:
+            raise EmptyInput(f"{name[0].upper()}{name[1:]} is empty.")
+        return read_picture(content, self._limits, name=name[0].upper() + name[1:])
+
+    def _answer(self, watch: StopWatch, picture: Picture, **found: Any) -> FaceAnswer:
+        engine = self._loaded
+        return FaceAnswer(
+            engine=engine.name.value,
+            models=engine.models,
+            width_px=picture.width,
+            height_px=picture.height,
+            seconds=watch.laps,
+            **found,
+        )
+
+    def _release_sessions(self) -> None:
+        if self._sessions is not None:
+            self._sessions.release()
+            self._sessions = None
+
+
+def _selection(fields: FaceRequest) -> Selection:
+    if fields.has_reference:
+        return Selection(
+            rule=SelectionRule.LIKE, reference=Path("reference"), min_similarity=fields.min_similarity
+        )
+    if fields.faces.strip().startswith("like:"):
+        raise InvalidOption(
+            "A person is meant by a photo of theirs.", remedy="Send it as the part reference."
+        )
+    return parse_selection(fields.faces)
+
+
+def _format_for(fields: FaceRequest, target: Picture) -> FileFormat:
+    if fields.format is not None:
+        return FileFormat(fields.format.value)
+    return target.format if target.format in ENCODERS else FileFormat.JPEG
+
+
+def _identity(done: PictureSwap, engine: Engine) -> float | None:
+    """Similarity of the worst swapped face to its source, looked at where the face was.
+
+    Raises InvalidModelOutput where a face came out as one flat colour: no face looks like that.
+    """
+    canvas = done.picture.canvas()
+    found = [_likeness(canvas, face.before, face.source.embedding, engine) for face in done.swapped]
+    return min(found, default=None)
+
+
+def _likeness(canvas: Canvas, before: Any, source: Any, engine: Engine) -> float:
+    region = before.box.grown(engine.swapper.margin).clipped(canvas.width, canvas.height)
+    pixels = canvas.read(region)
+    inside = canvas.read(before.box.grown(1.0).clipped(canvas.width, canvas.height))
+    if float(np.ptp(inside)) == 0.0:
+        raise InvalidModelOutput("A swapped face came out as one flat colour.")
+    embedding = engine.identity.embed(pixels, move_points(before.points5, -region.left, -region.top))
+    value = similarity(embedding, source)
+    if not np.isfinite(value):
+        raise InvalidModelOutput("The identity network answered NaN or infinity.")
+    return round(float(value), 4)
+
+
+def _cost(picture: Picture, faces: int, swapped: int = 0) -> dict[str, float]:
+    pixels = float(picture.width * picture.height)
+    return {"pixels": pixels, "faces": float(faces), "swapped": float(swapped)}
