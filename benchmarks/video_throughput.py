@@ -53,7 +53,7 @@ class Samples:
 class Untouched:
     """A processor that changes nothing."""
 
-    def analyse(self, canvas: Canvas, time_s: float) -> None:  # noqa: ARG002
+    def analyse(self, canvas: Canvas, time_s: float) -> None:
         """Nothing."""
 
     def swap(self, canvas: Canvas, analysis: None) -> FrameOutcome:  # noqa: ARG002
@@ -72,6 +72,7 @@ def transcode(source: Path, output: Path, preset: str) -> None:
         context = stream.codec_context
         context.width, context.height = template.codec_context.width, template.codec_context.height
         context.pix_fmt = template.codec_context.pix_fmt
+        context.thread_type = "AUTO"  # whole frames in parallel, as FFmpeg's own program does
         for frame in reader.decode(template):
             frame.pict_type = PictureType.NONE  # as FFmpeg's own program does
             writer.mux(stream.encode(frame))

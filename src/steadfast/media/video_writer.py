@@ -149,6 +149,8 @@ class VideoWriter:
         context.pix_fmt = "pal8" if is_gif else chosen.shape.pixel_format
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.thread_count = threads
+        # PyAV's default cuts each frame into slices: larger files, and a call that waits for the whole frame.
+        context.thread_type = "AUTO"
         if is_gif:
             self._palette = GifPalette(
                 width_px=chosen.shape.width,
