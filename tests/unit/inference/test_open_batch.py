@@ -70,6 +70,7 @@ def test_the_copy_is_a_valid_graph_with_the_same_constants_and_nothing_else_chan
     original = onnx.load(path)
     assert list(model.graph.node) == list(original.graph.node)
     assert model.opset_import == original.opset_import
+    assert not model.graph.value_info  # they spoke of one picture
     weights = next(i for i in model.graph.input if i.name == "w")
     assert [d.dim_value for d in weights.type.tensor_type.shape.dim] == [4, 3, 3, 3]
 
@@ -109,6 +110,7 @@ def test_a_graph_whose_inside_insists_on_one_runs_as_it_is(
 
     cache.release()
     session.run({"x": np.ones((1, 3), dtype=np.float32)})
+    assert session.input_shapes["x"] == (1, 3)
     assert len(told) == 1  # it is not tried at every load
 
 
@@ -165,6 +167,30 @@ def test_where_the_copy_does_not_load_the_file_itself_does_and_it_is_told(
     session = SessionCache().get("g", fixed_graph(tmp_path / "g.onnx"), open_batch_of=("x",))
     assert session.input_shapes["x"] == (1, 3, 8, 8)
     assert [fact.model for fact in told] == ["g"]
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_reshape_that_has_the_one_written_down_keeps_what_comes(
+    tmp_path: Path, told: list[BatchStaysFixed], raw: bool
+) -> None:
+    import onnx
+
+    path = write_graph(
+        tmp_path / "g.onnx",
+        [("Reshape", ["x", "flat"], ["y"], {})],
+        inputs={"x": (1, 3, 2)},
+        outputs={"y": (1, 6)},
+        constants={"flat": np.array([1, 6])},
+    )
+    if not raw:
+        model = onnx.load(path)
+        del model.graph.initializer[0]
+        model.graph.initializer.append(onnx.helper.make_tensor("flat", onnx.TensorProto.INT64, [2], [1, 6]))
+        onnx.save(model, path)
+    session = SessionCache().get("g", path, open_batch_of=("x",))
+    pictures = X[:, :, :2, 0]
+    assert_array_equal(session.run({"x": pictures})["y"], pictures.reshape(5, 6))
+    assert told == []
 
 
 @pytest.mark.parametrize("content", [b"no graph", b"\x3a\xff\xff\xff\x7f"])

@@ -132,6 +132,29 @@ def test_terms_that_nobody_accepted_are_the_error_when_nothing_else_is_there(tmp
         build(store)
 
 
+def test_a_model_that_only_served_one_that_was_passed_over_is_not_named(tmp_path: Path) -> None:
+    class Broken(Store):
+        def require(self, name: str) -> Path:
+            path = super().require(name)
+            if name == "hififace_unofficial_256":
+                path.write_bytes(b"not a graph")
+            return path
+
+    order = ("hififace_unofficial_256", "inswapper_128")
+    engine = build(Broken(tmp_path, EVERYTHING), swappers=order)
+    assert "inswapper_128" in engine.models
+    assert "crossface_hififace" not in engine.models
+
+
+@pytest.mark.parametrize(("boost", "batch"), [(0, 1), (256, None)])
+def test_only_a_boost_opens_the_batch_of_the_swapper(tmp_path: Path, boost: int, batch: int | None) -> None:
+    store, sessions = Store(tmp_path, EVERYTHING), SessionCache()
+    chosen = {"pixel_boost_px": boost, "swappers": ("inswapper_128",)}
+    neural.build(store, sessions, Settings(neural=NeuralSettings.model_validate(chosen)))
+    session = sessions.get("inswapper_128", tmp_path / "inswapper_128.onnx")
+    assert session.input_shapes["target"][0] == batch
+
+
 def test_regions_alone_mask_as_well(tmp_path: Path) -> None:
     engine = build(Store(tmp_path, set(EVERYTHING) - {"xseg_3"}))
     assert isinstance(engine.occluder, BiSeNetRegions)
