@@ -19,8 +19,8 @@ from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, check_pixels, id
 from steadfast.media.sniff import FileFormat
 from steadfast.media.video_header import check_header, describe, find_video_stream, open_container
 
-_CUT_OFF_S = 0.5  # headers round; less than this is no cut
-_CUT_OFF_SHARE = 0.02
+# Headers round, and count streams that nobody shows: so much may be missing at the end of a whole file.
+_LEAST_CUT_S, _MOST_CUT_S, _CUT_SHARE = 0.25, 3.0, 0.02
 _HOLE_BYTES = 512  # more than the headers of a cluster and a block
 
 MediaItem: TypeAlias = "DecodedFrame | Packet[Any]"
@@ -159,7 +159,7 @@ class VideoReader:
         missing_s = start_s + duration_s - self._ends_s
         if self._file_format is FileFormat.MATROSKA:  # its duration counts from zero
             missing_s = duration_s - self._ends_s
-        if missing_s > max(_CUT_OFF_S, _CUT_OFF_SHARE * duration_s):
+        if missing_s > min(max(_LEAST_CUT_S, _CUT_SHARE * duration_s), _MOST_CUT_S):
             raise DamagedMedia(
                 f"{self._path} breaks off after {self._ends_s:.1f} of {duration_s:.1f} seconds."
             )
