@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from tests.fault_task import Act, Done
 
 from steadfast.events import Event, subscribe
+from steadfast.runtime.mending import Repair
 from steadfast.runtime.options import Device, PoolOptions, WorkerOptions
 from steadfast.runtime.snapshot import PoolSnapshot
-from steadfast.runtime.staff import Repair
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.runtime.ticket import Outcome, Payload
 from steadfast.task import TaskSpec

@@ -4,14 +4,17 @@ SOCK_SEQPACKET keeps the borders of messages; whatever a hostile worker writes, 
 message. The server's end never blocks (`ServerChannel`), the worker's end does (`WorkerChannel`).
 """
 
-import asyncio
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from steadfast.runtime import messages
 from steadfast.runtime.messages import MAX_MESSAGE_BYTES, Said, ToServer, ToWorker
+
+if TYPE_CHECKING:  # a worker needs no event loop, and importing one is a third of its start
+    import asyncio
 
 _BUFFER_BYTES = 4 * MAX_MESSAGE_BYTES
 """Kernel buffer asked for; a batch and a few cancellations must fit without waiting."""
@@ -51,7 +54,7 @@ class ServerChannel:
         self._on_broken = on_broken
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+    def listen(self, loop: "asyncio.AbstractEventLoop") -> None:
         """Hands every message to `on_message` from now on."""
         self._loop = loop
         loop.add_reader(self._end.fileno(), self.read_waiting)

@@ -38,8 +38,8 @@ class Workplace(Protocol):
 
     slots: list[Slot]
 
-    def memory_ran_out(self, worker: WorkerProcess) -> Slot | None:
-        """Steps its place down; the place, or None where there is no cheaper step."""
+    def memory_ran_out(self, worker: WorkerProcess) -> tuple[bool, Slot | None]:
+        """Steps its place down; whether that gives hope, and where to try again (None: anywhere)."""
 
     def answered_wrongly(self, worker: WorkerProcess) -> None:
         """Has it reload, or replaced when that has not helped."""
@@ -250,8 +250,8 @@ class Dispatcher:
         """Starts the remedy for `error`; whether the request is worth another try."""
         match error:
             case OutOfMemory():
-                ticket.pinned = self._place.memory_ran_out(worker)
-                return ticket.pinned is not None and ticket.mended < _MOST_MENDED
+                hope, ticket.pinned = self._place.memory_ran_out(worker)
+                return hope and ticket.mended < _MOST_MENDED
             case InvalidModelOutput():
                 self._place.answered_wrongly(worker)
                 return ticket.mended < 2
@@ -274,7 +274,7 @@ class Dispatcher:
                 self._try_again(ticket, report)
 
     def unpin(self, slot: Slot) -> None:
-        """That place is gone or empty for long: anybody may take what waited for it."""
+        """That place stays empty: anybody may take what waited for it."""
         for ticket in self._waiting:
             if ticket.pinned is slot:
                 ticket.pinned = None

@@ -164,6 +164,8 @@ class Loaded(Said):
     canary: CanaryVerdict
     took_ms: float
     canary_ms: float
+    device_bytes: int
+    """Device memory it holds now that it is loaded."""
 
 
 class NotLoaded(Said):

@@ -16,6 +16,8 @@ class Device:
     """`cpu`, `cuda:0`, …; shown in titles and events."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that select it, for example `CUDA_VISIBLE_DEVICES`."""
+    memory_bytes: int = 0
+    """Its memory, where it has its own; 0: not known. Decides whether a spare fits beside a worker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +129,8 @@ class PoolOptions:
 
     devices: tuple[Device, ...] = (Device(),)
     """One worker per entry; name a device twice for two workers on it."""
-    spares: int = 1
-    """Loaded and idle, per kind of device; 0 allowed."""
+    spares: int | None = 1
+    """Loaded and idle, per device; 0 allowed. None: one, unless the device's memory cannot hold two."""
     worker: WorkerOptions = WorkerOptions()
     retry: RetryOptions = RetryOptions()
     restart: RestartOptions = RestartOptions()

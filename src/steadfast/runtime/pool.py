@@ -6,11 +6,12 @@ from collections.abc import Callable
 from steadfast.errors import RequestCancelled, ServiceError, ShuttingDown
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.exit_reason import KillReason
+from steadfast.runtime.mending import Repair
 from steadfast.runtime.options import PoolOptions
 from steadfast.runtime.readiness import PlaceFacts, why_not_ready
 from steadfast.runtime.slot import Slot
 from steadfast.runtime.snapshot import PoolSnapshot, WorkerSnapshot
-from steadfast.runtime.staff import Hire, Repair, Staff
+from steadfast.runtime.staff import Hire, Staff
 from steadfast.runtime.states import WorkerState
 from steadfast.runtime.ticket import Ticket
 from steadfast.runtime.upkeep import Upkeep
@@ -40,7 +41,7 @@ class Pool:
         """Queues it. Raises `PoisonInput` for an input that kills, `BreakerOpen` if nobody can serve."""
         staff = self.staff
         if staff.hopeless:
-            raise staff.breaker_error()
+            raise staff.hiring.refusal()
         poison = staff.dispatcher.poison
         if poison and poison.may_know(ticket.outline()):
             poison.check(await staff.dispatcher.fingerprint_of(ticket))
@@ -100,8 +101,8 @@ class Pool:
             worker = old[0]
             staff.retire(worker, "reload")
             while worker.key in staff.workers:
-                if staff.breaker.state is not BreakerState.CLOSED:
-                    raise staff.breaker_error()
+                if staff.hiring.state is not BreakerState.CLOSED:
+                    raise staff.hiring.refusal()
                 staff.changed.clear()
                 await staff.changed.wait()
 
@@ -130,7 +131,7 @@ class Pool:
             task=staff.spec.name,
             ready=not why_not,
             why_not=why_not,
-            breaker=staff.breaker.state,
+            breaker=staff.hiring.state,
             waiting=staff.dispatcher.waiting,
             busy=sum(worker.state is WorkerState.BUSY for worker in workers),
             able=sum(slot.worker is not None and slot.worker.able for slot in staff.slots),
@@ -141,7 +142,7 @@ class Pool:
                 dict.fromkeys(word for slot in staff.slots for word in slot.ladder.point.degraded)
             ),
             poisoned=staff.dispatcher.poison.refused,
-            last_load_failure=staff.last_load_failure,
+            last_load_failure=staff.hiring.last_failure,
             workers=tuple(self._worker_snapshot(worker, now_s) for worker in workers),
         )
 
@@ -149,7 +150,7 @@ class Pool:
         """`readiness.why_not_ready` over the places as they are now."""
         return why_not_ready(
             places=[self._facts(slot) for slot in self.staff.slots],
-            breaker_open=self.staff.breaker.state is not BreakerState.CLOSED,
+            breaker_open=self.staff.hiring.state is not BreakerState.CLOSED,
             hangs_in_a_row=self.staff.hangs_in_a_row,
             usual_s=self.staff.usual_s,
         )

@@ -8,7 +8,6 @@ doctor`), and the others hold. Order matters: namespaces and the other user need
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -149,6 +148,8 @@ def _everyone_may_read(path: Path) -> bool:
 
 def available() -> dict[str, str]:
     """What this kernel and user can offer, tried for real in a process of its own; for `steadfast doctor`."""
+    import subprocess  # noqa: PLC0415 — this module is part of every worker's start, and workers start none
+
     tried = subprocess.run(  # noqa: S603 — this interpreter, this module
         [sys.executable, "-I", "-m", __name__], capture_output=True, timeout=30, check=False, env={}
     )

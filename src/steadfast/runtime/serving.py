@@ -80,7 +80,9 @@ class _Serving:
             return NotLoaded(failure_of(error), self._points)
         self._task, self._level = task, level
         ended_s = time.perf_counter()
-        return messages.Loaded(self._points, level, verdict, _ms(began_s, loaded_s), _ms(loaded_s, ended_s))
+        load_ms, canary_ms = _ms(began_s, loaded_s), _ms(loaded_s, ended_s)
+        held_bytes = task.device_memory_bytes()
+        return messages.Loaded(self._points, level, verdict, load_ms, canary_ms, held_bytes)
 
     def _create(self) -> AnyTask:
         module, _, name = self._setup.task_path.partition(":")

@@ -1,48 +1,35 @@
-"""The workers of one task: hired, put in their places, mended, replaced, let go."""
+"""The workers of one task: hired, put in their places, replaced, let go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from steadfast.errors import BreakerOpen, ModelDamaged, OutOfMemory, ShuttingDown
+from steadfast.errors import ShuttingDown
 from steadfast.events import publish
 from steadfast.runtime import messages
-from steadfast.runtime.breaker import Breaker, BreakerState
+from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.degradation import Ladder
 from steadfast.runtime.dispatcher import Dispatcher
-from steadfast.runtime.events import (
-    BreakerChanged,
-    CanaryChecked,
-    LoadFailed,
-    RepairAsked,
-    SpareTookOver,
-    SteppedDown,
-    SteppedUp,
-    WorkerRetired,
-)
+from steadfast.runtime.events import CanaryChecked, SpareTookOver, WorkerRetired
 from steadfast.runtime.exit_reason import ExitReport, KillReason
-from steadfast.runtime.failure import error_of
+from steadfast.runtime.hiring import Hiring
 from steadfast.runtime.kernel_oom import OomWatches
+from steadfast.runtime.mending import Mending, Repair
 from steadfast.runtime.options import Device, PoolOptions
-from steadfast.runtime.restart_budget import RestartBudget
 from steadfast.runtime.slot import Slot, slot_names
 from steadfast.runtime.spawn import Spawned
-from steadfast.runtime.staffing import Assign, Dismiss, Member, Spawn, Standing, plan
+from steadfast.runtime.staffing import Assign, Dismiss, Member, Spawn, Standing, fitting_spares, plan
 from steadfast.runtime.states import WorkerState
 from steadfast.runtime.ticket import Ticket
 from steadfast.runtime.worker_process import WorkerProcess
 from steadfast.task import OperatingPoint, TaskSpec
 
-Repair: TypeAlias = Callable[[str], Awaitable[bool]]
-"""Restores a damaged model by name; whether it is whole again. Wired in by `app`."""
 Hire: TypeAlias = Callable[..., Spawned]
 """`spawn.spawn_worker`, or its twin in tests."""
 
 _USUAL_WEIGHT = 0.1
-_LOAD_TRIES = 3
-_FIRST_LOAD_PAUSE_S = 0.2
 _HANGS = frozenset({KillReason.DEADLINE, KillReason.STALL, KillReason.CANARY_TIMEOUT})
 
 
@@ -62,7 +49,6 @@ class Staff:
         self.spec = spec
         self.options = options
         self._hire = hire
-        self._repair = repair
         self._loop = loop
         self._clock = clock
         self.slots = [
@@ -72,38 +58,41 @@ class Staff:
             )
         ]
         self.workers: dict[int, WorkerProcess] = {}
+        self.hiring = Hiring(task=spec.name, options=options.restart, clock=clock)
+        self.mending = Mending(task=spec.name, repair=repair, slot_of=self.slot_of, loop=loop)
         self.dispatcher = Dispatcher(spec=spec, options=options, place=self, loop=loop, clock=clock)
-        self.breaker = Breaker(open_s=options.restart.open_s, clock=clock)
-        self._budget = RestartBudget(
-            deaths=options.restart.deaths,
-            window_s=options.restart.window_s,
-            first_pause_s=options.restart.first_pause_s,
-            longest_pause_s=options.restart.longest_pause_s,
-            clock=clock,
-        )
         self.oom_watches = OomWatches()
         self.generation = 0
         self.hangs_in_a_row = 0
         self.usual_s = 0.0
         """What a request usually takes: a mean that forgets."""
-        self.last_load_failure = ""
         self.after_request: Callable[[WorkerProcess], None] = lambda _: None
         """Hook of the upkeep."""
+        self.changed = asyncio.Event()
+        """Set after every arrival and departure."""
         self._keys = count(1)
         self._replan_timer: asyncio.TimerHandle | None = None
-        self._errands: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self.changed = asyncio.Event()
-        """Set at every arrival and departure; `wait_until` listens."""
+
+    def slot_of(self, worker: WorkerProcess) -> Slot | None:
+        """Where it serves; None: a spare, or on its way in or out."""
+        return next((slot for slot in self.slots if slot.worker is worker), None)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether nobody can serve now and nobody may be started yet."""
+        return self.hiring.state is not BreakerState.CLOSED and not any(
+            worker.able for worker in self.workers.values()
+        )
 
     # --- planning ---------------------------------------------------------------------------------------
 
     def replan(self) -> None:
-        """Brings staff and places to what they should be, then hands out work."""
+        """Hands out work and brings staff and places to what they should be."""
         if not self._stopping:
             steps = plan(
                 slots=[slot.device.name for slot in self.slots],
-                spares=self.options.spares,
+                spares=self._spares(),
                 members=self._members(),
             )
             for step in steps:
@@ -116,8 +105,21 @@ class Staff:
             for step in steps:
                 if isinstance(step, Spawn):
                     self._spawn_if_allowed(step.device)
-            self._refuse_if_hopeless()
+            self._spare_the_waiting()
         self.changed.set()
+
+    def _spares(self) -> dict[str, int]:
+        devices = {slot.device.name: slot.device for slot in self.slots}
+        if self.options.spares is not None:
+            return dict.fromkeys(devices, self.options.spares)
+        return {
+            name: fitting_spares(memory_bytes=device.memory_bytes, worker_bytes=self._largest_on(name))
+            for name, device in devices.items()
+        }
+
+    def _largest_on(self, device: str) -> int:
+        loaded = (w.device_bytes for w in self.workers.values() if w.device == device and w.came_up)
+        return max(loaded, default=0)
 
     def _members(self) -> list[Member]:
         # READY ones first: a spare that is just at its canary takes over a little later than an idle one.
@@ -142,8 +144,7 @@ class Staff:
         slot.filled_before = True
         if step.instead is not None:
             self.workers[step.instead].drain(self.options.recycle.drain_s)
-        if worker.level > slot.ladder.level:
-            slot.ladder.adopt(worker.level)
+        slot.ladder.adopt(worker.level)
         if worker.state is WorkerState.READY:
             self._keep_in_step(slot, worker)
 
@@ -154,35 +155,44 @@ class Staff:
         worker.load(slot.ladder.level)
         return True
 
+    def _spare_the_waiting(self) -> None:
+        """Nobody waits for a worker that may not be started."""
+        if self.hopeless:
+            self.dispatcher.fail_waiting(self.hiring.refusal)
+        elif self.hiring.state is not BreakerState.CLOSED:
+            for slot in self.slots:
+                if slot.worker is None:
+                    self.dispatcher.unpin(slot)
+
+    def _replan_in(self, pause_s: float) -> None:
+        if self._replan_timer is not None:
+            self._replan_timer.cancel()
+        self._replan_timer = self._loop.call_later(pause_s, self.replan)
+
+    # --- hiring -----------------------------------------------------------------------------------------
+
     def _spawn_if_allowed(self, device: str) -> None:
-        pause_s = self._pause_before_spawn_s()
+        coming = any(not worker.came_up for worker in self.workers.values())
+        pause_s = self.hiring.pause_s(somebody_is_coming=coming)
         if pause_s > 0.0:
             self._replan_in(pause_s)
-        else:
+            return
+        try:
             self._spawn(next(slot.device for slot in self.slots if slot.device.name == device))
-
-    def _pause_before_spawn_s(self) -> float:
-        match self.breaker.state:
-            case BreakerState.OPEN:
-                return self.breaker.retry_after_s
-            case BreakerState.HALF_OPEN:  # one trial at a time
-                return 1.0 if any(not worker.came_up for worker in self.workers.values()) else 0.0
-            case BreakerState.CLOSED:
-                return self._budget.pause_s
+        except OSError as error:  # no more processes, memory or descriptors: as good as a death at the start
+            self.hiring.last_failure = f"no process could be started ({error})."
+            self.hiring.count_early_death()
+            self._replan_in(max(0.05, self.hiring.pause_s(somebody_is_coming=coming)))
 
     def _spawn(self, device: Device) -> None:
         key = next(self._keys)
-        name = f"{self.spec.name}-{key}"
-        spawned = self._hire(
-            spec=self.spec,
-            device=device,
-            options=self.options.worker,
-            title=self._title("spare", device.name),
-        )
+        title = self._title("spare", device.name)
+        spawned = self._hire(spec=self.spec, device=device, options=self.options.worker, title=title)
+        spec = self.spec
         self.workers[key] = WorkerProcess(
             key=key,
-            name=name,
-            spec=self.spec,
+            name=f"{spec.name}-{key}",
+            spec=spec,
             device=device.name,
             spawned=spawned,
             owner=self,
@@ -190,7 +200,7 @@ class Staff:
             clock=self._clock,
             generation=self.generation,
             canary=CanarySchedule(
-                every_s=self.spec.canary_every_s, floor_s=self.spec.canary_floor_s, clock=self._clock
+                every_s=spec.canary_every_s, floor_s=spec.canary_floor_s, clock=self._clock
             ),
         )
         self.oom_watches.watch(spawned.pid)
@@ -198,65 +208,28 @@ class Staff:
     def _title(self, role: str, place: str) -> str:
         return f"{role} {self.spec.name} {place}"
 
-    def _replan_in(self, pause_s: float) -> None:
-        if self._replan_timer is not None:
-            self._replan_timer.cancel()
-        self._replan_timer = self._loop.call_later(pause_s, self.replan)
-
-    def slot_of(self, worker: WorkerProcess) -> Slot | None:
-        """Where it serves; None: a spare, or on its way in or out."""
-        return next((slot for slot in self.slots if slot.worker is worker), None)
-
     # --- what workers tell ------------------------------------------------------------------------------
 
     def came_up(self, worker: WorkerProcess, loaded: messages.Loaded) -> None:
         """It stands. With a passed canary it may serve; with a failed one it loads again, or goes."""
         self._learn(loaded.points)
-        self._tell_canary(worker, loaded.canary.passed, loaded.canary.detail, loaded.canary_ms)
-        if not loaded.canary.passed:
-            self._mistrust(worker)
+        verdict = loaded.canary
+        self._tell_canary(worker, verdict.passed, verdict.detail, loaded.canary_ms)
+        if not verdict.passed:
+            self.mending.mistrust(worker)
             return
         worker.load_tries = 0
         worker.reload_wanted = False
         if not worker.came_up:
             worker.came_up = True
-            self._budget.count_success()
-            self._close_breaker()
+            self.hiring.count_arrival()
         worker.rest()
 
     def did_not_load(self, worker: WorkerProcess, said: messages.NotLoaded) -> None:
-        """It tries a cheaper step, or after a repair, or after a pause; three times in all."""
-        failure = said.failure
-        self.last_load_failure = failure.detail
-        publish(LoadFailed(task=self.spec.name, worker=worker.name, code=failure.code, detail=failure.detail))
+        """It is mended, or goes."""
+        self.hiring.last_failure = said.failure.detail
         self._learn(said.points)
-        error = error_of(failure)
-        if isinstance(error, OutOfMemory) and (level := self._cheaper_level(worker, said)) is not None:
-            worker.load_tries = 0
-            worker.load(level)
-        elif worker.load_tries >= _LOAD_TRIES:
-            worker.kill(KillReason.LOAD_FAILED)
-        elif isinstance(error, ModelDamaged) and error.model is not None:
-            self._run(self._repair_and_load(worker, error.model))
-        else:
-            pause_s = _FIRST_LOAD_PAUSE_S * 2 ** (worker.load_tries - 1)
-            self._loop.call_later(pause_s, self._load_again, worker)
-
-    def _cheaper_level(self, worker: WorkerProcess, said: messages.NotLoaded) -> int | None:
-        slot = self.slot_of(worker)
-        if slot is not None:
-            return slot.ladder.level if self._step_down(slot) else None
-        return worker.level + 1 if worker.level + 1 < len(said.points) else None
-
-    def _load_again(self, worker: WorkerProcess) -> None:
-        if not worker.dying and worker.state is WorkerState.LOADING:
-            slot = self.slot_of(worker)
-            worker.load(slot.ladder.level if slot else worker.level)
-
-    async def _repair_and_load(self, worker: WorkerProcess, model: str) -> None:
-        repaired = await self._repair(model) if self._repair is not None else False
-        publish(RepairAsked(task=self.spec.name, model=model, repaired=repaired))
-        self._load_again(worker)
+        self.mending.after_failed_load(worker, said)
 
     def answered(self, worker: WorkerProcess, ticket: Ticket, answer: messages.Finished) -> None:
         """Passes the answer on; it also proves that the worker works."""
@@ -273,19 +246,19 @@ class Staff:
     def canary_came_back(self, worker: WorkerProcess, done: messages.CanaryDone) -> None:
         """Wrong: it loads again, or is replaced. Right: it goes on."""
         self._tell_canary(worker, done.verdict.passed, done.verdict.detail, done.took_ms)
-        if done.verdict.passed:
-            worker.wrong_answers = 0
-            self.hangs_in_a_row = 0
-            worker.rest()
-        else:
-            self._mistrust(worker)
+        if not done.verdict.passed:
+            self.mending.mistrust(worker)
+            return
+        worker.wrong_answers = 0
+        self.hangs_in_a_row = 0
+        worker.rest()
 
     def became_idle(self, worker: WorkerProcess) -> None:
         """Between two dispatches is the time for everything that needs the worker for itself."""
         if worker.state is WorkerState.READY and not worker.dying:
             slot = self.slot_of(worker)
             if worker.reload_wanted:
-                self._reload_or_replace(worker)
+                self.mending.before_next_dispatch(worker)
                 return
             if self._keep_in_step(slot, worker):
                 return
@@ -303,13 +276,13 @@ class Staff:
         self.workers.pop(worker.key, None)
         pinned = None
         if slot is not None:
-            if report.out_of_memory and self._step_down(slot):
+            if report.out_of_memory and self.mending.step_down(slot):
                 pinned = slot
             slot.worker = None
         if report.kill_reason in _HANGS:
             self.hangs_in_a_row += 1
         if not worker.came_up and worker.state is WorkerState.FAILED:
-            self._count_early_death()
+            self.hiring.count_early_death()
         self.dispatcher.orphaned(orphans, report, pinned)
         self.replan()
 
@@ -318,72 +291,28 @@ class Staff:
         return "counted by its memory cgroup" if self.oom_watches.explains_death_of(worker.pid) else ""
 
     def _learn(self, points: list[OperatingPoint]) -> None:
-        if points:
-            for slot in self.slots:
-                slot.ladder.learn(points)
+        for slot in self.slots if points else ():
+            slot.ladder.learn(points)
 
     def _tell_canary(self, worker: WorkerProcess, passed: bool, detail: str, took_ms: float) -> None:
-        publish(
-            CanaryChecked(
-                task=self.spec.name, worker=worker.name, passed=passed, detail=detail, took_ms=took_ms
-            )
-        )
+        task = self.spec.name
+        publish(CanaryChecked(task=task, worker=worker.name, passed=passed, detail=detail, took_ms=took_ms))
 
-    # --- remedies ---------------------------------------------------------------------------------------
+    # --- workplace --------------------------------------------------------------------------------------
 
-    def memory_ran_out(self, worker: WorkerProcess) -> Slot | None:
-        """Steps its place down, once per dispatch however many of a batch complain."""
-        slot = self.slot_of(worker)
-        if slot is None:
-            return None
-        already = worker.level < slot.ladder.level
-        return slot if already or self._step_down(slot) else None
-
-    def _step_down(self, slot: Slot) -> bool:
-        if not slot.ladder.step_down():
-            return False
-        point = slot.ladder.point
-        publish(SteppedDown(task=self.spec.name, slot=slot.name, level=slot.ladder.level, rung=point.rung))
-        return True
-
-    def climb(self, slot: Slot) -> None:
-        """Asks more of a quiet place: its READY worker loads there and passes a canary, or comes back."""
-        if slot.worker is not None and slot.worker.state is WorkerState.READY:
-            level = slot.ladder.step_up()
-            slot.worker.load(level)
-            publish(SteppedUp(task=self.spec.name, slot=slot.name, level=level))
+    def memory_ran_out(self, worker: WorkerProcess) -> tuple[bool, Slot | None]:
+        """`Mending.memory_ran_out`."""
+        return self.mending.memory_ran_out(worker)
 
     def answered_wrongly(self, worker: WorkerProcess) -> None:
-        """An answer was NaN, constant or out of range: reload before anything else, then replace."""
-        worker.wrong_answers += 1
-        worker.reload_wanted = True
+        """`Mending.answered_wrongly`."""
+        self.mending.answered_wrongly(worker)
 
     def model_damaged(self, worker: WorkerProcess, model: str | None) -> None:
-        """Mends the model behind the request that found it damaged."""
-        worker.reload_wanted = True
-        if model is not None and self._repair is not None:
-            self._run(self._repair_only(model))
+        """`Mending.model_damaged`."""
+        self.mending.model_damaged(worker, model)
 
-    async def _repair_only(self, model: str) -> None:
-        assert self._repair is not None
-        publish(RepairAsked(task=self.spec.name, model=model, repaired=await self._repair(model)))
-
-    def _mistrust(self, worker: WorkerProcess) -> None:
-        """A canary was wrong; the worker is in LOADING."""
-        slot = self.slot_of(worker)
-        worker.wrong_answers += 1
-        if worker.wrong_answers >= 2:
-            worker.kill(KillReason.WRONG_ANSWERS)
-        else:
-            worker.load(slot.ladder.level if slot else worker.level)
-
-    def _reload_or_replace(self, worker: WorkerProcess) -> None:
-        worker.reload_wanted = False
-        if worker.wrong_answers >= 2:
-            worker.kill(KillReason.WRONG_ANSWERS)
-            return
-        slot = self.slot_of(worker)
-        worker.load(slot.ladder.level if slot else worker.level)
+    # --- leaving ----------------------------------------------------------------------------------------
 
     def retire(self, worker: WorkerProcess, why: str) -> None:
         """Has it replaced without a gap: it works until another one can stand in its place."""
@@ -393,48 +322,11 @@ class Staff:
         publish(WorkerRetired(task=self.spec.name, worker=worker.name, why=why))
         self.replan()
 
-    # --- breaker ----------------------------------------------------------------------------------------
-
-    def _count_early_death(self) -> None:
-        self._budget.count_death()
-        if self.breaker.state is BreakerState.HALF_OPEN or (
-            self.breaker.state is BreakerState.CLOSED and self._budget.exceeded
-        ):
-            self.breaker.open()
-            publish(BreakerChanged(task=self.spec.name, state=BreakerState.OPEN))
-
-    def _close_breaker(self) -> None:
-        if self.breaker.state is not BreakerState.CLOSED:
-            self.breaker.close()
-            self._budget.forget()
-            publish(BreakerChanged(task=self.spec.name, state=BreakerState.CLOSED))
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether nobody can serve now and nobody may be started yet."""
-        return self.breaker.state is not BreakerState.CLOSED and not any(
-            worker.able for worker in self.workers.values()
-        )
-
-    def breaker_error(self) -> BreakerOpen:
-        """What callers get while it is hopeless."""
-        why = f": {self.last_load_failure}" if self.last_load_failure else "."
-        return BreakerOpen(
-            f"The workers of {self.spec.name} die before they serve{why}",
-            retry_after_s=max(1.0, self.breaker.retry_after_s),
-        )
-
-    def _refuse_if_hopeless(self) -> None:
-        if self.hopeless:
-            self.dispatcher.fail_waiting(self.breaker_error)
-
-    # --- generations ------------------------------------------------------------------------------------
-
     def begin_generation(self, spec: TaskSpec, options: PoolOptions) -> None:
         """Workers that are started from now on follow these."""
         self.generation += 1
         self.spec, self.options = spec, options
-        self._budget.forget()
+        self.hiring.forget()
 
     def keep_old_generation(self, spec: TaskSpec, options: PoolOptions) -> None:
         """The new ones failed: those that still serve stay, and the old settings with them."""
@@ -445,22 +337,16 @@ class Staff:
                 worker.retiring = False
             elif not worker.came_up:
                 worker.drain(0.0)
-        self._close_breaker()
-        self._budget.forget()
+        self.hiring.forget()
         self.replan()
-
-    # --- leaving ----------------------------------------------------------------------------------------
-
-    def stop_hiring(self) -> None:
-        """From now on nobody is replaced."""
-        self._stopping = True
-        if self._replan_timer is not None:
-            self._replan_timer.cancel()
 
     async def dismiss_all(self, within_s: float) -> None:
         """Ends every worker, by SIGKILL after `within_s`. All are reaped when this returns."""
-        self.stop_hiring()
+        self._stopping = True
+        if self._replan_timer is not None:
+            self._replan_timer.cancel()
         self.dispatcher.fail_waiting(lambda: ShuttingDown("The service is stopping."))
+        self.mending.stop()
         for worker in tuple(self.workers.values()):
             worker.drain(within_s)
         try:
@@ -469,18 +355,11 @@ class Staff:
             for worker in tuple(self.workers.values()):
                 worker.kill(KillReason.SHUTDOWN)
             await self._until_nobody_is_left()
-        for errand in tuple(self._errands):
-            errand.cancel()
 
     async def _until_nobody_is_left(self) -> None:
         while self.workers:
             self.changed.clear()
             await self.changed.wait()
-
-    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
 
 
 def _standing(worker: WorkerProcess) -> Standing:

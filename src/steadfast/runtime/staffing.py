@@ -1,6 +1,6 @@
 """Who should work where: a pure decision over the pool's present state, taken again after every change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -52,8 +52,22 @@ class Dismiss:
 Step = Assign | Spawn | Dismiss
 
 
-def plan(*, slots: Sequence[str], spares: int, members: Sequence[Member]) -> list[Step]:
-    """What to do now; `slots` names the device of each slot, `spares` are kept per device.
+_FILL = 0.9
+"""Share of a device's memory that workers may take."""
+
+
+def fitting_spares(*, memory_bytes: int, worker_bytes: int) -> int:
+    """One spare, unless the device's memory cannot hold two loaded workers; none until one was seen loaded.
+
+    `memory_bytes` 0: the device has no memory of its own, or none that is known, so the spare is kept.
+    """
+    if memory_bytes == 0:
+        return 1
+    return int(0 < 2 * worker_bytes <= _FILL * memory_bytes)
+
+
+def plan(*, slots: Sequence[str], spares: Mapping[str, int], members: Sequence[Member]) -> list[Step]:
+    """What to do now; `slots` names the device of each slot, `spares` says how many are kept on each.
 
     A slot without a worker gets a loaded spare of its device at once; a retiring one is relieved by it.
     Retiring workers are not counted as staff, so their replacements are started before they leave: no gap.
@@ -62,7 +76,7 @@ def plan(*, slots: Sequence[str], spares: int, members: Sequence[Member]) -> lis
     for device in dict.fromkeys(slots):
         own = [member for member in members if member.device == device]
         mine = [index for index, name in enumerate(slots) if name == device]
-        steps += _plan_device(device, mine, spares, own)
+        steps += _plan_device(device, mine, spares.get(device, 0), own)
     return steps
 
 

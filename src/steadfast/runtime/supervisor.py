@@ -15,11 +15,12 @@ import msgspec
 
 from steadfast.errors import InvalidOption, MediaTooLarge, ServiceError, ShuttingDown
 from steadfast.runtime import messages
+from steadfast.runtime.mending import Repair
 from steadfast.runtime.options import PoolOptions
 from steadfast.runtime.pool import Pool
 from steadfast.runtime.snapshot import Snapshot
 from steadfast.runtime.spawn import spawn_worker
-from steadfast.runtime.staff import Hire, Repair
+from steadfast.runtime.staff import Hire
 from steadfast.runtime.ticket import Outcome, Payload, Ticket
 from steadfast.runtime.upkeep import TICK_S
 from steadfast.task import TaskSpec

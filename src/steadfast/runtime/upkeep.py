@@ -39,7 +39,7 @@ class Upkeep:
         for slot in self._staff.slots:
             slot.ladder.settle()
             if slot.ladder.climb_due:
-                self._staff.climb(slot)
+                self._staff.mending.climb(slot)
         self._sampled_at_s = {
             key: at_s for key, at_s in self._sampled_at_s.items() if key in self._staff.workers
         }

@@ -86,6 +86,8 @@ class WorkerProcess:
     """Wrong answers since the last right one."""
     reload_wanted: bool = False
     """Whether it must load again before it takes more work."""
+    damaged_model: str | None = None
+    """The model to be repaired before that."""
     load_tries: int = 0
     finished_at_s: float = 0.0
     """Last time a unit of work was finished: the only heartbeat."""
@@ -136,7 +138,8 @@ class WorkerProcess:
         for ticket in tickets:
             ticket.started_at_s = now_s
             ticket.attempts += 1
-        self._order(messages.Run(items), WorkerState.BUSY)
+        if not self._order(messages.Run(items), WorkerState.BUSY):
+            self._dispatch_size = 0  # it had died before: none of them was ever in it
         self._watchdog.expect_within(self.spec.stall_s, KillReason.STALL)
 
     def _item(self, ticket: Ticket) -> messages.Item:
@@ -255,6 +258,7 @@ class WorkerProcess:
         match message:
             case messages.Loaded():
                 self.level = message.level
+                self.device_bytes = message.device_bytes
                 self.canary.count_canary(message.canary_ms / 1000.0)
                 self.finished_at_s = self.clock()
                 self.owner.came_up(self, message)
@@ -338,17 +342,20 @@ class WorkerProcess:
 
     # --- small things -----------------------------------------------------------------------------------
 
-    def _order(self, message: messages.ToWorker, state: WorkerState) -> None:
+    def _order(self, message: messages.ToWorker, state: WorkerState) -> bool:
         self._go(state)
-        self._say(message)
+        return self._say(message)
 
-    def _say(self, message: messages.ToWorker) -> None:
+    def _say(self, message: messages.ToWorker) -> bool:
+        """Whether it was taken."""
         try:
             self._channel.send(message)
+            return True
         except ChannelBroken as error:
             # It is dead, and its pidfd will say so; or it does not read, which is as good as dead.
             if not error.peer_is_gone:
                 self._on_broken(error)
+            return False
 
     def _go(self, state: WorkerState) -> None:
         if state is self.state:
