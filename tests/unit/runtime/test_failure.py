@@ -1,0 +1,106 @@
+"""Errors cross processes as plain data and come back as what they were; out-of-memory is recognised by any name."""
+
+import errno
+import os
+
+import pytest
+
+from steadfast.errors import (
+    DiskFull,
+    ModelDamaged,
+    NoFace,
+    OutOfDeviceMemory,
+    OutOfHostMemory,
+    ServiceError,
+    SteadfastError,
+)
+from steadfast.runtime.failure import error_of, failure_of, out_of_memory_class
+from steadfast.runtime.messages import Failure
+
+
+class CudaOutOfMemoryError(Exception):
+    """As torch names it."""
+
+
+DEVICE = [
+    RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : CUDA failure 2: out of memory ; GPU=0"),
+    RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED"),
+    RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 7.79 GiB total capacity)"),
+    RuntimeError("[TRT] OutOfMemory (Requested size was 1073741824 bytes)"),
+    RuntimeError("HIP out of memory. Tried to allocate 20.00 MiB"),
+    CudaOutOfMemoryError("Tried to allocate 2.00 GiB"),
+]
+HOST = [
+    MemoryError(),
+    RuntimeError("[ONNXRuntimeError] : 6 : Failed to allocate memory for requested buffer of size 4096"),
+    RuntimeError("std::bad_alloc"),
+    ValueError("Unable to allocate 3.00 GiB for an array with shape (1, 2)"),
+    OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    RuntimeError("OpenCV(4.12.0) error: (-4:Insufficient memory) Failed to allocate 30000000 bytes"),
+]
+
+
+@pytest.mark.parametrize("error", DEVICE, ids=str)
+def test_every_runtimes_words_for_no_device_memory_are_known(error: Exception) -> None:
+    assert out_of_memory_class(error) is OutOfDeviceMemory
+    assert failure_of(error).code == "out_of_device_memory"
+
+
+@pytest.mark.parametrize("error", HOST, ids=str)
+def test_every_librarys_words_for_no_host_memory_are_known(error: Exception) -> None:
+    assert out_of_memory_class(error) is OutOfHostMemory
+    assert failure_of(error).code == "out_of_host_memory"
+
+
+@pytest.mark.parametrize("error", [ValueError("bad shape"), RuntimeError("CUDA failure 700: illegal access")])
+def test_other_failures_are_not_mistaken_for_it(error: Exception) -> None:
+    assert out_of_memory_class(error) is None
+
+
+def test_it_is_found_behind_the_error_that_hides_it() -> None:
+    try:
+        try:
+            raise MemoryError
+        except MemoryError as cause:
+            raise RuntimeError("session failed") from cause
+    except RuntimeError as error:
+        assert failure_of(error).code == "out_of_host_memory"
+
+
+def _descendants(root: type[SteadfastError]) -> list[type[SteadfastError]]:
+    return [root, *(found for child in root.__subclasses__() for found in _descendants(child))]
+
+
+@pytest.mark.parametrize("kind", _descendants(SteadfastError), ids=lambda kind: kind.__name__)
+def test_every_declared_error_comes_back_as_itself(kind: type[SteadfastError]) -> None:
+    there = error_of(failure_of(kind("It went wrong.", remedy="Do this.")))
+    assert type(there) is kind
+    assert (there.detail, there.remedy) == ("It went wrong.", "Do this.")
+
+
+def test_a_damaged_model_keeps_its_name() -> None:
+    back = error_of(failure_of(ModelDamaged("Its sum is wrong.", model="yunet")))
+    assert isinstance(back, ModelDamaged)
+    assert back.model == "yunet"
+
+
+def test_a_bug_becomes_our_fault_and_carries_its_traceback() -> None:
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError as error:
+        failure = failure_of(error)
+    assert failure.code == "internal_error"
+    assert "test_failure.py" in failure.trace
+    assert failure_of(NoFace("none")).trace == ""
+
+
+def test_a_full_disk_is_known() -> None:
+    assert failure_of(OSError(errno.ENOSPC, "No space left on device")).code == DiskFull.code
+
+
+def test_a_code_that_nobody_declared_is_our_fault() -> None:
+    assert type(error_of(Failure(code="invented", detail="x"))) is ServiceError
+
+
+def test_a_hostile_workers_endless_words_are_cut() -> None:
+    assert len(failure_of(NoFace("x" * 1_000_000)).detail) <= 2_000
