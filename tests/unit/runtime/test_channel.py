@@ -70,9 +70,13 @@ def test_a_worker_that_does_not_read_is_found_out_without_waiting(
 ) -> None:
     heard = Heard(ends[0])
     with pytest.raises(ChannelBroken) as caught:
-        for _ in range(100_000):
-            heard.channel.send(messages.Retitle("x" * 10_000))
+        _send_for_ever(heard.channel)
     assert not caught.value.peer_is_gone
+
+
+def _send_for_ever(channel: ServerChannel) -> None:
+    while True:
+        channel.send(messages.Retitle("x" * 10_000))
 
 
 def test_a_worker_that_is_gone_is_told_apart_from_one_that_does_not_read(

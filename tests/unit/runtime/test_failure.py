@@ -1,4 +1,4 @@
-"""Errors cross processes as plain data and come back as what they were; out-of-memory is recognised by any name."""
+"""Errors cross processes and come back as what they were; out-of-memory is known by any name."""
 
 import errno
 import os
@@ -58,13 +58,9 @@ def test_other_failures_are_not_mistaken_for_it(error: Exception) -> None:
 
 
 def test_it_is_found_behind_the_error_that_hides_it() -> None:
-    try:
-        try:
-            raise MemoryError
-        except MemoryError as cause:
-            raise RuntimeError("session failed") from cause
-    except RuntimeError as error:
-        assert failure_of(error).code == "out_of_host_memory"
+    error = RuntimeError("session failed")
+    error.__cause__ = MemoryError()
+    assert failure_of(error).code == "out_of_host_memory"
 
 
 def _descendants(root: type[SteadfastError]) -> list[type[SteadfastError]]:
