@@ -34,6 +34,7 @@ from steadfast.media.video_writer import VideoWriter, WrittenVideo
 from steadfast.tasks.channel import BrokenOff, Channel
 from steadfast.tasks.frame_processing import Analysis, FrameOutcome, FrameProcessor
 from steadfast.tasks.frame_tally import FrameTally
+from steadfast.tasks.opencv_threads import opencv_on_one_thread
 from steadfast.tasks.video_report import OnProgress, VideoReport
 
 _FRAMES_BETWEEN_STAGES = 4
@@ -146,6 +147,10 @@ class _Run(Generic[Analysis]):
 
     def to_the_end(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenVideo:
         """Runs all stages; the calling thread counts, reports progress and can be interrupted."""
+        with opencv_on_one_thread():
+            return self._all_stages(tally, on_progress)
+
+    def _all_stages(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenVideo:
         stages = (self._decode, self._analyse, self._swap, self._encode)
         threads = [Thread(target=self._guarded, args=(s,), name=s.__name__, daemon=True) for s in stages]
         try:
