@@ -14,7 +14,6 @@ from steadfast.faces.geometric.zones import Weights, fill_hulls, fill_outline, s
 # Gap between the lips, as a share of the mouth's width, from which a mouth is open.
 OPEN_MOUTH = 0.045
 _ONTO_LIPS = 0.06  # of the gap between the lips: landmarks err by about so much
-_INSET = 0.018  # of the face's width: soft edges stay on the face
 _INSET_AT_EARS = 0.06  # the same where a jaw line of few points errs onto the ears
 
 Indices = NDArray[np.intp]
@@ -125,9 +124,9 @@ class Anatomy:
         return np.maximum(lower, fill_hulls([points[upper]], self.size, 1.06))
 
     @cached_property
-    def inset(self) -> Weights:
-        """The oval drawn in by as much as landmarks err, so that soft edges stay on the face."""
-        return self.draw_in(self.oval, _INSET)
+    def exchangeable(self) -> Weights:
+        """The oval without what may be an ear."""
+        return self.draw_in(self.oval, 0)
 
     def draw_in(self, mask: Weights, share: float) -> Weights:
         """A mask of the face drawn in by a share of its width; more beside ears that may be inside it."""

@@ -93,7 +93,7 @@ def paint(
 
 def swap_mask(drawing: Drawing, seen: Weights) -> Weights:
     """Where the source takes the target's place, 0–1 with soft edges, on the grid."""
-    mask = drawing.face.inset * seen * (drawing.ids >= 0)
+    mask = drawing.face.exchangeable * seen * (drawing.ids >= 0)
     if drawing.mouth_open:
         mask = mask * (1 - drawing.face.mouth_interior)
     return soften(np.asarray(mask, dtype=np.float32), drawing.face.width * 0.018)

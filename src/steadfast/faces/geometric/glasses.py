@@ -165,9 +165,9 @@ def take_off(glasses: Glasses, pixels: BgrImage, small: BgrImage, skin: Weights)
     Only its ends beside the eyes stay visible after a swap, so smooth colour is enough.
     """
     hole = (grow_outwards(glasses.frame, 1) > 0.15).astype(np.float32)
-    seeds = np.asarray(skin * (1 - grow_outwards(hole, 1)), dtype=np.float32)
     side = float(max(hole.shape))
-    filled = continue_smoothly(small, 1 - hole, seeds, near=side * 0.012, far=side)
+    seeds = np.asarray(skin * (1 - grow_outwards(hole, side * 0.012)), dtype=np.float32)
+    filled = continue_smoothly(small, 1 - hole, seeds, near=side * 0.04, far=side)
     if pixels.shape == small.shape:
         return filled, filled
     height, width = pixels.shape[:2]

@@ -79,7 +79,7 @@ def _freedom(
     unit = 300.0  # distance between the eyes in the layout
     from_outline = _distance(layout, mesh.layout[list(mesh.oval)]) / unit
     from_lips = _distance(layout, layout[[*parts.lips_outer, *parts.lips_inner]]) / unit
-    weights = np.clip(from_outline / 0.3, 0, 1) * np.clip(from_lips / 0.35, 0, 1)
+    weights = np.clip(from_outline / 0.15, 0, 1) * np.clip(from_lips / 0.3, 0, 1)
     eyes = []
     for eye in (parts.left_eye, parts.right_eye):
         nearness = np.clip(1 - _distance(layout, layout[list(eye)]) / (0.2 * unit), 0, 1)

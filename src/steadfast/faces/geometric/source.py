@@ -22,6 +22,7 @@ from steadfast.faces.geometric.mesh import FaceMesh, mesh_of
 from steadfast.faces.geometric.resample import sample
 from steadfast.faces.geometric.skin import measure_skin, skin_likeness, to_lab
 from steadfast.faces.geometric.tone import apply_tone, match_tone
+from steadfast.faces.geometric.visibility import reaching_in
 from steadfast.faces.geometric.warp import GridSize, dense_map, rasterise
 from steadfast.faces.geometric.zones import (
     Weights,
@@ -35,7 +36,7 @@ from steadfast.faces.roles import SourceIdentity, SourcePhoto
 _LARGEST_PX = 640  # the longest side of the kept texture
 _SMALLEST_FACE_PX = 16
 _LINE_SOFT = 0.004
-_LINE_BETWEEN_LIPS = 0.12  # of the lips' brightness
+_LINE_BETWEEN_LIPS = 0.08  # of the lips' brightness
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
 
 
@@ -132,8 +133,8 @@ def visible_source(pixels: NDArray[np.uint8], face: Anatomy) -> Weights:
     # Closing swallows wrinkles and stray hairs, opening drops skin-coloured specks of hair.
     solid = shrink_inwards(grow_outwards(solid, width * 0.03), width * 0.06)
     solid = grow_outwards(solid, width * 0.025)
-    seen = face.oval * np.maximum(face.trusted, solid)
-    return soften(face.draw_in(seen, 0.015), width * 0.012)
+    seen = face.oval * np.maximum(face.trusted, solid) * (1 - reaching_in(likeness, face))
+    return soften(face.draw_in(seen, 0.018), width * 0.012)
 
 
 def without_teeth(pixels: NDArray[np.uint8], face: Anatomy) -> NDArray[np.uint8]:

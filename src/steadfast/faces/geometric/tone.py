@@ -1,6 +1,6 @@
 """Gives a warped source face the target's skin tone, light and contrast.
 
-What is coarser than a sixth of the face is light and complexion: there the source takes the target's local
+What is coarser than a quarter of the face is light and complexion: there the source takes the target's local
 means (a quotient image, so that shadows stay shadows). What is finer is the person: it stays, scaled by how
 much brightness and colour vary in the target and in the source.
 """
@@ -17,7 +17,7 @@ from steadfast.faces.geometric.zones import Weights
 BgrField = NDArray[np.float32]
 """Height × width × 3, BGR, 0–255 or a factor."""
 
-_LIGHT_SIGMA = 0.16  # of the face's width
+_LIGHT_SIGMA = 0.24  # of the face's width
 _GLOBAL_SHARE = 0.06  # how much the whole face's mean steadies places with little skin
 _LEAST_GAIN, _MOST_GAIN = 0.25, 3.0
 _FINE_SIGMA = 1.0  # grid points: between fine and coarse detail
@@ -37,7 +37,7 @@ class ContrastLimits:
 
 # A picture keeps most of what makes the person. In a video whatever moves changes by its gradient times its
 # speed, so edges that the target's camera lacks would flicker.
-PICTURE_LIMITS = ContrastLimits(coarse=(0.85, 1.1), colour=(0.75, 1.1), steepness=3.0)
+PICTURE_LIMITS = ContrastLimits(coarse=(1.0, 1.2), colour=(0.85, 1.2), steepness=3.0)
 VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), colour=(0.4, 1.1), steepness=1.15)
 
 

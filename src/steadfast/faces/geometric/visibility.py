@@ -31,14 +31,14 @@ def see_target(lab: LabImage, face: Anatomy, skin: SkinColour | None) -> Visibil
     if skin is None:
         return Visibility(seen=np.ones(lab.shape[:2], dtype=np.float32), skin=face.core)
     likeness = soften(skin_likeness(lab, skin), face.width * 0.01)
-    inside = np.maximum(face.trusted, likeness) * (1 - _reaching_in(likeness, face))
+    inside = np.maximum(face.trusted, likeness) * (1 - reaching_in(likeness, face))
     seen = soften(np.asarray(inside, dtype=np.float32), face.width * 0.01)
     wide = shrink_inwards(face.oval, face.width * 0.06)
     bare = wide * likeness * seen * (1 - face.features)
     return Visibility(seen=seen, skin=np.maximum(bare, face.core * likeness))
 
 
-def _reaching_in(likeness: Weights, face: Anatomy) -> Weights:
+def reaching_in(likeness: Weights, face: Anatomy) -> Weights:
     """1 on what is not skin and comes in from outside the face: hair, a hat, a collar, a microphone."""
     outside = face.oval < 0.5
     protected = np.maximum(face.features, face.nostrils) > 0.5
