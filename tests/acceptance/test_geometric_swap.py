@@ -225,7 +225,7 @@ def test_fingers_before_the_chin_stay_in_front(
     for number, (left, top, right, bottom) in FINGERS.items():
         there = slice(top, bottom), slice(left, right)
         before, after = done.before[number][there], done.after[number][there]
-        assert np.abs(after.astype(int) - before).mean() < 10
+        assert np.abs(after.astype(int) - before).mean() < 6
         nails = before.max(axis=2) < 90
         assert nails.sum() >= 20
-        assert np.abs(after[nails].astype(int) - before[nails]).mean() < 8
+        assert np.abs(after[nails].astype(int) - before[nails]).mean() < 3

@@ -140,7 +140,7 @@ class GeometricMemory(SwapMemory):
             enters = bool((blob & unfolding.rim).any())
             if area >= smallest and enters and own < 0.75 * area and change[blob].max() >= _CERTAIN:
                 found |= blob
-        return np.asarray(grow_outwards(found.astype(np.float32), 1) > 0.5, dtype=np.bool_)
+        return np.asarray(grow_outwards(found.astype(np.float32), 2) > 0.5, dtype=np.bool_)
 
     def _update(self, seen: LabImage, change: NDArray[np.float32], found: NDArray[np.bool_]) -> None:
         assert self._mean is not None
