@@ -8,6 +8,7 @@ from steadfast.inference.sessions import SessionCache
 from steadfast.media.limits import MediaLimits
 from steadfast.models.store import ModelStore
 from steadfast.settings import Settings
+from steadfast.tasks.cast import CastReader
 from steadfast.tasks.face_swap import SwapReport, SwapRequest, swap_file
 from steadfast.tasks.video_report import OnProgress
 
@@ -39,10 +40,23 @@ class App:
         """The best engine that works here, whatever the settings say; raises EngineUnavailable."""
         return choose_engine(None, self.store, self.sessions, self.settings)
 
-    def swap(self, request: SwapRequest, engine: Engine, on_progress: OnProgress | None = None) -> SwapReport:
-        """One swap as one piece of work: residency decides when it ends which models stay in memory."""
+    def casts_for(self, engine: Engine) -> CastReader:
+        """What reads source photos once for many swaps with this engine."""
+        return CastReader(engine, self.limits)
+
+    def swap(
+        self,
+        request: SwapRequest,
+        engine: Engine,
+        on_progress: OnProgress | None = None,
+        casts: CastReader | None = None,
+    ) -> SwapReport:
+        """One swap as one piece of work: residency decides when it ends which models stay in memory.
+
+        Several swaps may share `casts`, see `casts_for`.
+        """
         with self.sessions.work():
-            return swap_file(request, engine, limits=self.limits, on_progress=on_progress)
+            return swap_file(request, engine, limits=self.limits, casts=casts, on_progress=on_progress)
 
 
 def open_app(settings: Settings) -> App:

@@ -157,10 +157,12 @@ def batch(
     for note in chosen.notes:
         invocation.output.say(note)
 
+    casts = app.casts_for(chosen)
+
     def swap(job: "BatchJob", on_progress: "OnProgress") -> "SwapReport":
         cast = replace(template.cast, sources=job.sources)
         return app.swap(
-            replace(template, cast=cast, target=job.target, output=job.output), chosen, on_progress
+            replace(template, cast=cast, target=job.target, output=job.output), chosen, on_progress, casts
         )
 
     done = _run(invocation, swap, jobs, report)

@@ -74,6 +74,46 @@ def read_cast(request: CastRequest, engine: Engine, limits: MediaLimits = DEFAUL
     )
 
 
+_CastKey = tuple[object, ...]
+
+
+class CastReader:
+    """Reads casts for one engine and keeps the last few, so that a batch reads each source photo once.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, engine: Engine, limits: MediaLimits = DEFAULT_LIMITS, *, kept: int = 8) -> None:
+        self.engine = engine
+        self.limits = limits
+        self._kept = kept
+        self._casts: dict[_CastKey, Cast] = {}
+
+    def read(self, request: CastRequest) -> Cast:
+        """What `read_cast` answers; a photo that changed since is read again."""
+        key = _key_of(request)
+        cast = self._casts.pop(key, None) or read_cast(request, self.engine, self.limits)
+        self._casts[key] = cast  # last: dictionaries keep their order, so the first is the oldest
+        if len(self._casts) > self._kept:
+            del self._casts[next(iter(self._casts))]
+        return cast
+
+
+def _key_of(request: CastRequest) -> _CastKey:
+    pairs = tuple(sorted(request.by_index.items()))
+    reference = (request.selection.reference,) if request.selection.reference else ()
+    paths = (*request.sources, *(path for _, path in pairs), *reference)
+    return (request.sources, pairs, request.selection, *(_state_of(path) for path in paths))
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # reading it will say why
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _grouped(request: CastRequest) -> tuple[Selection, SourceMap, dict[str, Sequence[Path]]]:
     """The photos of each person by key."""
     selection = request.selection

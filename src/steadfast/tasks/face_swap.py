@@ -16,7 +16,7 @@ from steadfast.media.picture_writer import picture_format_for, write_picture
 from steadfast.media.pictures import read_picture
 from steadfast.media.provenance import Mark
 from steadfast.media.sniff import MediaKind
-from steadfast.tasks.cast import CastRequest, read_cast
+from steadfast.tasks.cast import CastReader, CastRequest
 from steadfast.tasks.picture_swap import swap_picture
 from steadfast.tasks.swap_quality import picture_quality
 from steadfast.tasks.video_pipeline import VideoRequest
@@ -78,28 +78,30 @@ def swap_file(
     engine: Engine,
     *,
     limits: MediaLimits = DEFAULT_LIMITS,
+    casts: CastReader | None = None,
     on_progress: OnProgress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> SwapReport:
     """Swaps the target into the output file, which appears whole or not at all.
 
     The output is checked before any work, so that nothing is computed that cannot be written. Raises what
-    reading, finding faces and writing raise; every one of them is a `SteadfastError`. `on_progress` hears of
-    the frames of a video and ends the work by raising.
+    reading, finding faces and writing raise; every one of them is a `SteadfastError`. `casts` of this engine
+    lets several swaps share their sources. `on_progress` hears of the frames of a video and ends the work by
+    raising.
     """
     check_output(request.output)
+    casts = casts or CastReader(engine, limits)
     if kind_of(request.target, limits) is MediaKind.PICTURE:
-        return _swap_picture_file(request, engine, limits, StopWatch(clock))
-    return _swap_video_file(request, engine, limits, StopWatch(clock), on_progress)
+        return _swap_picture_file(request, casts, StopWatch(clock))
+    return _swap_video_file(request, casts, StopWatch(clock), on_progress)
 
 
-def _swap_picture_file(
-    request: SwapRequest, engine: Engine, limits: MediaLimits, watch: "StopWatch"
-) -> SwapReport:
+def _swap_picture_file(request: SwapRequest, casts: CastReader, watch: "StopWatch") -> SwapReport:
+    engine = casts.engine
     picture_format_for(request.output)
-    target = read_picture(request.target, limits)
+    target = read_picture(request.target, casts.limits)
     watch.lap("read")
-    cast = read_cast(request.cast, engine, limits)
+    cast = casts.read(request.cast)
     watch.lap("sources")
     done = swap_picture(
         target,
@@ -128,14 +130,11 @@ def _swap_picture_file(
 
 
 def _swap_video_file(
-    request: SwapRequest,
-    engine: Engine,
-    limits: MediaLimits,
-    watch: "StopWatch",
-    on_progress: OnProgress | None,
+    request: SwapRequest, casts: CastReader, watch: "StopWatch", on_progress: OnProgress | None
 ) -> SwapReport:
+    engine = casts.engine
     output_container(request.output)
-    cast = read_cast(request.cast, engine, limits)
+    cast = casts.read(request.cast)
     watch.lap("sources")
     wanted = VideoRequest(
         target=request.target,
@@ -143,7 +142,7 @@ def _swap_video_file(
         video=request.video,
         keep_sound=request.keep_sound,
         max_bad_frames=request.max_bad_frames,
-        limits=limits,
+        limits=casts.limits,
     )
     mark = mark_of(engine) if request.mark else None
     done = swap_video(
