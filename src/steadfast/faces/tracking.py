@@ -39,7 +39,8 @@ class TrackingOptions:
     search_every: int = 1  # frames between two searches while no face is there, or one was just lost
     look_out_s: float = 0.5  # how long a lost face is looked for so often
     return_s: float = 1.5  # within it, whoever appears where a person was lost is that person
-    min_presence: float = 0.5  # of the landmarks, below which a face is lost
+    min_presence: float = 0.5  # of the landmarks, below which a face is in doubt
+    longest_doubt_s: float = 0.5  # how long a face in doubt is followed while its pixels move as one
     missed_detections: int = 4  # searches in a row that do not confirm a track, after which it is dropped
     smoothing: SmoothingOptions | None = None  # None: what suits the landmarker
 
@@ -54,7 +55,7 @@ class TrackingOptions:
             detect_every=60,
             thorough_every=1,
             search_every=5,
-            min_presence=0.3,
+            min_presence=0.27,
             missed_detections=6,
         )
 
@@ -89,6 +90,7 @@ class _Track:
     face: Face
     smoother: LandmarkSmoother
     flow: FaceFlow
+    sure_s: float  # when it was last seen for sure
     frames: int = 0
     unconfirmed: int = 0  # searches in a row that did not find it
 
@@ -154,7 +156,7 @@ class FaceTracker:
             else replace(landmarks, points=transform_points(flow, landmarks.points))
         )
         found = self._engine.landmarker.locate(pixels, move_landmarks(hint, -region.left, -region.top))
-        if found is None or found.presence < self._options.min_presence:
+        if found is None or self._is_doubtful(track, found, time_s, moves_as_one=flow is not None):
             return False
         found = move_landmarks(found, region.left, region.top)
         if not _is_plausible(hint, found):
@@ -162,6 +164,13 @@ class FaceTracker:
         points = track.smoother.update(found.points, time_s, flow)
         self._refresh(track, replace(found, points=points))
         return True
+
+    def _is_doubtful(self, track: _Track, found: Landmarks, time_s: float, *, moves_as_one: bool) -> bool:
+        """Whether the face must be taken for lost: not surely seen, and not carried by the flow any more."""
+        if found.presence >= self._options.min_presence:
+            track.sure_s = time_s
+            return False
+        return not moves_as_one or time_s - track.sure_s > self._options.longest_doubt_s
 
     def _refresh(self, track: _Track, landmarks: Landmarks) -> None:
         track.frames += 1
@@ -199,6 +208,7 @@ class FaceTracker:
         track.smoother.update(face.landmarks.points, time_s)
         track.face = replace(face, embedding=track.face.embedding)
         track.frames += 1
+        track.sure_s = time_s
         self._tracks.append(track)
 
     def _search(self, canvas: Canvas, time_s: float, *, thorough: bool) -> None:
@@ -245,7 +255,13 @@ class FaceTracker:
         person = self._recognise(face, time_s)
         face = replace(face, embedding=person.embedding)
         track = _Track(
-            track_id=self._next_id, person=person, face=face, smoother=smoother, flow=FaceFlow(), frames=1
+            track_id=self._next_id,
+            person=person,
+            face=face,
+            smoother=smoother,
+            flow=FaceFlow(),
+            sure_s=time_s,
+            frames=1,
         )
         self._next_id += 1
         self._tracks.append(track)

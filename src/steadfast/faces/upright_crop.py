@@ -20,6 +20,7 @@ class UprightCrop:
     side_px: float  # in the picture
     angle_rad: float  # direction of the crop's x axis in the picture, clockwise as seen
     size_px: int  # side of what is cut
+    stretch: float = 1.0  # how many times as wide as high the square is in the picture
 
     @property
     def scale_px(self) -> float:
@@ -30,10 +31,10 @@ class UprightCrop:
     def matrix(self) -> NDArray[np.float32]:
         """2 × 3, from crop pixels to picture pixels."""
         cos, sin = np.cos(self.angle_rad) * self.scale_px, np.sin(self.angle_rad) * self.scale_px
+        linear = np.array([[cos * self.stretch, -sin], [sin * self.stretch, cos]])
         middle = (self.size_px - 1) / 2  # pixel centres lie on whole numbers
-        x, y = self.center
-        shift_x, shift_y = x - (cos - sin) * middle, y - (sin + cos) * middle
-        return np.array([[cos, -sin, shift_x], [sin, cos, shift_y]], dtype=np.float32)
+        shift = np.array(self.center) - linear @ (middle, middle)
+        return np.column_stack((linear, shift)).astype(np.float32)
 
     def to_image(self, points: Points) -> Points:
         """N × 2 crop pixels as picture pixels."""
