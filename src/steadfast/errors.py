@@ -12,6 +12,7 @@
     │   │   ├── UnsupportedMedia        not a format this program reads
     │   │   ├── DamagedMedia            a known format, but truncated or corrupt
     │   │   └── MediaTooLarge           over a limit on bytes, pixels, frames or seconds
+    │   ├── LogUnreadable               the bytes are no log: binary, or packed in a way that is not known
     │   ├── FaceProblem                 the picture is fine, its faces are not
     │   │   ├── NoFace
     │   │   ├── FaceTooSmall
@@ -210,6 +211,17 @@ class MediaTooLarge(BadMedia):
     code = "media_too_large"
     status = 413
     default_remedy = "Scale it down, or raise the limit in the settings (`media.*`)."
+
+
+class LogUnreadable(CallerError):
+    """The bytes are no log that can be read."""
+
+    code = "log_unreadable"
+    status = 422
+    exit_code = ExitCode.BAD_INPUT
+    default_remedy = (
+        "Give a text log, or one packed with gzip; a systemd journal becomes text with `journalctl -o short-iso`."
+    )
 
 
 class FaceProblem(CallerError):

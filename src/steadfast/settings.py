@@ -63,6 +63,7 @@ def _expanded(path: Path | None) -> Path | None:
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_urls)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+Paths = Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Section(BaseModel):
@@ -276,6 +277,31 @@ class AdmissionSettings(Section):
     """The same by address of the client."""
 
 
+class LogSettings(Section):
+    """What the service logs, and how."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """json: one object per line; console: columns for a person; auto: console on a terminal, else json."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is logged."""
+    redact: bool = True
+    """Whether names of files, paths, texts, keys and addresses are kept out of logs."""
+    hash_key: SecretStr | None = None
+    """Key of the hashes that stand for addresses; none: a new one at each start, so that they can be compared
+    within one run only."""
+    slow_ms: float = Field(default=5000.0, gt=0)
+    """A request that takes longer gets an event of its own, with the reason."""
+
+
+class DiagnosisSettings(Section):
+    """How logs are diagnosed, by `steadfast diagnose` and in the running service."""
+
+    rules: Paths = ()
+    """Files or folders (`*.toml`) with rules of your own; one with the name of a built-in rule replaces it."""
+    disabled: Names = ()
+    """Names of rules that are not used."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -297,6 +323,8 @@ class Settings(BaseSettings):
     runtime: RuntimeSettings = RuntimeSettings()
     admission: AdmissionSettings = AdmissionSettings()
     database: DatabaseSettings = DatabaseSettings()
+    logs: LogSettings = LogSettings()
+    diagnosis: DiagnosisSettings = DiagnosisSettings()
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()

@@ -1,0 +1,1 @@
+"""What the service tells of itself: structured logs; metrics and traces stand beside them."""
