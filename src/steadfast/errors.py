@@ -220,7 +220,7 @@ class LogUnreadable(CallerError):
     status = 422
     exit_code = ExitCode.BAD_INPUT
     default_remedy = (
-        "Give a text log, or one packed with gzip; a systemd journal becomes text with `journalctl -o short-iso`."
+        "Give a text log, or one packed with gzip; `journalctl -o short-iso` turns a systemd journal into text."
     )
 
 

@@ -297,7 +297,7 @@ class DiagnosisSettings(Section):
     """How logs are diagnosed, by `steadfast diagnose` and in the running service."""
 
     rules: Paths = ()
-    """Files or folders (`*.toml`) with rules of your own; one with the name of a built-in rule replaces it."""
+    """Files or folders (`*.toml`) with rules of your own; one named like a built-in rule replaces it."""
     disabled: Names = ()
     """Names of rules that are not used."""
 
