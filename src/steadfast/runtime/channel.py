@@ -5,6 +5,7 @@ message. The server's end never blocks (`ServerChannel`), the worker's end does 
 """
 
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -111,19 +112,33 @@ class WorkerChannel:
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
+        self._put_off: deque[ToWorker] = deque()
 
     def receive(self) -> ToWorker | None:
         """The next message; None when the server is gone."""
+        if self._put_off:
+            return self._put_off.popleft()
         data = self._end.recv(MAX_MESSAGE_BYTES + 1)
         return messages.decode_for_worker(data) if data else None
 
-    def poll(self) -> ToWorker | None:
-        """A message if one waits already; a server that is gone shows at the next `receive`."""
-        try:
-            data = self._end.recv(MAX_MESSAGE_BYTES + 1, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        return messages.decode_for_worker(data) if data else None
+    def cancelled(self) -> list[int]:
+        """Requests that were taken back meanwhile; whatever else waits is put off until `receive`.
+
+        A server that is gone shows there, too.
+        """
+        found: list[int] = []
+        while True:
+            try:
+                data = self._end.recv(MAX_MESSAGE_BYTES + 1, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            if not data:
+                return found
+            message = messages.decode_for_worker(data)
+            if isinstance(message, messages.Cancel):
+                found.append(message.request_id)
+            else:
+                self._put_off.append(message)
 
     def send(self, message: Said) -> None:
         """Sends one message, waiting for room."""

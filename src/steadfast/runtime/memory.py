@@ -27,6 +27,17 @@ def cgroup_limit_bytes(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None
 
 
+def share_of_limit(limit_bytes: int, *, processes: int, server_bytes: int) -> tuple[int, int]:
+    """Soft and hard resident memory of one worker, so that all together stay below the cgroup's limit.
+
+    At the soft one it is replaced without a gap, at the hard one it is killed by us: on cgroup v2 with
+    group kill the kernel would end the whole container instead. `processes`: workers and spares;
+    `server_bytes`: what the server and the arenas take.
+    """
+    share = max(0, limit_bytes - server_bytes) // max(1, processes)
+    return int(share * 0.8), int(share * 0.95)
+
+
 def _limit_files(root: Path) -> list[Path]:
     files: list[Path] = []
     try:

@@ -210,9 +210,7 @@ class _Report:
             raise DeadlineExceeded("The time allowed was over before the work was done.")
 
     def _hear(self) -> None:
-        while (message := self._channel.poll()) is not None:
-            if isinstance(message, messages.Cancel):
-                self._ids.discard(message.request_id)
+        self._ids.difference_update(self._channel.cancelled())
         if not self._ids:  # the members of a batch are given up together or not at all
             raise RequestCancelled("The request was taken back.")
 

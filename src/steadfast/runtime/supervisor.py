@@ -8,30 +8,20 @@ is small: `start`, `submit`, `snapshot`, the remedies that `health` may order (`
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
 
 from steadfast.errors import InvalidOption, MediaTooLarge, ServiceError, ShuttingDown
 from steadfast.runtime import messages
+from steadfast.runtime.employment import Employment
 from steadfast.runtime.mending import Repair
-from steadfast.runtime.options import PoolOptions
 from steadfast.runtime.pool import Pool
 from steadfast.runtime.snapshot import Snapshot
 from steadfast.runtime.spawn import spawn_worker
 from steadfast.runtime.staff import Hire
 from steadfast.runtime.ticket import Outcome, Payload, Ticket
 from steadfast.runtime.upkeep import TICK_S
-from steadfast.task import TaskSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class Employment:
-    """A task and how it is staffed."""
-
-    spec: TaskSpec
-    options: PoolOptions = field(default_factory=PoolOptions)
 
 
 class Supervisor:
@@ -180,3 +170,6 @@ class Supervisor:
         for pool in self._pools.values():
             pool.upkeep.tick()
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+
+__all__ = ["Employment", "Supervisor"]

@@ -31,12 +31,22 @@ def test_messages_pass_both_ways_in_order(ends: tuple[socket.socket, socket.sock
     heard.channel.send(messages.Stop())
     assert worker.receive() == messages.Cancel(7)
     assert isinstance(worker.receive(), messages.Stop)
-    assert worker.poll() is None
+    assert worker.cancelled() == []
     worker.send(messages.Progressed(1, 2, 3))
     worker.send(messages.Released())
     heard.channel.read_waiting()
     assert heard.messages[0] == messages.Progressed(1, 2, 3)
     assert isinstance(heard.messages[1], messages.Released)
+
+
+def test_a_cancellation_is_heard_during_work_and_nothing_else_is_lost(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    heard, worker = Heard(ends[0]), WorkerChannel(ends[1])
+    for message in (messages.Cancel(1), messages.Stop(), messages.Cancel(2)):
+        heard.channel.send(message)
+    assert worker.cancelled() == [1, 2]
+    assert isinstance(worker.receive(), messages.Stop)
 
 
 def test_it_hears_on_the_event_loop(ends: tuple[socket.socket, socket.socket]) -> None:
