@@ -39,6 +39,8 @@ class Recipe:
     sound: tuple[str, ...] = ()  # an encoder for each audio stream
     languages: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    chapters: list[Any] = field(default_factory=list)
+    font: bytes = b""  # attached to the file
 
 
 def make_video(path: Path, recipe: Recipe | None = None, **changes: Any) -> Path:
@@ -46,8 +48,11 @@ def make_video(path: Path, recipe: Recipe | None = None, **changes: Any) -> Path
     recipe = recipe or Recipe(**changes)
     with av.open(path, "w", format=recipe.muxer, options=recipe.muxer_options) as container:
         container.metadata.update(recipe.metadata)
+        container.set_chapters(recipe.chapters)
         video = _video_stream(container, recipe)
         sound = [_sound_stream(container, recipe, index) for index in range(len(recipe.sound))]
+        if recipe.font:
+            container.add_attachment("a.ttf", "font/ttf", recipe.font)
         times = list(recipe.pts if recipe.pts is not None else range(recipe.frames))
         for index, pts in enumerate(times):
             frame = picture_frame(index, recipe.size, recipe.pixel_format)

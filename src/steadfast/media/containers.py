@@ -15,6 +15,8 @@ class OutputContainer:
     usual_codec: str  # of its video, where the user names none
     codecs: tuple[str, ...]  # of video that players of this kind of file expect
     audio_encoder: str | None  # for sound that cannot be copied; None: it holds no sound
+    holds_attachments: bool = False  # fonts and the like
+    holds_chapters: bool = True
     options: tuple[tuple[str, str], ...] = ()  # for the muxer
 
 
@@ -45,6 +47,7 @@ _BY_SUFFIX = {
         usual_codec="h264",
         codecs=("h264", "hevc", "av1", "vp9"),
         audio_encoder="aac",
+        holds_attachments=True,
     ),
     ".webm": OutputContainer(
         label="WebM", muxer="webm", usual_codec="vp9", codecs=("vp9", "av1"), audio_encoder="libopus"
@@ -55,6 +58,7 @@ _BY_SUFFIX = {
         usual_codec="gif",
         codecs=("gif",),
         audio_encoder=None,
+        holds_chapters=False,
         options=(("loop", "0"),),
     ),
 }

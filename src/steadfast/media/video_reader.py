@@ -8,10 +8,10 @@ from typing import Any, Self, TypeAlias
 
 import av
 from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from steadfast.errors import DamagedMedia, EmptyInput, OutOfHostMemory
+from steadfast.media.companions import Companions, companions_of
 from steadfast.media.display_matrix import orientation_of
 from steadfast.media.frame_decoder import DecodedFrame, FrameDecoder
 from steadfast.media.frame_shape import FrameShape, native_shape, reshaped
@@ -87,13 +87,9 @@ class VideoReader:
         """Frames so far that could not be decoded and are shown as repeats of the one before."""
         return self._decoder.bad_frames
 
-    def audio_streams(self) -> tuple[Stream, ...]:
-        """The streams whose packets come beside the frames, as templates for copies."""
-        return tuple(stream for stream in self._container.streams if stream.type == "audio")
-
-    def subtitle_streams(self) -> tuple[Stream, ...]:
-        """Likewise."""
-        return tuple(stream for stream in self._container.streams if stream.type == "subtitle")
+    def companions(self, *, with_sound: bool = True) -> Companions:
+        """The streams whose packets come beside the frames, and what else an output may carry over."""
+        return companions_of(self._container, self._stream, with_sound=with_sound)
 
     def __iter__(self) -> Iterator[MediaItem]:
         """Frames in the order in which they are shown, and packets of audio and subtitles between them.

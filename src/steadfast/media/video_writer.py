@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from steadfast.errors import EncodingFailed, OutOfHostMemory
 from steadfast.media.colour import ColourTags
+from steadfast.media.companions import Companions
 from steadfast.media.containers import OutputContainer
 from steadfast.media.encoders import ChosenEncoder
 from steadfast.media.frame_shape import FrameShape, colours_in
@@ -30,7 +31,7 @@ from steadfast.media.video_info import VideoInfo
 _USUAL_RATE = Fraction(25)
 _GIF_TIME_BASE = Fraction(1, 100)
 _DROPPED_METADATA = frozenset(
-    {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "creation_time"}
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 )  # what describes the file that was read, not the one that is written
 
 
@@ -55,8 +56,7 @@ class VideoWriter:
         container: OutputContainer,
         chosen: ChosenEncoder,
         info: VideoInfo,
-        audio: Iterable[Stream] = (),
-        subtitles: Iterable[Stream] = (),
+        companions: Companions | None = None,
         metadata: Mapping[str, str] | None = None,
         threads: int = 0,
     ) -> None:
@@ -77,7 +77,7 @@ class VideoWriter:
             raise EncodingFailed(f"{path.name} cannot be opened for writing: {_why(error)}.") from error
         try:
             self._video = self._add_video(info, threads)
-            self._add_others(container, audio, subtitles)
+            self._add_companions(container, companions or Companions())
             self._output.metadata.update(_kept(info.metadata))
             self._output.metadata.update(metadata or {})
         except BaseException:
@@ -162,20 +162,35 @@ class VideoWriter:
             _tag(context, colours_in(chosen.shape, info.colours, info.pixel_format))
         return stream
 
-    def _add_others(
-        self, container: OutputContainer, audio: Iterable[Stream], subtitles: Iterable[Stream]
-    ) -> None:
-        for template in audio:
+    def _add_companions(self, container: OutputContainer, companions: Companions) -> None:
+        for template in companions.sound:
             track = carry_sound(template, self._output, container)
             if track is None:
                 self._notes.append(f"Sound left out: a {container.label} holds none.")
             else:
                 self._sound[template.index] = track
-        for template in subtitles:
-            try:
-                self._subtitles[template.index] = self._output.add_stream_from_template(template)
-            except (ValueError, av.error.FFmpegError):
+        for template in companions.subtitles:
+            own = self._add_copy(template)
+            if own is None:
                 self._notes.append(f"Subtitles left out: a {container.label} cannot hold this kind.")
+            else:
+                self._subtitles[template.index] = own
+        left_out = list(companions.others)
+        for template in companions.attachments:
+            if not container.holds_attachments or self._add_copy(template) is None:
+                left_out.append("attachment")
+        if left_out:
+            self._notes.append(f"Left out: {', '.join(left_out)}.")
+        if companions.chapters and container.holds_chapters:
+            self._output.set_chapters(list(companions.chapters))
+
+    def _add_copy(self, template: Stream) -> Stream | None:
+        try:
+            copy: Stream = self._output.add_stream_from_template(template)
+        except (ValueError, av.error.FFmpegError):
+            return None
+        copy.metadata.update(template.metadata)
+        return copy
 
     # --- encoding --------------------------------------------------------------------------------------
 

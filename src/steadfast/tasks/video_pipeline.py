@@ -111,8 +111,7 @@ def process_video(
             container=container,
             chosen=chosen,
             info=reader.info,
-            audio=reader.audio_streams() if request.keep_sound else (),
-            subtitles=reader.subtitle_streams(),
+            companions=reader.companions(with_sound=request.keep_sound),
             metadata=request.metadata,
             threads=request.video.threads,
         )

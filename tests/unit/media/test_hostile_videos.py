@@ -88,8 +88,7 @@ def rewrite(path: Path, output: Path) -> None:
             container=container,
             chosen=chosen,
             info=reader.info,
-            audio=reader.audio_streams(),
-            subtitles=reader.subtitle_streams(),
+            companions=reader.companions(),
             threads=1,
         )
         reader.deliver_as(writer.shape)

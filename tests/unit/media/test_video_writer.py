@@ -40,8 +40,7 @@ def rewrite(
             container=container,
             chosen=chosen,
             info=reader.info,
-            audio=reader.audio_streams(),
-            subtitles=reader.subtitle_streams(),
+            companions=reader.companions(),
             metadata=metadata,
             threads=1,
         )
@@ -258,6 +257,29 @@ def test_subtitles_are_copied_where_they_fit_and_noted_where_not(tmp_path: Path)
     rewrite(source, tmp_path / "out.mkv")
     assert packets(tmp_path / "out.mkv", "subtitle") == [b"Hello"]
     assert any("Subtitles left out" in note for note in rewrite(source, tmp_path / "out.webm").notes)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_chapters_are_kept(tmp_path: Path, suffix: str) -> None:
+    chapter = {
+        "id": 1,
+        "start": 0,
+        "end": 200,
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": "Opening"},
+    }
+    source = make_video(tmp_path / "a.mkv", frames=20, chapters=[chapter])
+    rewrite(source, tmp_path / f"out{suffix}")
+    with av.open(tmp_path / f"out{suffix}") as container:
+        assert [c["metadata"]["title"] for c in container.chapters()] == ["Opening"]
+
+
+def test_fonts_are_kept_where_there_is_a_place_for_them_and_noted_where_not(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mkv", font=b"not really a font")
+    rewrite(source, tmp_path / "out.mkv")
+    with av.open(tmp_path / "out.mkv") as container:
+        assert [a.data for a in container.streams.attachments] == [b"not really a font"]
+    assert any("attachment" in note for note in rewrite(source, tmp_path / "out.mp4").notes)
 
 
 def test_a_gif_keeps_its_delays_and_its_colours(tmp_path: Path, shared_media: Path) -> None:
