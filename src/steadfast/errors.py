@@ -28,6 +28,7 @@
     │   ├── UnknownRoute                nothing is served at that path
     │   ├── WrongMethod                 the path is served, but not by that method
     │   ├── SlowClient                  its bytes came too slowly
+    │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
     │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
@@ -62,6 +63,7 @@ Each class carries what every surface needs: a stable `code`, the HTTP `status`,
 command line (sysexits.h), a `severity`, and a `remedy` in one sentence. No web framework is known here.
 """
 
+import math
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
@@ -341,6 +343,23 @@ class SlowClient(CallerError):
     default_remedy = "Send the request again over a faster connection."
 
 
+class RateLimited(CallerError):
+    """The API key or the address sends more requests than it may. `retry_after_s`: when one is allowed again."""
+
+    code = "rate_limited"
+    status = 429
+    default_remedy = "Wait as long as `Retry-After` says; send fewer requests per second."
+
+    def __init__(self, detail: str, *, retry_after_s: float, remedy: str | None = None) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+    @property
+    def retry_after_ms(self) -> int:
+        """The same in whole milliseconds, never too few."""
+        return math.ceil(self.retry_after_s * 1000.0)
+
+
 class KeyUnknown(CallerError):
     """There is no API key of that id."""
 
@@ -543,6 +562,11 @@ class ServingProblem(ServiceError):
     def __init__(self, detail: str, *, remedy: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(detail, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+    @property
+    def retry_after_ms(self) -> int | None:
+        """The same in whole milliseconds, never too few."""
+        return None if self.retry_after_s is None else math.ceil(self.retry_after_s * 1000.0)
 
 
 class DeadlineExceeded(ServingProblem):
