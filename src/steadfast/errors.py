@@ -344,7 +344,7 @@ class SlowClient(CallerError):
 
 
 class RateLimited(CallerError):
-    """The API key or the address sends more requests than it may. `retry_after_s`: when one is allowed again."""
+    """The API key or the address sends more than it may. `retry_after_s`: when one is allowed again."""
 
     code = "rate_limited"
     status = 429
