@@ -9,6 +9,7 @@ from steadfast.faces.face import Landmarks, Topology
 from steadfast.faces.geometric.anatomy import OPEN_MOUTH, Anatomy, face_width, mouth_opening, with_lips_closed
 from steadfast.faces.geometric.blending import blend
 from steadfast.faces.geometric.crop import FaceCrop
+from steadfast.faces.geometric.grain import add_grain
 from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.proportions import give_proportions
 from steadfast.faces.geometric.resample import resize, sample
@@ -80,13 +81,18 @@ def tone_for(
 
 
 def paint(
-    drawing: Drawing, target: BgrImage, mask: Weights, tone: Tone
+    drawing: Drawing, target: BgrImage, mask: Weights, tone: Tone, grained: Weights | None = None
 ) -> tuple[BgrImage, NDArray[np.bool_]]:
-    """The crop's pixels with the source in its place, and where they may differ from `target`."""
+    """The crop's pixels with the source in its place, and where they may differ from `target`.
+
+    Grain is matched on the skin of `grained`; None adds none, as in a video, where it would stand still.
+    """
     size, width = drawing.crop.size_px, drawing.face.width
     support = resize(soften(grow_outwards(mask, width * 0.03), width * 0.02), *size)
     pixels = sample(drawing.texture.pixels, resize(drawing.field, *size))
     lit = apply_tone(pixels[..., :3].astype(np.float32), tone)
+    if grained is not None:
+        lit = add_grain(lit, target.astype(np.float32), resize(grained, *size))
     levels = int(np.clip(np.log2(max(size) / _COARSEST_PX), 1, 5))
     return blend(target, lit, resize(mask, *size), support, levels), support > 1 / 255
 

@@ -111,7 +111,8 @@ class GeometricSwapper:
             return
         if memory is not None:
             tone = replace(tone, contrast=memory.settle(tone.contrast))
-        blended, changed = paint(drawing, scene.pixels, mask, tone)
+        grained = view.skin if memory is None else None
+        blended, changed = paint(drawing, scene.pixels, mask, tone, grained)
         changed |= scene.altered
         np.copyto(crop.cut(patch.pixels), blended, where=changed[..., None])
         crop.cut(patch.mask)[changed] = 255

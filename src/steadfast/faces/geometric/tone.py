@@ -23,6 +23,7 @@ _LEAST_GAIN, _MOST_GAIN = 0.25, 3.0
 _FINE_SIGMA = 1.0  # grid points: between fine and coarse detail
 _FINE_LIMITS = (0.2, 1.2)  # of sharpness: a picture is as sharp as its camera
 _FEWEST_POINTS = 8.0
+_SHOULDER = np.float32(222)  # grey level from which highlights are rolled off
 _LUMA = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # BT.601, BGR
 
 
@@ -92,26 +93,29 @@ def match_tone(
 
 
 def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
-    """The tone on full-size pixels; its fields are enlarged to them."""
-    size = (pixels.shape[1], pixels.shape[0])
-    gain, base = resize(tone.gain, *size), resize(tone.base, *size)
-    contrast = tone.contrast
-    detail = pixels * gain - base
+    """The tone on full-size pixels; its fields are enlarged to them. Works in place where it can."""
+    size, contrast = (pixels.shape[1], pixels.shape[0]), tone.contrast
+    base = resize(tone.base, *size)
+    detail = np.asarray(cv2.multiply(pixels, resize(tone.gain, *size)), dtype=np.float32)
+    detail -= base
+    mixing = _mixing(contrast.coarse, contrast.colour)
     if abs(contrast.fine - contrast.coarse) > 0.02:
         sigma = _FINE_SIGMA * size[0] / tone.gain.shape[1]
-        coarse = cv2.GaussianBlur(detail, (0, 0), sigma)
-        detail = coarse * (contrast.coarse - contrast.fine) + detail * contrast.fine
+        coarse = np.asarray(cv2.GaussianBlur(detail, (0, 0), sigma), dtype=np.float32)
+        cv2.addWeighted(coarse, contrast.coarse - contrast.fine, detail, contrast.fine, 0, dst=detail)
         mixing = _mixing(1.0, contrast.colour / contrast.coarse)
-    else:
-        mixing = _mixing(contrast.coarse, contrast.colour)
-    return _below_white(np.asarray(cv2.transform(detail, mixing), dtype=np.float32), base)
+    result = np.asarray(cv2.transform(detail, mixing), dtype=np.float32)
+    result += base
+    return _below_white(result)
 
 
-def _below_white(detail: BgrField, base: BgrField) -> BgrField:
-    """Base and detail together, highlights rolled off so that they keep their shape below white."""
-    room = np.maximum(2 * (255 - base), 2)
-    raised = np.clip(detail, 0, room)
-    return np.asarray(base + np.minimum(detail, 0) + raised * (1 - raised / (2 * room)), dtype=np.float32)
+def _below_white(image: BgrField) -> BgrField:
+    """The image with highlights rolled off, in place, so that they keep their shape below white."""
+    bright = image > _SHOULDER
+    over = image[bright] - _SHOULDER
+    room = np.float32(255 - _SHOULDER)
+    image[bright] = _SHOULDER + room * (1 - np.exp(-over / room))
+    return image
 
 
 def _mixing(luma: float, colour: float) -> NDArray[np.float32]:
