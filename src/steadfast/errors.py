@@ -222,7 +222,7 @@ class LogUnreadable(CallerError):
     status = 422
     exit_code = ExitCode.BAD_INPUT
     default_remedy = (
-        "Give a text log, or one packed with gzip; `journalctl -o short-iso` turns a systemd journal into text."
+        "Give a text log, or one packed with gzip; `journalctl -o short-iso` makes text of a journal."
     )
 
 
