@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # its stub alone knows the name
 
 _ARTWORK = "cover picture"
+_CHAPTER_TITLES = "bin_data"  # FFmpeg's name of what is in that stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,11 +31,14 @@ def companions_of(container: InputContainer, video: Stream, *, with_sound: bool)
         kind: tuple(stream for stream in container.streams if stream.type == kind)
         for kind in ("audio", "subtitle", "attachment")
     }
+    chapters = tuple(container.chapters())
     left = [s for s in container.streams if s.type not in by_type and s is not video]
+    if chapters:  # QuickTime keeps their titles in a stream of its own
+        left = [s for s in left if s.name != _CHAPTER_TITLES]
     return Companions(
         sound=by_type["audio"] if with_sound else (),
         subtitles=by_type["subtitle"],
         attachments=by_type["attachment"],
-        chapters=tuple(container.chapters()),
+        chapters=chapters,
         others=tuple(_ARTWORK if s.type == "video" else f"{s.type} stream" for s in left),
     )

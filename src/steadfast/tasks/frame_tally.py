@@ -59,7 +59,10 @@ class FrameTally:
         """
         self._check_against(self._frames, f"{self._frames}")
         if needs_a_face and not self._found:
-            raise NoFace("No face was found in any frame of the video.")
+            raise NoFace(
+                "No face was found in any frame of the video.",
+                remedy="Use a video in which a face is well lit, upright and at least 40 pixels wide.",
+            )
         if needs_a_face and not self._faces:
             raise FaceNotMatched("The video shows faces, but none of them could be exchanged as asked.")
 

@@ -184,6 +184,24 @@ def test_sound_that_webm_cannot_hold_becomes_opus_of_the_same_length(tmp_path: P
     assert strongest_hz == pytest.approx(440, abs=2)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_and_pictures_stay_together_though_sound_starts_before_zero(
+    tmp_path: Path, suffix: str
+) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=30, sound=("aac",))
+    output = tmp_path / f"out{suffix}"
+    rewrite(source, output)
+    before, after = ([first_time(path, kind) for kind in ("video", "audio")] for path in (source, output))
+    assert before[1] - before[0] == pytest.approx(-1024 / 48_000)
+    assert after[1] - after[0] == pytest.approx(before[1] - before[0], abs=0.001)
+
+
+def first_time(path: Path, kind: str) -> float:
+    with av.open(path) as container:
+        stream = next(stream for stream in container.streams if stream.type == kind)
+        return min(float(p.pts * p.time_base) for p in container.demux(stream) if p.pts is not None)
+
+
 def test_all_streams_of_sound_are_kept(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mkv", sound=("aac", "libopus"), languages=("eng", "deu"))
     rewrite(source, tmp_path / "out.mp4")
@@ -259,8 +277,9 @@ def test_subtitles_are_copied_where_they_fit_and_noted_where_not(tmp_path: Path)
     assert any("Subtitles left out" in note for note in rewrite(source, tmp_path / "out.webm").notes)
 
 
+@pytest.mark.parametrize("source_suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_chapters_are_kept(tmp_path: Path, suffix: str) -> None:
+def test_chapters_are_kept(tmp_path: Path, source_suffix: str, suffix: str) -> None:
     chapter = {
         "id": 1,
         "start": 0,
@@ -268,8 +287,8 @@ def test_chapters_are_kept(tmp_path: Path, suffix: str) -> None:
         "time_base": Fraction(1, 1000),
         "metadata": {"title": "Opening"},
     }
-    source = make_video(tmp_path / "a.mkv", frames=20, chapters=[chapter])
-    rewrite(source, tmp_path / f"out{suffix}")
+    source = make_video(tmp_path / f"a{source_suffix}", frames=20, chapters=[chapter])
+    assert rewrite(source, tmp_path / f"out{suffix}").notes == ()
     with av.open(tmp_path / f"out{suffix}") as container:
         assert [c["metadata"]["title"] for c in container.chapters()] == ["Opening"]
 
