@@ -348,6 +348,25 @@ def load_settings(file: Path | None = None) -> Settings:
         raise ConfigError(f"A {PREFIX}* variable cannot be read: {error}.") from error
 
 
+def with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    """The settings with what the command line says: `{"server.port": 8081}`; None leaves a setting as it is.
+
+    Raises `ConfigError` for a value that cannot be.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    table = settings.model_dump()
+    for name, value in given.items():
+        *sections, field = name.split(".")
+        place = table
+        for section in sections:
+            place = place[section]
+        place[field] = value
+    try:
+        return Settings(**table) if given else settings
+    except ValidationError as error:
+        raise ConfigError(_explained(error, None)) from error
+
+
 def default_settings_file() -> Path:
     """Where the settings file of this user is looked for."""
     return Path(platformdirs.user_config_dir("steadfast")) / "config.toml"

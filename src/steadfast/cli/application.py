@@ -23,6 +23,7 @@ from steadfast.cli.invocation import (
     JsonOption,
     QuietOption,
 )
+from steadfast.cli.serve import reload, serve
 from steadfast.cli.swap import swap
 from steadfast.cli.version import version
 from steadfast.errors import ExitCode
@@ -65,6 +66,8 @@ app.command()(bench)
 app.command()(demo)
 app.command()(doctor)
 app.command()(faces)
+app.command()(serve)
+app.command()(reload)
 app.command()(version)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -1,0 +1,1 @@
+"""HTTP: what comes in is bounded and checked here, handed to the runtime unopened, and answered."""

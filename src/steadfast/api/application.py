@@ -1,0 +1,102 @@
+"""The ASGI application: a table of hot routes, and FastAPI for what nobody is in a hurry for."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from steadfast.api.backend import Backend
+from steadfast.api.documentation import document_application
+from steadfast.api.exchange import Exchange, Receive, Send
+from steadfast.api.face_routes import FaceRoutes
+from steadfast.api.health_routes import HealthRoutes
+from steadfast.errors import ServiceError, SteadfastError, UnknownRoute, WrongMethod
+
+_log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is served at one path."""
+
+    method: str
+    handle: Handler
+    is_work: bool = False
+    """Whether a client that goes away ends it."""
+
+
+class Application:
+    """Every request passes here once."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._documents = document_application()
+        faces, health = FaceRoutes(backend), HealthRoutes(backend)
+        self._routes = {
+            "/v1/swap": Route("POST", faces.swap, is_work=True),
+            "/v1/faces": Route("POST", faces.faces, is_work=True),
+            "/health": Route("GET", health.health),
+            "/health/live": Route("GET", health.live),
+            "/health/ready": Route("GET", health.ready),
+            "/healthz": Route("GET", health.ready),
+            "/health/simple": Route("GET", health.simple),
+            "/metrics": Route("GET", health.metrics),
+            "/openapi.json": Route("GET", self._describe),
+        }
+
+    async def __call__(self, scope: dict[str, object], receive: Receive, send: Send) -> None:
+        """One request, answered whatever happens."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send)
+        route = self._routes.get(exchange.path)
+        tally, began_s = self._backend.tally, time.perf_counter()
+        tally.running += 1
+        try:
+            await self._answer(exchange, route)
+        finally:
+            tally.running -= 1
+            tally.count(exchange.path if route else "other", exchange.status, time.perf_counter() - began_s)
+
+    async def _answer(self, exchange: Exchange, route: Route | None) -> None:
+        if self._backend.stopping:
+            exchange.kept_headers.append((b"connection", b"close"))
+        connection = exchange.connection if route is not None and route.is_work else None
+        if connection is not None:
+            connection.ends_with_client(asyncio.current_task())
+        try:
+            await self._dispatch(exchange, route)
+        except SteadfastError as error:
+            await self._refuse(exchange, error, route)
+        except asyncio.CancelledError:
+            if connection is None or not connection.client_left:
+                raise
+            exchange.status = 499  # nobody is there to be told
+        except Exception:  # noqa: BLE001 — the border of HTTP: nobody may wait in vain for an answer
+            _log.exception("request failed", extra={"request_id": exchange.request_id.decode()})
+            await self._refuse(exchange, ServiceError("Something went wrong that was not foreseen."), route)
+        finally:
+            if connection is not None:
+                connection.ends_with_client(None)
+
+    async def _dispatch(self, exchange: Exchange, route: Route | None) -> None:
+        if route is None:
+            raise UnknownRoute(f"Nothing is served at {exchange.path[:200]}.")
+        if exchange.method != route.method and not (exchange.method == "HEAD" and route.method == "GET"):
+            raise WrongMethod(f"{exchange.path} is asked by {route.method}, not {exchange.method[:20]}.")
+        if not route.is_work and not self._backend.access.needs_keys:
+            self._backend.access.check_names(exchange)
+        await route.handle(exchange)
+
+    async def _refuse(self, exchange: Exchange, error: SteadfastError, route: Route | None) -> None:
+        if exchange.started:
+            return
+        headers = [(b"allow", route.method.encode())] if isinstance(error, WrongMethod) and route else []
+        await exchange.refuse(error, headers)
+
+    async def _describe(self, exchange: Exchange) -> None:
+        await exchange.answer_json(self._documents.openapi())

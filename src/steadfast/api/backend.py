@@ -1,0 +1,28 @@
+"""What the routes stand on, as one object that the service fills."""
+
+from dataclasses import dataclass, field
+
+from steadfast.api.access import Access
+from steadfast.api.intake import IntakeLimits, Room
+from steadfast.api.open_gate import Gate
+from steadfast.api.replays import Replays
+from steadfast.api.tally import Tally
+from steadfast.runtime.supervisor import Supervisor
+
+
+@dataclass(kw_only=True, slots=True)
+class Backend:
+    """Everything behind HTTP."""
+
+    supervisor: Supervisor
+    gate: Gate
+    access: Access
+    room: Room
+    limits: IntakeLimits
+    deadline_s: float
+    """Of a request that brings none."""
+    replays: Replays | None = None
+    """Answers kept for repetition; None: an Idempotency-Key is ignored."""
+    tally: Tally = field(default_factory=Tally)
+    stopping: bool = False
+    """Set at SIGTERM: from then on everything new is refused."""

@@ -1,0 +1,265 @@
+"""The OpenAPI document, made by FastAPI from what the routes declare here.
+
+The hot routes are plain ASGI, which FastAPI cannot read; their declarations stand here, beside models of
+their answers. No page of documentation is served: such pages load scripts from somebody else's server.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+
+from steadfast import __version__
+from steadfast.api.problem import title_of
+from steadfast.errors import (
+    BreakerOpen,
+    DamagedMedia,
+    DeadlineExceeded,
+    ForeignRequest,
+    IdempotencyInProgress,
+    KeyRefused,
+    MalformedRequest,
+    MediaTooLarge,
+    NoFace,
+    PoisonInput,
+    SlowClient,
+    SteadfastError,
+    UnsupportedMedia,
+)
+
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+_BINARY = {"type": "string", "format": "binary"}
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is stable."""
+
+    type: str = "about:blank"
+    status: int
+    code: str
+    title: str
+    detail: str = Field(description="One sentence on this case.")
+    remedy: str = Field(description="What the reader can do.")
+    request_id: str
+    retry_after_s: float | None = Field(default=None, description="When to try again, to the millisecond.")
+
+
+class SwappedPicture(BaseModel):
+    """A picture inside a JSON answer."""
+
+    content_type: str
+    width: int
+    height: int
+    base64: str
+
+
+class SwapAnswer(BaseModel):
+    """The answer to a swap as JSON."""
+
+    request_id: str
+    engine: str
+    models: list[str]
+    degraded: list[str] = Field(description="What was given up, in words; empty when nothing was.")
+    faces_found: int
+    faces_swapped: int
+    identity: float | None = Field(description="Similarity of the worst swapped face to its source.")
+    notes: list[str]
+    attempts: int = Field(description="Workers it took; more than 1: one died under it.")
+    timings_ms: dict[str, float]
+    picture: SwappedPicture
+
+
+class FaceBox(BaseModel):
+    """A rectangle in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class FoundFace(BaseModel):
+    """One face."""
+
+    index: int
+    box: FaceBox
+    width: float
+    height: float
+    score: float
+    pose: dict[str, float]
+    sharpness: float
+    points5: list[list[float]]
+
+
+class FacesAnswer(BaseModel):
+    """The answer to a listing."""
+
+    image: str
+    width: int
+    height: int
+    engine: str
+    models: list[str]
+    faces: list[FoundFace]
+    notes: list[str]
+
+
+def document_application() -> FastAPI:
+    """An application whose only use is its `openapi()`."""
+    application = FastAPI(
+        title="Steadfast",
+        version=__version__,
+        description="A face-fusion and vision-inference server that stays up.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    application.post(
+        "/v1/swap",
+        summary="Swap faces in a picture",
+        openapi_extra={"requestBody": _swap_body(), "parameters": _headers()},
+        responses={200: _swap_answer(), **_problems(NoFace, PoisonInput)},
+        response_model=SwapAnswer,
+    )(_served_elsewhere)
+    application.post(
+        "/v1/faces",
+        summary="List the faces of a picture",
+        openapi_extra={"requestBody": _faces_body(), "parameters": [*_headers(), _query("full")]},
+        responses=_problems(PoisonInput),
+        response_model=FacesAnswer,
+    )(_listed_elsewhere)
+    for path, summary in _PROBES.items():
+        application.get(path, summary=summary, responses={503: {"description": "Not ready"}})(
+            _probed_elsewhere
+        )
+    return application
+
+
+_PROBES = {
+    "/health": "Everything at a glance",
+    "/health/live": "Does this process answer?",
+    "/health/ready": "Would a request be answered now? `?task=` asks for one task",
+    "/healthz": "The same as /health/ready",
+    "/health/simple": "One word",
+    "/metrics": "Counts and gauges in Prometheus' text format",
+}
+
+
+def _served_elsewhere() -> None:
+    """`source` (one or more) and `target` are pictures; a `reference` shows whom to replace."""
+
+
+def _listed_elsewhere() -> None:
+    """The picture is the whole body, or the part `image` of a form."""
+
+
+def _probed_elsewhere() -> None:
+    """Needs no key."""
+
+
+def _swap_body() -> dict[str, Any]:
+    choices: dict[str, Any] = {
+        "source": {
+            "type": "array",
+            "items": _BINARY,
+            "description": "Photos of the person whose face is given.",
+        },
+        "target": {**_BINARY, "description": "The picture to change."},
+        "reference": {**_BINARY, "description": "A photo of the person in the target who is meant."},
+        "faces": {
+            "type": "string",
+            "default": "largest",
+            "description": "`one`, `largest`, `all`, `left-to-right`, or numbers such as `0,2`.",
+        },
+        "min_similarity": {"type": "number", "description": "To the reference."},
+        "enhance": {"type": "boolean", "default": False},
+        "format": {
+            "type": "string",
+            "enum": ["jpeg", "png", "webp", "tiff", "avif", "heic", "json"],
+            "description": "Of the picture; `json` is short for `answer=json`.",
+        },
+        "quality": {"type": "integer", "minimum": 1, "maximum": 100, "default": 95},
+        "measure": {"type": "boolean", "default": True, "description": "Whether identity is measured."},
+        "answer": {"type": "string", "enum": ["picture", "json"], "default": "picture"},
+        "deadline_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
+        "priority": {"type": "string", "enum": ["interactive", "standard", "batch"]},
+    }
+    schema = {"type": "object", "required": ["source", "target"], "properties": choices}
+    example = {"source": ["@me.jpg"], "target": "@group.jpg", "faces": "0", "format": "png"}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema, "example": example}}}
+
+
+def _faces_body() -> dict[str, Any]:
+    form = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
+    content = {"application/octet-stream": {"schema": _BINARY}, "multipart/form-data": {"schema": form}}
+    return {"required": True, "content": content}
+
+
+def _swap_answer() -> dict[str, Any]:
+    headers = {
+        "X-Steadfast-Engine": "The engine that worked.",
+        "X-Steadfast-Models": "Its models, with commas.",
+        "X-Steadfast-Faces": "`found=2;swapped=1`.",
+        "X-Steadfast-Identity": "Similarity of the worst swapped face to its source.",
+        "X-Steadfast-Degraded": "What was given up; absent when nothing was.",
+        "X-Steadfast-Attempts": "Workers it took.",
+        "Server-Timing": "Milliseconds by stage.",
+    }
+    described = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
+    content = {f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")}
+    return {"description": "The picture, or JSON.", "headers": described, "content": content}
+
+
+def _headers() -> list[dict[str, Any]]:
+    named = {
+        "Authorization": "`Bearer KEY`; needed unless the service listens on loopback only.",
+        "Idempotency-Key": "A repetition with the same key gets the same answer.",
+        "X-Deadline-Ms": "Time allowed, from the arrival of the headers.",
+        "X-Priority": "`interactive`, `standard` or `batch`.",
+        "X-Request-ID": "Named in the answer and in logs.",
+        "traceparent": "W3C Trace Context.",
+    }
+    return [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in named.items()
+    ]
+
+
+def _query(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": {"type": "boolean", "default": False}}
+
+
+def _problems(*more: type[SteadfastError]) -> dict[int | str, dict[str, Any]]:
+    kinds: tuple[type[SteadfastError], ...] = (
+        MalformedRequest,
+        KeyRefused,
+        ForeignRequest,
+        SlowClient,
+        IdempotencyInProgress,
+        MediaTooLarge,
+        UnsupportedMedia,
+        DamagedMedia,
+        *more,
+        BreakerOpen,
+        DeadlineExceeded,
+    )
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        entry = by_status.setdefault(
+            kind.status, {"description": "", "model": Problem, "content": {_PROBLEM: {"examples": {}}}}
+        )
+        entry["description"] = ", ".join(filter(None, (entry["description"], title_of(kind))))
+        entry["content"][_PROBLEM]["examples"][kind.code] = {"value": _example(kind)}
+    return by_status
+
+
+def _example(kind: type[SteadfastError]) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "status": kind.status,
+        "code": kind.code,
+        "title": title_of(kind),
+        "detail": (kind.__doc__ or "").splitlines()[0],
+        "remedy": kind.default_remedy,
+        "request_id": "5f1c9b0d2a7e4c31",
+    }

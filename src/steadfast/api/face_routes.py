@@ -1,0 +1,270 @@
+"""`POST /v1/swap` and `POST /v1/faces`: from bytes on the wire to a request in a worker, and back."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from steadfast.admission.scopes import Scope
+from steadfast.api.backend import Backend
+from steadfast.api.exchange import Exchange, Header
+from steadfast.api.forms import read_form
+from steadfast.api.intake import Held, Intake
+from steadfast.api.open_gate import Arrival, Priority
+from steadfast.api.options import (
+    AnswerKind,
+    deadline_of,
+    faces_options,
+    priority_of,
+    swap_options,
+)
+from steadfast.api.replays import KeptAnswer, Wanted, fingerprint_of, key_in
+from steadfast.errors import (
+    DeadlineExceeded,
+    EmptyInput,
+    MalformedRequest,
+    ShuttingDown,
+)
+from steadfast.runtime.ticket import Outcome
+from steadfast.tasks.face_messages import CONTENT_TYPES, TASK, FaceAnswer, FaceJob, FaceRequest
+
+_SWAP_FILES = frozenset({"source", "target", "reference"})
+_FACES_FILES = frozenset({"image"})
+_MULTIPART = b"multipart/form-data"
+_JSON = b"application/json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A request that is complete and about to be admitted."""
+
+    request: FaceRequest
+    blobs: Sequence[Held]
+    deadline_s: float | None
+    """From the arrival of the headers, as the client said; None: the default, from now on."""
+    priority: Priority
+    answer: AnswerKind = AnswerKind.PICTURE
+
+
+class FaceRoutes:
+    """The two routes that do work."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def swap(self, exchange: Exchange) -> None:
+        """Answers a picture with its faces exchanged."""
+        key = await self._enter(exchange)
+        began_s = asyncio.get_running_loop().time()
+        with Intake(exchange, self._backend.room, self._backend.limits) as intake:
+            order = await self._read_swap(exchange, intake)
+            await self._carry_out(exchange, order, key, began_s)
+
+    async def faces(self, exchange: Exchange) -> None:
+        """Answers what is known of the faces of a picture."""
+        key = await self._enter(exchange)
+        began_s = asyncio.get_running_loop().time()
+        with Intake(exchange, self._backend.room, self._backend.limits) as intake:
+            order = await self._read_faces(exchange, intake)
+            await self._carry_out(exchange, order, key, began_s)
+
+    async def _enter(self, exchange: Exchange) -> str:
+        key = await self._backend.access.admit(exchange, Scope.SWAP)
+        if self._backend.stopping:
+            raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
+        return key
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    async def _read_swap(self, exchange: Exchange, intake: Intake) -> Order:
+        form = await read_form(
+            exchange, intake, file_names=_SWAP_FILES, max_parts=self._backend.limits.max_parts
+        )
+        options = swap_options(exchange.query | form.fields, exchange)
+        target = _the_one(form.named("target"), "target")
+        sources = form.named("source")
+        if not sources:
+            raise MalformedRequest("The form has no part named source.")
+        references = form.named("reference")
+        reference = [_the_one(references, "reference")] if references else []
+        return Order(
+            request=FaceRequest(
+                job=FaceJob.SWAP,
+                sources=len(sources),
+                has_reference=bool(reference),
+                faces=options.faces,
+                min_similarity=options.min_similarity,
+                enhance=options.enhance,
+                format=options.format,
+                quality=options.quality,
+                measure=options.measure,
+            ),
+            blobs=_filled([*sources, *reference, target]),
+            deadline_s=self._deadline(exchange, options.deadline_s),
+            priority=priority_of(exchange, options.priority),
+            answer=options.answer or AnswerKind.PICTURE,
+        )
+
+    async def _read_faces(self, exchange: Exchange, intake: Intake) -> Order:
+        fields = exchange.query
+        if exchange.headers.get(b"content-type", b"").startswith(_MULTIPART):
+            form = await read_form(
+                exchange, intake, file_names=_FACES_FILES, max_parts=self._backend.limits.max_parts
+            )
+            fields = fields | form.fields
+            image = _the_one(form.named("image"), "image")
+        else:
+            image = await intake.raw()
+        options = faces_options(fields)
+        return Order(
+            request=FaceRequest(job=FaceJob.LIST, full=options.full),
+            blobs=_filled([image]),
+            deadline_s=self._deadline(exchange, options.deadline_s),
+            priority=priority_of(exchange, options.priority),
+        )
+
+    def _deadline(self, exchange: Exchange, field_s: float | None) -> float | None:
+        deadline_s, said = deadline_of(exchange, field_s, self._backend.deadline_s)
+        return deadline_s if said else None
+
+    # --- doing ------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, exchange: Exchange, order: Order, key: str, began_s: float) -> None:
+        given = key_in(exchange.headers.get(b"idempotency-key"))
+        if given is None or self._backend.replays is None:
+            outcome = await self._submit(exchange, order, key, began_s)
+            await _send(exchange, _answer(exchange, order, outcome))
+            return
+        await self._carry_out_once(exchange, order, key, began_s, given)
+
+    async def _carry_out_once(
+        self, exchange: Exchange, order: Order, key: str, began_s: float, given: str
+    ) -> None:
+        replays = self._backend.replays
+        assert replays is not None
+        said = (exchange.path.encode(), msgspec.msgpack.encode(order.request), order.answer.encode())
+        wanted = Wanted(
+            owner=key,
+            key=given,
+            fingerprint=await asyncio.to_thread(fingerprint_of, said, order.blobs),
+            hold_s=order.deadline_s or self._backend.deadline_s,
+        )
+        claim = await replays.claim(wanted)
+        if isinstance(claim, KeptAnswer):
+            await _send(exchange, claim, ((b"idempotent-replayed", b"true"),))
+            return
+        try:
+            outcome = await self._submit(exchange, order, key, began_s)
+        except BaseException:
+            # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
+            await asyncio.shield(replays.abandon(claim))
+            raise
+        answer = _answer(exchange, order, outcome)
+        await replays.keep(claim, answer)
+        await _send(exchange, answer)
+
+    async def _submit(self, exchange: Exchange, order: Order, key: str, began_s: float) -> Outcome:
+        now_s = asyncio.get_running_loop().time()
+        left_s = self._backend.deadline_s
+        if order.deadline_s is not None:
+            left_s = order.deadline_s - (now_s - began_s)
+            if left_s <= 0:
+                raise DeadlineExceeded("The time allowed was over before the request had come in.")
+        arrival = Arrival(
+            task=TASK,
+            key=key,
+            address=exchange.address,
+            priority=order.priority,
+            deadline_s=left_s,
+            size_bytes=sum(held.size_bytes for held in order.blobs),
+            features={"sources": float(order.request.sources)},
+        )
+        async with self._backend.gate.admit(arrival) as permit:
+            left_s -= asyncio.get_running_loop().time() - now_s
+            payloads = [held.payload for held in order.blobs]
+            outcome = await self._backend.supervisor.submit(
+                TASK, order.request, payloads, deadline_s=max(0.0, left_s)
+            )
+            permit.finished(outcome.cost)
+            return outcome
+
+
+def _the_one(found: Sequence[Held], name: str) -> Held:
+    if len(found) != 1:
+        raise MalformedRequest(f"The form must have one part named {name}; it has {len(found)}.")
+    return found[0]
+
+
+def _filled(blobs: Sequence[Held]) -> Sequence[Held]:
+    if any(held.size_bytes == 0 for held in blobs):
+        raise EmptyInput("A picture of the request has no bytes.")
+    return blobs
+
+
+def _answer(exchange: Exchange, order: Order, outcome: Outcome) -> KeptAnswer:
+    answer = outcome.decode(FaceAnswer)
+    headers = _headers(exchange, answer, outcome)
+    body = outcome.blobs[0] if outcome.blobs else b""
+    if order.request.job is FaceJob.LIST:
+        return KeptAnswer(status=200, content_type=_JSON, headers=headers, body=body)
+    content_type = CONTENT_TYPES.get(answer.format, "application/octet-stream")
+    if order.answer is AnswerKind.JSON:
+        document = _document(exchange, answer, outcome, content_type)
+        return KeptAnswer(status=200, content_type=_JSON, headers=headers, body=msgspec.json.encode(document))
+    return KeptAnswer(status=200, content_type=content_type.encode(), headers=headers, body=body)
+
+
+async def _send(exchange: Exchange, kept: KeptAnswer, more: Sequence[Header] = ()) -> None:
+    await exchange.answer(kept.status, kept.content_type, kept.body, [*kept.headers, *more])
+
+
+def _headers(exchange: Exchange, answer: FaceAnswer, outcome: Outcome) -> list[Header]:
+    stages = {**{name: s * 1000 for name, s in answer.seconds.items()}, "queue": outcome.waited_ms}
+    timing = ", ".join(f"{name};dur={ms:.1f}" for name, ms in {**stages, "worker": outcome.worked_ms}.items())
+    headers = [
+        (b"x-steadfast-engine", answer.engine.encode()),
+        (b"x-steadfast-models", ",".join(answer.models).encode()),
+        (b"x-steadfast-faces", b"found=%d;swapped=%d" % (answer.faces_found, answer.faces_swapped)),
+        (b"x-steadfast-attempts", b"%d" % outcome.attempts),
+        (b"server-timing", timing.encode()),
+    ]
+    if outcome.degraded:
+        headers.append((b"x-steadfast-degraded", _header_text("; ".join(outcome.degraded))))
+    if answer.identity is not None:
+        headers.append((b"x-steadfast-identity", b"%.4f" % answer.identity))
+    if exchange.traceparent:
+        headers.append((b"traceparent", exchange.traceparent.encode()))
+    return headers
+
+
+def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_type: str) -> dict[str, Any]:
+    return {
+        "request_id": exchange.request_id.decode(),
+        "engine": answer.engine,
+        "models": answer.models,
+        "degraded": outcome.degraded,
+        "faces_found": answer.faces_found,
+        "faces_swapped": answer.faces_swapped,
+        "identity": answer.identity,
+        "notes": answer.notes,
+        "attempts": outcome.attempts,
+        "timings_ms": {
+            **{name: round(s * 1000, 2) for name, s in answer.seconds.items()},
+            "queue": round(outcome.waited_ms, 2),
+            "worker": round(outcome.worked_ms, 2),
+        },
+        "picture": {
+            "content_type": content_type,
+            "width": answer.width_px,
+            "height": answer.height_px,
+            "base64": base64.b64encode(outcome.blobs[0]).decode("ascii"),
+        },
+    }
+
+
+def _header_text(text: str) -> bytes:
+    """Text as a header can carry it: ASCII on one line."""
+    return " ".join(text.split()).encode("ascii", "replace")

@@ -1,0 +1,97 @@
+"""uvicorn as a part of this server: it neither handles signals nor ends the process."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from steadfast.api.application import Application
+from steadfast.api.connection import Connection
+from steadfast.errors import ConfigError
+
+_BACKLOG = 2048
+_SOON_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpOptions:
+    """How the server listens."""
+
+    host: str
+    port: int
+    trusted_proxies: tuple[str, ...] = ()
+    header_timeout_s: float = 10.0
+    keep_alive_s: float = 75.0
+    max_connections: int = 4096
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the service's affair."""
+        yield
+
+
+class HttpServer:
+    """Listens, serves and stops."""
+
+    def __init__(self, application: Application, options: HttpOptions) -> None:
+        self._options = options
+        self._socket: socket.socket | None = None
+        self._serving: asyncio.Task[None] | None = None
+        connection = type(
+            "TunedConnection",
+            (Connection,),
+            {"header_timeout_s": options.header_timeout_s, "max_connections": options.max_connections},
+        )
+        config = uvicorn.Config(
+            application,
+            http=connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(options.trusted_proxies),
+            forwarded_allow_ips=list(options.trusted_proxies),
+            timeout_keep_alive=options.keep_alive_s,  # type: ignore[arg-type]  # it counts seconds
+            timeout_graceful_shutdown=int(_SOON_S),
+            backlog=_BACKLOG,
+        )
+        self._server = _Uvicorn(config)
+
+    def bind(self) -> tuple[str, int]:
+        """Takes the address and answers it; nobody is served yet. Raises `ConfigError`."""
+        options = self._options
+        try:
+            found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)
+            family, kind, number, _, address = found[0]
+            self._socket = socket.socket(family, kind, number)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(address)
+        except OSError as error:
+            raise ConfigError(
+                f"The address {options.host}:{options.port} cannot be listened on: {error.strerror}.",
+                remedy="Stop whoever uses it, or choose another: steadfast serve --port 8081.",
+            ) from error
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
+    async def start(self) -> None:
+        """Begins to serve."""
+        assert self._socket is not None, "bind first"
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            if self._serving.done():
+                self._serving.result()
+                return
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        """Takes no more connections, and ends those that are idle; what is being answered is finished."""
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving

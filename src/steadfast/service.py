@@ -1,0 +1,281 @@
+"""The server process: wires database, admission, runtime and HTTP together, and lives until told not to.
+
+No pixel and no model is touched here, and nothing that could do so is imported: all of that is in workers.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from steadfast import process_title
+from steadfast.admission.first_key import provide_first_key
+from steadfast.admission.idempotency import IdempotencyStore
+from steadfast.admission.keyring import Keyring
+from steadfast.admission.keys import KeyStore, NewKey
+from steadfast.api.access import Access, keys_are_needed
+from steadfast.api.application import Application
+from steadfast.api.backend import Backend
+from steadfast.api.control import ControlSocket
+from steadfast.api.http_server import HttpOptions, HttpServer
+from steadfast.api.intake import IntakeLimits, Room
+from steadfast.api.open_gate import OpenGate
+from steadfast.api.replays import Replays
+from steadfast.database.connection import database_options
+from steadfast.database.database import Database, open_database
+from steadfast.errors import DatabaseProblem, ModelProblem, OutputUnwritable, SteadfastError
+from steadfast.guardian.attach import Attachment
+from steadfast.models.store import ModelStore
+from steadfast.runtime.sandbox import hide_memory
+from steadfast.runtime.supervisor import Supervisor
+from steadfast.settings import Settings
+from steadfast.staffing import face_employment, local_models, spool_mode
+from steadfast.tasks.face_messages import TASK
+
+_log = logging.getLogger(__name__)
+
+_FLUSH_EVERY_S = 60.0
+_LINGER_S = 0.5
+"""Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
+_KNOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+ReadSettings = Callable[[], Settings]
+"""Reads file and environment anew, for a reload."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """What whoever started the service is told."""
+
+    host: str
+    port: int
+    needs_keys: bool
+    first_key: NewKey | None
+    """To be shown now; nobody can show it again."""
+
+
+class Service:
+    """One server process."""
+
+    def __init__(self, settings: Settings, *, read_settings: ReadSettings | None = None) -> None:
+        self.settings = settings
+        self._read_settings = read_settings or (lambda: settings)
+        self._database: Database | None = None
+        self._store = ModelStore(settings.models)
+        self._stop = asyncio.Event()
+        self._chores: set[asyncio.Task[None]] = set()
+        self.supervisor = Supervisor([face_employment(settings)], repair=self._repair)
+        self._keyring: Keyring | None = None
+        self._backend: Backend | None = None
+        self._http: HttpServer | None = None
+        self._control: ControlSocket | None = None
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    async def run(self, attachment: Attachment, on_started: Callable[[Started], None]) -> None:
+        """Serves until SIGTERM or SIGINT, then finishes what runs."""
+        started = await self.start()
+        loop = asyncio.get_running_loop()
+        for signum in _KNOWN_SIGNALS:
+            loop.add_signal_handler(signum, self.ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._chore(self._reload_quietly()))
+        attachment.heartbeat.start(loop)
+        attachment.heartbeat.ready(started.host, started.port)
+        on_started(started)
+        await self._stop.wait()
+        attachment.heartbeat.stop()
+        await self.stop()
+
+    def ask_to_stop(self) -> None:
+        """Readiness falls at once and nothing new is taken; `run` does the rest."""
+        if self._backend is not None:
+            self._backend.stopping = True
+        self._stop.set()
+
+    async def start(self) -> Started:
+        """Everything up; workers may still be loading, which readiness tells."""
+        settings = self.settings
+        _make_folders(settings)
+        self._database = open_database(database_options(settings.database, settings.data_dir))
+        first_key = self._open_keyring(self._database)
+        self._backend = self._build_backend(self._database)
+        self._http = HttpServer(Application(self._backend), _http_options(settings))
+        host, port = self._http.bind()
+        self._backend.room.clear()
+        hide_memory()
+        await self.supervisor.start(wait_s=0.0)
+        await self._http.start()
+        self._control = ControlSocket(settings.data_dir / "control.sock", {"reload": self.reload})
+        await self._control.open()
+        self._begin_chores()
+        return Started(host=host, port=port, needs_keys=self._keyring is not None, first_key=first_key)
+
+    async def stop(self) -> None:
+        """Finishes within `server.grace_s`, refuses the rest, and ends every worker."""
+        assert self._backend is not None
+        assert self._http is not None
+        began_s = time.monotonic()
+        self._backend.stopping = True
+        await self.supervisor.stop(grace_s=self.settings.server.grace_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(_LINGER_S, self.settings.server.grace_s / 2)):
+                while self._backend.tally.running or time.monotonic() - began_s < _LINGER_S:
+                    await asyncio.sleep(0.02)
+        await self._http.stop()
+        for chore in self._chores:
+            chore.cancel()
+        if self._control is not None:
+            await self._control.close()
+        if self._database is not None:
+            self._flush_keys()
+            self._database.close()
+
+    async def reload(self) -> dict[str, object]:
+        """Reads the settings anew and replaces workers one by one; no request fails.
+
+        Settings of workers, models and faces take effect; those of the server and of admission at the next
+        start. Raises `ConfigError`, and `ServiceError` where the new workers do not come up.
+        """
+        settings = self._read_settings()
+        self._store = ModelStore(settings.models)
+        await asyncio.to_thread(local_models, self._store, settings)
+        await self.supervisor.reload({TASK: face_employment(settings)})
+        self.settings = settings.model_copy(update={"server": self.settings.server})
+        pool = self.supervisor.snapshot().pool(TASK)
+        return {"workers": [worker.name for worker in pool.workers], "ready": pool.ready}
+
+    # --- parts ------------------------------------------------------------------------------------------
+
+    def _open_keyring(self, database: Database) -> NewKey | None:
+        server = self.settings.server
+        if not keys_are_needed(server.require_keys, server.host, server.trusted_proxies):
+            return None
+        store = KeyStore(database)
+        first_key = provide_first_key(store, self.settings.bootstrap_key_file)
+        self._keyring = Keyring(store, clock=time.monotonic)
+        return first_key
+
+    def _build_backend(self, database: Database) -> Backend:
+        settings, server = self.settings, self.settings.server
+        folder = settings.data_dir / "answers"
+        keep = timedelta(hours=server.idempotency_hours)
+        return Backend(
+            supervisor=self.supervisor,
+            gate=OpenGate(),
+            access=Access(self._keyring, database.run, server.allowed_hosts),
+            room=Room(
+                folder=spool_folder(settings),
+                memory_bytes=server.all_buffers_bytes,
+                disk_bytes=server.scratch_quota_bytes,
+                file_mode=spool_mode(settings),
+            ),
+            limits=IntakeLimits(
+                max_request_bytes=server.max_request_bytes,
+                max_parts=server.max_parts,
+                buffer_bytes=min(server.buffer_bytes, settings.runtime.shared_memory_bytes // 2),
+                body_grace_s=server.body_grace_s,
+                min_bytes_per_s=float(server.min_body_bytes_per_s),
+            ),
+            deadline_s=settings.runtime.deadline_s,
+            replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
+        )
+
+    async def _repair(self, model: str) -> bool:
+        """Quarantines the damaged file of a model and fetches it again."""
+        try:
+            await asyncio.to_thread(self._store.require, model)
+        except (ModelProblem, SteadfastError) as error:
+            _log.warning("model not repaired", extra={"model": model, "detail": error.detail})
+            return False
+        return True
+
+    def _begin_chores(self) -> None:
+        assert self._backend is not None
+        if self._backend.replays is not None:
+            self._chore(self._backend.replays.forget_forever())
+        self._chore(self._flush_keys_forever())
+        self._chore(self._fetch_local_models())
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _fetch_local_models(self) -> None:
+        """Models that a mirror on this machine has; workers that came up before it with less are replaced."""
+        if await asyncio.to_thread(local_models, self._store, self.settings):
+            await self._reload_quietly()
+
+    async def _reload_quietly(self) -> None:
+        try:
+            await self.reload()
+        except SteadfastError as error:
+            _log.error("reload failed", extra={"detail": error.detail})
+
+    async def _flush_keys_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_EVERY_S)
+            assert self._database is not None
+            await self._database.run(self._flush_keys)
+
+    def _flush_keys(self) -> None:
+        if self._keyring is not None:
+            with suppress(DatabaseProblem):  # when a key was last used is worth no failure
+                self._keyring.flush_use()
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Where bodies lie that are too long for memory."""
+    return settings.data_dir / "scratch" / "bodies"
+
+
+def run_service(
+    settings: Settings,
+    attachment: Attachment,
+    on_started: Callable[[Started], None],
+    *,
+    read_settings: ReadSettings | None = None,
+) -> None:
+    """The server process from its first to its last moment. Raises what stops a start."""
+    process_title.show_role("server")
+
+    async def live() -> None:
+        await Service(settings, read_settings=read_settings).run(attachment, on_started)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(live())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 — there is none on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _make_folders(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        spool_folder(settings).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputUnwritable(f"The data folder {settings.data_dir} cannot be used: {reason}.") from error
+
+
+def _http_options(settings: Settings) -> HttpOptions:
+    server = settings.server
+    return HttpOptions(
+        host=server.host,
+        port=server.port,
+        trusted_proxies=server.trusted_proxies,
+        header_timeout_s=server.header_timeout_s,
+        keep_alive_s=server.keep_alive_s,
+        max_connections=server.max_connections,
+    )
