@@ -111,6 +111,24 @@ def test_the_followed_face_lies_where_the_detector_sees_it(
             assert missed < 0.12 * answer[0].face.box.width
 
 
+@pytest.mark.parametrize("name", [EngineName.STANDARD, EngineName.EMBEDDED])
+@pytest.mark.parametrize("start", [0, 37])
+def test_faces_of_a_clip_stretched_to_another_aspect_ratio_are_followed_too(
+    engines: Engines, shared_media: Path, name: EngineName, start: int
+) -> None:
+    wide = [
+        np.asarray(cv2.resize(image, (1280, 720), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+        for image in list(frames_of(shared_media / "book.mkv"))[start:]
+    ]
+    answers = follow(engines[name], wide)
+    assert sum(map(bool, answers)) >= 0.98 * len(answers)
+    for image, answer in list(zip(wide, answers, strict=True))[10::20]:
+        points5 = engines.standard.detector.detect(image)[0].points5
+        assert points5 is not None
+        missed = np.linalg.norm(answer[0].face.points5 - points5, axis=1).mean()
+        assert missed < 0.12 * answer[0].face.box.width  # and not drawn down to the hand
+
+
 @pytest.mark.parametrize(("name", "limit_px"), [(EngineName.STANDARD, 0.05), (EngineName.EMBEDDED, 0.15)])
 def test_landmarks_of_a_still_face_hardly_tremble(
     engines: Engines, collins_path: Path, name: EngineName, limit_px: float

@@ -67,6 +67,18 @@ class LandmarkSmoother:
         self._follow_shape(shape, frames)
         return self._points()
 
+    def carry(self, flow: Transform, time_s: float) -> Points | None:
+        """The points moved by the flow alone, where no measurement can be trusted; None without a past."""
+        frames = (time_s - self._time_s) / _FRAME_S
+        self._time_s = time_s
+        if self._shape is None or not 0 < frames <= self._options.longest_gap_s / _FRAME_S:
+            self._shape = None
+            return None
+        before = self._motion
+        self._motion = _carried(before, flow)
+        self._speed = (self._motion - before) / frames
+        return self._points()
+
     def predicted_shift(self, time_s: float) -> tuple[float, float]:
         """How far (x, y) in px the face has probably moved by `time_s` since the last update."""
         frames = (time_s - self._time_s) / _FRAME_S

@@ -5,7 +5,7 @@ pictures whose truth is known to the pixel.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import cv2
@@ -81,6 +81,8 @@ class DiscLandmarker:
 
     noise_px: float = 0.0
     turned_rad: float = 0.0  # yaw of every head
+    presence: float = 0.99
+    offset_px: float = 0.0  # by which every answer is wrong
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -100,7 +102,8 @@ class DiscLandmarker:
         if not near:
             return None
         noise = self._random.normal(0, self.noise_px, (468, 2))
-        return disc_landmarks(near[0], noise, turned_rad=self.turned_rad)
+        found = disc_landmarks(near[0] + self.offset_px, noise, turned_rad=self.turned_rad)
+        return replace(found, presence=self.presence)
 
 
 def disc_landmarks(

@@ -124,6 +124,22 @@ def test_other_frame_rates_are_smoothed_as_well(rate_fps: float) -> None:
     assert jitter(answer[10:]) < 0.6 * jitter(trembling[10:])
 
 
+def test_a_face_is_carried_by_the_flow_alone_while_it_cannot_be_measured() -> None:
+    smoother = LandmarkSmoother()
+    flow = np.array([[1, 0, 4], [0, 1, -1]], dtype=np.float32)
+    start = (SHAPE + 100).astype(np.float32)
+    smoother.update(start, 0)
+    for i in range(1, 6):
+        carried = smoother.carry(flow, i * FRAME_S)
+        assert carried is not None
+        np.testing.assert_allclose(carried, start + np.array((4 * i, -i)), atol=1e-3)
+    assert smoother.predicted_shift(6 * FRAME_S) == pytest.approx((4, -1), abs=0.01)
+
+
+def test_without_a_past_there_is_nothing_to_carry() -> None:
+    assert LandmarkSmoother().carry(np.eye(2, 3, dtype=np.float32), 1.0) is None
+
+
 def test_points_that_coincide_raise_nothing() -> None:
     smoother = LandmarkSmoother()
     same: Points = np.full((68, 2), 5, dtype=np.float32)

@@ -127,6 +127,43 @@ def test_a_face_that_turns_towards_the_camera_is_described_anew_but_not_over_and
     assert disc.identity.calls == 2
 
 
+def test_a_face_in_doubt_is_carried_by_its_pixels_and_what_is_said_of_it_is_not_taken() -> None:
+    disc = DiscEngine()
+    tracker = FaceTracker(disc.engine)
+    follow(tracker, walk(10))
+    disc.landmarker.presence, disc.landmarker.offset_px = 0.2, 15
+    answers = follow(tracker, walk(20)[10:], start=10)
+    assert {a[0].track_id for a in answers} == {0}
+    found = centers([a[0].face.landmarks.points for a in answers])
+    np.testing.assert_allclose(found[:, 0], 150 + 3 * np.arange(10, 20), atol=1.5)
+    assert answers[-1][0].face.score == 0.2
+
+
+def test_a_doubt_that_lasts_is_settled_by_the_detector() -> None:
+    disc = DiscEngine()
+    tracker = FaceTracker(disc.engine, TrackingOptions(detect_every=1000, longest_doubt_s=0.3))
+    still = [picture((200, 200, 45, ALICE))]
+    follow(tracker, still * 3)
+    disc.landmarker.presence = 0.2
+    disc.detector.looked_at.clear()
+    answers = follow(tracker, still * 8, start=3)
+    assert disc.detector.looked_at == []
+    answers += follow(tracker, still * 4, start=11)
+    assert disc.detector.looked_at == [(252, 280)]  # three times the face, not the frame
+    assert {a[0].track_id for a in answers} == {0}
+
+
+def test_a_face_in_doubt_whose_pixels_do_not_move_as_one_is_lost() -> None:
+    disc = DiscEngine()
+    tracker = FaceTracker(disc.engine)
+    follow(tracker, walk(5, 0))
+    disc.landmarker.presence = 0.2
+    disc.detector.smallest_px = 1e6
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    hidden = np.where(walk(1, 0)[0] > 30, noise, np.uint8(20))
+    assert follow(tracker, [hidden], start=5) == [[]]
+
+
 def test_people_of_one_search_are_numbered_from_left_to_right() -> None:
     image = picture((500, 200, 45, BOB), (320, 300, 60, CAROL), (100, 100, 30, ALICE))
     answer = FaceTracker(DiscEngine().engine).update(ArrayCanvas(image), 0)
