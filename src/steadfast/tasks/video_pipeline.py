@@ -24,6 +24,7 @@ from steadfast.errors import (
     ServiceError,
 )
 from steadfast.events import Event, publish
+from steadfast.inference.threads import owned_cores
 from steadfast.media.containers import output_container
 from steadfast.media.encoders import VideoOptions, choose_encoder
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits
@@ -60,7 +61,7 @@ class VideoRequest:
     keep_sound: bool = True
     max_bad_frames: float = 0.01  # share of all frames that may fail or be undecodable
     limits: MediaLimits = DEFAULT_LIMITS
-    decoder_threads: int = 1
+    decoder_threads: int = 0  # 0: a quarter of the cores this process owns, 1 to 4
     needs_a_face: bool = False  # whether a video in which no face was exchanged is an error
     metadata: Mapping[str, str] = field(default_factory=dict)  # added to the input's, as the mark
     engine: str = ""  # for the report
@@ -101,7 +102,7 @@ def process_video(
     container = output_container(request.output)
     with ExitStack() as stack:
         reader = stack.enter_context(
-            open_video(request.target, request.limits, decoder_threads=request.decoder_threads)
+            open_video(request.target, request.limits, decoder_threads=_decoder_threads(request))
         )
         rate = reader.info.average_rate or _USUAL_RATE
         chosen = choose_encoder(request.video, container, reader.shape, rate)
@@ -223,6 +224,11 @@ class _Run(Generic[Analysis]):
             self._outcomes.put(item)
         self._written = self._writer.finish()
         self._outcomes.close()
+
+
+def _decoder_threads(request: VideoRequest) -> int:
+    """On few cores one is enough: decoding is a tenth of the work, and the encoder takes what is left."""
+    return request.decoder_threads or max(1, min(4, owned_cores() // 4))
 
 
 def _join(threads: list[Thread]) -> None:

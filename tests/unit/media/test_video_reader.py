@@ -27,8 +27,8 @@ from steadfast.media.video_reader import VideoReader, open_video
 RGB_FRAME_TOLERANCE = 12  # levels, after a lossless encoding in 4:2:0
 
 
-def read_all(path: Path, limits: MediaLimits | None = None) -> tuple[list[DecodedFrame], VideoReader]:
-    with open_video(path, limits or MediaLimits()) as reader:
+def read_all(path: Path, *, threads: int = 1) -> tuple[list[DecodedFrame], VideoReader]:
+    with open_video(path, decoder_threads=threads) as reader:
         return [item for item in reader if isinstance(item, DecodedFrame)], reader
 
 
@@ -120,7 +120,8 @@ def test_sound_comes_beside_the_frames_as_it_lies_in_the_file(tmp_path: Path) ->
 # --- damage -----------------------------------------------------------------------------------------------
 
 
-def test_damaged_frames_are_shown_as_the_one_before_and_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 4])
+def test_damaged_frames_are_shown_as_the_one_before_and_counted(tmp_path: Path, threads: int) -> None:
     path = make_video(tmp_path / "a.mkv", frames=40, options={"bf": "0", "x264-params": "keyint=10"})
     data = bytearray(path.read_bytes())
     with av.open(path) as container:
@@ -129,7 +130,7 @@ def test_damaged_frames_are_shown_as_the_one_before_and_counted(tmp_path: Path) 
         start, size = packet.pos, packet.size
     data[start + 12 : start + size] = bytes(size - 12)
     (tmp_path / "bad.mkv").write_bytes(data)
-    frames, reader = read_all(tmp_path / "bad.mkv")
+    frames, reader = read_all(tmp_path / "bad.mkv", threads=threads)
     assert len(frames) == 40
     assert [frame.time_s for frame in frames] == pytest.approx([n / 25 for n in range(40)], abs=1e-3)
     repeated = [index for index, frame in enumerate(frames) if frame.frame is None]
