@@ -137,14 +137,16 @@ class Dispatcher:
         return self._with_company(first, most, worker.arena.request_bytes)
 
     def _take_first(self, slot: Slot) -> Ticket | None:
-        for _ in range(len(self._waiting)):
+        claimed: list[Ticket] = []
+        first = None
+        while self._waiting and first is None:
             ticket = self._waiting.popleft()
-            if ticket.done:
-                continue
-            if ticket.pinned is None or ticket.pinned is slot:
-                return ticket
-            self._waiting.append(ticket)
-        return None
+            if ticket.pinned is not None and ticket.pinned is not slot:
+                claimed.append(ticket)  # by another place
+            elif not ticket.done:
+                first = ticket
+        self._waiting.extendleft(reversed(claimed))
+        return first
 
     def _with_company(self, first: Ticket, most: int, room_bytes: int) -> list[Ticket]:
         batch = [first]
@@ -312,8 +314,7 @@ class Dispatcher:
 
     async def fingerprint_of(self, ticket: Ticket) -> str:
         """Its digest; a large one is taken in a thread."""
-        files = any(size == 0 for size in ticket.outline().sizes)
-        if files or ticket.payload_bytes > _QUICK_DIGEST_BYTES:
+        if ticket.carries_files or ticket.payload_bytes > _QUICK_DIGEST_BYTES:
             return await asyncio.to_thread(ticket.take_fingerprint)
         return ticket.take_fingerprint()
 

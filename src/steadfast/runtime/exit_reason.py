@@ -65,15 +65,21 @@ class ExitReport:
     """What faulthandler wrote while the process fell."""
     last_words: str = ""
     """The end of what it printed."""
-    working_alone: bool = False
-    """Whether exactly one request was in it."""
+    requests_inside: int = 0
+    """How many it was working on; of a batch, all, though some were answered already."""
     served: int = 0
     """Requests it had answered."""
 
     @property
     def fault(self) -> Fault:
         """Whether the one input in it is to blame; a batch or an idle worker never blames an input."""
-        return Fault.INPUT if self.working_alone and self._looks_like_the_work() else Fault.OUTSIDE
+        alone = self.requests_inside == 1
+        return Fault.INPUT if alone and self._looks_like_the_work() else Fault.OUTSIDE
+
+    @property
+    def unprovoked(self) -> bool:
+        """Whether it fell by itself while nobody asked anything of it: a crash loop even if it loads well."""
+        return self.requests_inside == 0 and self._looks_like_the_work()
 
     def _looks_like_the_work(self) -> bool:
         if self.cause is Cause.OUT_OF_MEMORY:
@@ -127,7 +133,7 @@ def explain_exit(
         evidence=_evidence(cause, oom_evidence, kill_detail),
         native_traceback=native_traceback,
         last_words=last_words,
-        working_alone=requests_inside == 1,
+        requests_inside=requests_inside,
         served=served,
     )
 

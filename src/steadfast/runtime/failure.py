@@ -85,11 +85,15 @@ def out_of_memory_class(error: BaseException) -> type[OutOfDeviceMemory | OutOfH
 
 
 def error_of(failure: Failure) -> SteadfastError:
-    """The exception that `failure` was; a code nobody declared becomes a `ServiceError`."""
+    """The exception that `failure` was; a code that no worker can mean becomes a `ServiceError`."""
     kind = _classes_by_code().get(failure.code, ServiceError)
+    remedy = failure.remedy or None
     if issubclass(kind, ModelDamaged):
-        return kind(failure.detail, remedy=failure.remedy or None, model=failure.model)
-    return kind(failure.detail, remedy=failure.remedy or None)
+        return kind(failure.detail, remedy=remedy, model=failure.model)
+    try:
+        return kind(failure.detail, remedy=remedy)
+    except TypeError:  # an error of the layers above, which carries more than words
+        return ServiceError(failure.detail, remedy=remedy)
 
 
 _by_code: dict[str, type[SteadfastError]] = {}

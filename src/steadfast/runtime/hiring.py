@@ -53,6 +53,7 @@ class Hiring:
 
     def count_arrival(self) -> None:
         """A worker came up and passed its canary."""
+        self.last_failure = ""
         self._budget.count_success()
         if self._breaker.state is not BreakerState.CLOSED:
             self.forget()

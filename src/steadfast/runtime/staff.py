@@ -281,7 +281,8 @@ class Staff:
             slot.worker = None
         if report.kill_reason in _HANGS:
             self.hangs_in_a_row += 1
-        if not worker.came_up and worker.state is WorkerState.FAILED:
+        never_served = not worker.came_up or (worker.served == 0 and report.unprovoked)
+        if never_served and worker.state is WorkerState.FAILED:
             self.hiring.count_early_death()
         self.dispatcher.orphaned(orphans, report, pinned)
         self.replan()

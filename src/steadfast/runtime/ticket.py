@@ -86,8 +86,13 @@ class Ticket:
 
     def outline(self) -> poison.Outline:
         """What the poison register knows it by before its content is read."""
-        sizes = tuple(0 if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs)
+        sizes = tuple(_file_size(blob) if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs)
         return poison.Outline(self.task, self.fields, sizes)
+
+    @property
+    def carries_files(self) -> bool:
+        """Whether reading its content means reading a disk."""
+        return any(isinstance(blob, Path) for blob in self.blobs)
 
     def take_fingerprint(self) -> str:
         """Its digest, taken once. Reads every byte: not on the event loop when it is large."""
@@ -111,6 +116,13 @@ class Ticket:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _size_of(parts: Sequence[Buffer]) -> int:

@@ -21,8 +21,8 @@ from steadfast.runtime.ticket import Ticket
 from steadfast.runtime.worker_process import WorkerProcess
 from steadfast.task import OperatingPoint, TaskSpec
 
-SEGFAULT = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV", working_alone=True)
-SIGKILL = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGKILL", working_alone=True)
+SEGFAULT = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV", requests_inside=1)
+SIGKILL = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGKILL", requests_inside=1)
 
 
 class _Arena:
@@ -232,7 +232,9 @@ def test_who_was_in_a_worker_that_died_gets_no_company_again() -> None:
         for number in (1, 2, 3):
             desk.send(number)
         desk.answer(desk.first, desk.first.tickets[0])
-        desk.die(desk.first, ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV"))
+        desk.die(
+            desk.first, ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV", requests_inside=3)
+        )
         desk.dispatcher.pump()
         desk.answer(desk.first, desk.first.tickets[0])
         assert [len(batch) for batch in desk.first.handed] == [1, 3, 1, 1]
@@ -264,6 +266,24 @@ def test_out_of_memory_waits_for_the_place_that_stepped_down_for_it() -> None:
         desk.first.state = WorkerState.READY
         desk.dispatcher.pump()
         assert desk.first.handed == [[1], [1]]
+
+    run(test())
+
+
+def test_what_is_claimed_by_another_place_keeps_its_turn() -> None:
+    async def test() -> None:
+        desk = Desk()
+        claimed = desk.send(1)
+        desk.send(2)
+        desk.die(desk.first, SIGKILL, pinned=desk.place.slots[0])
+        desk.first.state = WorkerState.LOADING
+        desk.send(3)
+        desk.send(4)
+        desk.answer(desk.place.workers[1], desk.place.workers[1].tickets[0])
+        assert desk.place.workers[1].handed == [[2], [3]]
+        desk.first.state = WorkerState.READY
+        desk.dispatcher.pump()
+        assert desk.first.handed[-1] == [claimed.id]
 
     run(test())
 

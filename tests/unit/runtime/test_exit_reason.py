@@ -65,3 +65,10 @@ def test_a_worker_that_fell_while_we_were_about_to_kill_it_fell_by_itself() -> N
 
 def test_a_signal_without_a_name_is_still_told() -> None:
     assert killed(50).signal_name == "signal 50"
+
+
+def test_falling_while_idle_is_unprovoked_and_being_killed_is_not() -> None:
+    assert killed(signal.SIGSEGV, requests_inside=0).unprovoked
+    assert not killed(signal.SIGSEGV, requests_inside=1).unprovoked
+    assert not killed(signal.SIGKILL, requests_inside=0).unprovoked
+    assert not killed(signal.SIGKILL, requests_inside=0, kill_reason=KillReason.RECYCLED).unprovoked
