@@ -14,7 +14,7 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
-from steadfast.media.planes import plane_views
+from steadfast.media.plane_views import plane_views
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

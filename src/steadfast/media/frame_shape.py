@@ -9,7 +9,7 @@ from av.video.reformatter import Colorspace
 from steadfast.media.colour import ColourTags, MatrixCode, RangeCode, choose_matrix
 from steadfast.media.display_matrix import Orientation, blank_like, turned
 from steadfast.media.pixel_layout import Arrangement, layout_of
-from steadfast.media.planes import plane_views
+from steadfast.media.plane_views import plane_views
 
 _RGB_ARRANGEMENTS = (Arrangement.PACKED_RGB, Arrangement.PLANAR_RGB)
 _SWSCALE_MATRIX = {

@@ -5,19 +5,14 @@ pixel. Here a region is converted with the frame's own matrix and range, and wha
 only masked pixels; a chroma sample is written when any of its luma pixels is.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from steadfast.media.canvas import BgrImage, GreyImage, Region
 from steadfast.media.colour import Conversion, RangeCode, choose_matrix, rgb_conversion, ycbcr_conversion
 from steadfast.media.pixel_layout import Arrangement, PixelLayout, layout_of
-
-Plane = NDArray[Any]
-"""uint8 or uint16, rows × columns (× 2 where chroma is interleaved, × 3 or 4 where RGB is packed)."""
+from steadfast.media.plane_views import Plane, colour_views, cut, shrink_blocks
 
 _SIGNATURE_ROWS, _SIGNATURE_COLUMNS = 36, 64
 
@@ -36,7 +31,7 @@ class PlaneCanvas:
         self._frame = frame
         self._layout = layout
         self._conversion = _conversion_of(frame, layout)
-        self._planes = _colour_views(frame, layout)
+        self._planes = colour_views(frame, layout)
         self._is_ours = False
 
     @staticmethod
@@ -89,9 +84,9 @@ class PlaneCanvas:
         samples = self._from_bgr(grid, pixels)
         if self._layout.arrangement is Arrangement.PLANAR_RGB:
             for plane, channel in zip(self._planes, (1, 0, 2), strict=True):
-                self._store(_cut(plane, grid), cv2.extractChannel(samples, channel), mask)
+                self._store(cut(plane, grid), cv2.extractChannel(samples, channel), mask)
             return
-        self._store(_cut(self._planes[0], grid), cv2.extractChannel(samples, 0), mask)
+        self._store(cut(self._planes[0], grid), cv2.extractChannel(samples, 0), mask)
         if self._layout.arrangement is not Arrangement.GREY:
             self._write_chroma(grid, samples, mask)
 
@@ -111,8 +106,8 @@ class PlaneCanvas:
     def _full_size_samples(self, grid: Region) -> list[Plane]:
         """The region of every plane, chroma repeated up to the size of luma."""
         if self._layout.arrangement in (Arrangement.PLANAR_RGB, Arrangement.PACKED_RGB, Arrangement.GREY):
-            return [_cut(plane, grid) for plane in self._planes]
-        luma = _cut(self._planes[0], grid)
+            return [cut(plane, grid) for plane in self._planes]
+        luma = cut(self._planes[0], grid)
         return [luma, *(self._repeated(self._cut_chroma(plane, grid), grid) for plane in self._planes[1:])]
 
     def _repeated(self, chroma: Plane, grid: Region) -> Plane:
@@ -155,7 +150,7 @@ class PlaneCanvas:
         if not self._is_ours:
             self._planes = []  # views must not outlive the buffer that make_writable may replace
             self._frame.make_writable()
-            self._planes = _colour_views(self._frame, self._layout)
+            self._planes = colour_views(self._frame, self._layout)
             self._is_ours = True
 
     def _extended(
@@ -191,9 +186,9 @@ class PlaneCanvas:
     def _write_packed(self, grid: Region, pixels: BgrImage, mask: GreyImage) -> None:
         layout = self._layout
         if layout.samples == 3 and layout.bgr_order == (0, 1, 2):
-            cv2.copyTo(pixels, mask, _cut(self._planes[0], grid))
+            cv2.copyTo(pixels, mask, cut(self._planes[0], grid))
             return
-        view, chosen = _cut(self._planes[0], grid), mask != 0
+        view, chosen = cut(self._planes[0], grid), mask != 0
         for channel, place in enumerate(layout.bgr_order):
             np.copyto(view[..., place], pixels[..., channel], where=chosen)
 
@@ -202,7 +197,7 @@ class PlaneCanvas:
         across, down = 1 << layout.chroma_width_log2, 1 << layout.chroma_height_log2
         chroma, chroma_mask = samples[..., 1:], mask
         if across > 1 or down > 1:
-            chroma, chroma_mask = _shrunk(samples, mask, across, down)
+            chroma, chroma_mask = shrink_blocks(samples, mask, across, down)
             chroma = chroma[..., 1:]
         cb, cr = (np.ascontiguousarray(chroma[..., index]) for index in (0, 1))
         if layout.arrangement is Arrangement.PLANAR:
@@ -243,56 +238,7 @@ def _conversion_of(frame: VideoFrame, layout: PixelLayout) -> Conversion:
     return ycbcr_conversion(matrix, full_range=full, depth_bits=layout.depth_bits)
 
 
-def plane_views(frame: VideoFrame) -> list[Plane]:
-    """All planes of a frame as arrays that share its memory, without the padding at the end of each row.
-
-    The format must have a layout. The views are valid while the frame is, until it is made writable.
-    """
-    layout = layout_of(frame.format.name)
-    assert layout is not None, frame.format.name
-    return _views(frame, layout)
-
-
-def _views(frame: VideoFrame, layout: PixelLayout) -> list[Plane]:
-    views = []
-    for index, plane in enumerate(frame.planes):
-        samples = 1
-        if layout.arrangement is Arrangement.PACKED_RGB:
-            samples = layout.samples
-        elif layout.arrangement is Arrangement.SEMI_PLANAR and index == 1:
-            samples = 2
-        dtype = np.uint8 if layout.sample_bytes == 1 else np.uint16
-        rows: Plane = np.frombuffer(memoryview(plane), dtype=dtype).reshape(plane.height, -1)
-        view = rows[:, : plane.width * samples]
-        views.append(view if samples == 1 else view.reshape(plane.height, plane.width, samples))
-    return views
-
-
-def _colour_views(frame: VideoFrame, layout: PixelLayout) -> list[Plane]:
-    return _views(frame, layout)[:3]  # a fourth plane is alpha, which stays as it is
-
-
-def _cut(plane: Plane, region: Region) -> Plane:
-    return plane[region.top : region.bottom, region.left : region.right]
-
-
 def _packed_to_bgr(samples: Plane, layout: PixelLayout) -> BgrImage:
     if layout.bgr_order == (0, 1, 2) and layout.samples == 3:
         return np.array(samples, dtype=np.uint8)
     return np.ascontiguousarray(samples[..., list(layout.bgr_order)], dtype=np.uint8)
-
-
-def _shrunk(samples: Plane, mask: GreyImage, across: int, down: int) -> tuple[Plane, GreyImage]:
-    """Means of blocks of `down` × `across`, and a mask of the blocks in which any pixel is masked."""
-    over_bottom, over_right = -mask.shape[0] % down, -mask.shape[1] % across
-    if over_bottom or over_right:
-        border = (0, over_bottom, 0, over_right)
-        samples = cv2.copyMakeBorder(samples, *border, cv2.BORDER_REPLICATE)
-        mask = np.asarray(cv2.copyMakeBorder(mask, *border, cv2.BORDER_CONSTANT, value=0), dtype=np.uint8)
-    size = (mask.shape[1] // across, mask.shape[0] // down)
-    any_masked = mask[::down, ::across]
-    for row in range(down):
-        for column in range(across):
-            if row or column:
-                any_masked = any_masked | mask[row::down, column::across]
-    return cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.ascontiguousarray(any_masked)

@@ -8,7 +8,7 @@ from tests.video_files import picture, picture_frame
 from steadfast.media.colour import ColourTags, MatrixCode, RangeCode
 from steadfast.media.display_matrix import UPRIGHT, Orientation
 from steadfast.media.frame_shape import FrameShape, colours_in, native_shape, reshaped
-from steadfast.media.planes import plane_views
+from steadfast.media.plane_views import plane_views
 
 SIZE = (64, 48)
 
