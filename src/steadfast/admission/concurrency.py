@@ -1,0 +1,60 @@
+"""How many requests may be inside together: one per worker, more only where that keeps workers busier.
+
+A worker that answers in a millisecond stands idle while its next request is still on its way, so a few must
+be kept ready behind it. One that takes a second loses nothing by fetching the next from the line, where the
+most urgent comes first. Which it is is measured: what requests wait inside, between the gate and a worker.
+The limit grows by one per round while that is next to nothing and all of it is used, and shrinks by a tenth
+when it is too much (additive increase, multiplicative decrease: Chiu and Jain 1989; the aim is a small queue
+in front of the workers as in TCP Vegas, Brakmo and Peterson 1995).
+"""
+
+_AIM_S = 0.001
+_AIM_OF_SERVICE = 0.03
+_MOST_PER_WORKER = 4.0
+_DECREASE = 0.9
+_RATE = 0.1
+
+
+class ConcurrencyLimit:
+    """One task's limit."""
+
+    def __init__(self, *, workers: int = 1) -> None:
+        self._workers = max(1, workers)
+        self._limit = float(self._workers)
+        self._inside_wait_s = 0.0
+        self._service_s = 0.0
+        self._since_change = 0
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be inside now."""
+        return int(self._limit)
+
+    @property
+    def workers(self) -> int:
+        """Requests that can be worked on at once."""
+        return self._workers
+
+    def staff(self, workers: int) -> None:
+        """Says how many can be worked on at once now; the limit follows in proportion."""
+        workers = max(1, workers)
+        self._limit = max(float(workers), self._limit * workers / self._workers)
+        self._workers = workers
+
+    def observe(self, *, inside_s: float, worked_s: float, limit_was_used: bool) -> None:
+        """Learns from a request that was inside for `inside_s`, of which a worker had it for `worked_s`."""
+        wait_s = max(0.0, inside_s - worked_s)
+        self._inside_wait_s += _RATE * (wait_s - self._inside_wait_s)
+        self._service_s += _RATE * (worked_s - self._service_s)
+        self._since_change += 1
+        if self._since_change < self._limit:  # one change per round: the last one must show first
+            return
+        aim_s = max(_AIM_S, _AIM_OF_SERVICE * self._service_s)
+        if self._inside_wait_s > aim_s:
+            self._change_to(self._limit * _DECREASE)
+        elif limit_was_used and self._inside_wait_s < aim_s / 2:
+            self._change_to(self._limit + 1.0)
+
+    def _change_to(self, limit: float) -> None:
+        self._limit = min(max(limit, float(self._workers)), self._workers * _MOST_PER_WORKER)
+        self._since_change = 0

@@ -1,0 +1,114 @@
+"""The gate: every request that needs a worker passes it, or learns at once that it cannot and when it could.
+
+Refused are: who sends too often (429), who would wait longer than its deadline allows and who finds the line
+full (503). Who waits is served by weight of priority and in fairness between clients; who can no longer be
+done in time is sent away, least urgent first. Each refusal says when a new try is worth it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from steadfast.admission.arrival import Arrival
+from steadfast.admission.events import Refusal, RequestRefused
+from steadfast.admission.lane import Lane
+from steadfast.admission.permit import Permit
+from steadfast.admission.rate import NO_LIMIT, Rate, RateLimit, neighbourhood
+from steadfast.admission.snapshot import GateSnapshot
+from steadfast.errors import RateLimited, ShuttingDown
+from steadfast.events import publish
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOptions:
+    """How much is let in; `app` fills it from the settings."""
+
+    max_waiting: int = 256
+    """Requests of one task that may wait."""
+    rate_of_key: Rate = NO_LIMIT
+    """What one API key may send."""
+    rate_of_address: Rate = NO_LIMIT
+    """What one address may send; an IPv6 network of /64 counts as one."""
+    first_guess_s: float = 1.0
+    """What a request takes, before the first was seen."""
+
+
+class Gate:
+    """Admission to all tasks. Lives on one event loop."""
+
+    def __init__(
+        self, options: GateOptions | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` is monotonic."""
+        self._options = options or GateOptions()
+        self._clock = clock
+        self._by_key = RateLimit(self._options.rate_of_key, clock=clock)
+        self._by_address = RateLimit(self._options.rate_of_address, clock=clock)
+        self._lanes: dict[str, Lane] = {}
+        self._open = True
+
+    def admit(self, arrival: Arrival) -> Permit:
+        """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.
+
+        Raises `RateLimited` and `ShuttingDown` here, `Overloaded` here or while it waits.
+        """
+        if not self._open:
+            raise self._refuse(arrival, Refusal.CLOSED, 0.0)
+        self._take_tokens(arrival)
+        return Permit(self._lane(arrival.task), arrival, now_s=self._clock())
+
+    def staff(self, task: str, workers: int) -> None:
+        """Says how many requests of `task` can be worked on at once now: able workers times their batch.
+
+        With none at all it counts as one: the runtime knows better whether to wait or to refuse.
+        """
+        self._lane(task).staff(workers)
+
+    def predicted_wait_s(self, arrival: Arrival) -> float:
+        """How long such a request would wait if it came now; 0: it would not."""
+        return self._lane(arrival.task).predicted_wait_s(arrival.priority, arrival.flow)
+
+    def close(self) -> None:
+        """Takes nothing new from now on; who waits goes on waiting."""
+        self._open = False
+
+    def refuse_waiting(self) -> None:
+        """Sends everyone away who is not inside: the grace period is over."""
+        for lane in self._lanes.values():
+            lane.refuse_waiting()
+
+    def snapshot(self) -> GateSnapshot:
+        """Everything that is known now; cheap."""
+        return GateSnapshot(lanes=tuple(lane.snapshot() for lane in self._lanes.values()), open=self._open)
+
+    def _lane(self, task: str) -> Lane:
+        lane = self._lanes.get(task)
+        if lane is None:
+            options = self._options
+            lane = Lane(
+                task,
+                max_waiting=options.max_waiting,
+                first_guess_s=options.first_guess_s,
+                clock=self._clock,
+            )
+            self._lanes[task] = lane
+        return lane
+
+    def _take_tokens(self, arrival: Arrival) -> None:
+        address = neighbourhood(arrival.address)
+        if (wait_s := self._by_address.wait_s(address)) > 0.0:
+            raise self._refuse(arrival, Refusal.RATE_OF_ADDRESS, wait_s)
+        if (wait_s := self._by_key.wait_s(arrival.key)) > 0.0:
+            raise self._refuse(arrival, Refusal.RATE_OF_KEY, wait_s)
+        # Both are asked before either is charged: a refused request costs nothing.
+        self._by_address.take(address)
+        self._by_key.take(arrival.key)
+
+    def _refuse(self, arrival: Arrival, reason: Refusal, wait_s: float) -> RateLimited | ShuttingDown:
+        publish(
+            RequestRefused(task=arrival.task, priority=arrival.priority, reason=reason, retry_after_s=wait_s)
+        )
+        if reason is Refusal.CLOSED:
+            return ShuttingDown("The service is stopping.")
+        who = "This API key" if reason is Refusal.RATE_OF_KEY else "This address"
+        return RateLimited(f"{who} sends more requests than it may.", retry_after_s=wait_s)

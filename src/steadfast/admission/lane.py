@@ -1,0 +1,253 @@
+"""One task's part of the gate: who is inside, who waits, who is sent away."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from steadfast.admission.arrival import Arrival, Priority
+from steadfast.admission.concurrency import ConcurrencyLimit
+from steadfast.admission.events import ConcurrencyChanged, Refusal, RequestRefused, RequestShed
+from steadfast.admission.inflow import Inflow
+from steadfast.admission.permit import Permit
+from steadfast.admission.prediction import Forecast, ServiceTimePredictor
+from steadfast.admission.snapshot import LaneSnapshot
+from steadfast.admission.wait_forecast import Calibration, Pace
+from steadfast.admission.waiting_line import Waiter, WaitingLine
+from steadfast.errors import Overloaded
+from steadfast.events import publish
+
+_LOOK_EVERY_S = 0.05
+"""How often those who wait are looked through for hopeless ones."""
+_HOPE = 0.7
+"""A prediction of a wait may be that much too long before somebody is sent away for it."""
+_LEFT_OF_WORK = 0.3
+"""Of the usual time, what a request that should have been done by now is still expected to take."""
+
+
+class Lane:
+    """Admission to one task. Everything happens on one event loop; nothing here blocks."""
+
+    def __init__(
+        self, task: str, *, max_waiting: int, first_guess_s: float, clock: Callable[[], float]
+    ) -> None:
+        self.task = task
+        self.clock = clock
+        self._predictor = ServiceTimePredictor(first_guess_s=first_guess_s)
+        self._limit = ConcurrencyLimit()
+        self._line: WaitingLine[Permit] = WaitingLine(capacity=max_waiting)
+        self._waiters: dict[Permit, Waiter[Permit]] = {}
+        self._inside: set[Permit] = set()
+        self._pace = Pace(clock=clock)
+        self._calibration = Calibration()
+        self._inflow = Inflow(clock=clock)
+        self._look: asyncio.TimerHandle | None = None
+        self._counts: Counter[str] = Counter()
+        self._refused: Counter[Refusal] = Counter()
+
+    # --- in ---------------------------------------------------------------------------------------------
+
+    def enter(self, permit: Permit) -> asyncio.Future[None] | None:
+        """Lets it in now (None), or has it wait (a future). Raises `Overloaded`."""
+        if not self._waiters and len(self._inside) < self._limit.limit:
+            self._let_in(permit)
+            return None
+        permit.predicted_wait_s = self.predicted_wait_s(permit.arrival.priority, permit.arrival.flow)
+        if permit.predicted_wait_s + permit.forecast.mean_s > permit.arrival.deadline_s:
+            raise self._refusal(permit, Refusal.TOO_LATE)
+        if self._line.is_full and not self._displace_for(permit):
+            raise self._refusal(permit, Refusal.QUEUE_FULL)
+        return self._line_up(permit)
+
+    def _line_up(self, permit: Permit) -> asyncio.Future[None]:
+        arrival, work_s = permit.arrival, permit.forecast.mean_s
+        waiter = Waiter(ticket=permit, priority=arrival.priority, flow=arrival.flow, work_s=work_s)
+        self._line.add(waiter)
+        self._waiters[permit] = waiter
+        self._inflow.add(arrival.priority, work_s)
+        loop = asyncio.get_running_loop()
+        permit.future = loop.create_future()
+        if self._look is None:
+            self._look = loop.call_later(_LOOK_EVERY_S, self._look_through)
+        return permit.future
+
+    def _let_in(self, permit: Permit) -> None:
+        permit.entered_at_s = self.clock()
+        if not self._inside:
+            self._pace.restart()
+        self._inside.add(permit)
+        self._counts["admitted"] += 1
+
+    def _displace_for(self, permit: Permit) -> bool:
+        waiter = self._line.least_urgent_below(permit.arrival.priority)
+        if waiter is None:
+            return False
+        self._send_away(waiter.ticket, Refusal.DISPLACED)
+        return True
+
+    # --- out --------------------------------------------------------------------------------------------
+
+    def leave(self, permit: Permit) -> None:
+        """It is done, well or not; its place is free."""
+        if permit not in self._inside:
+            return
+        was_used = len(self._inside) >= self._limit.limit
+        self._inside.discard(permit)
+        if permit.succeeded:
+            self._learn_from(permit, was_used=was_used and bool(self._waiters))
+        self.pump()
+
+    def give_up(self, permit: Permit) -> None:
+        """Nobody waits for it any more."""
+        if waiter := self._waiters.pop(permit, None):
+            self._line.remove(waiter)
+            self._counts["cancelled"] += 1
+        else:  # it was let in, or sent away, in the same turn of the loop
+            self.leave(permit)
+
+    def pump(self) -> None:
+        """Lets in as many as may be inside."""
+        while self._waiters and len(self._inside) < self._limit.limit:
+            permit = self._line.pop().ticket
+            del self._waiters[permit]
+            if permit.left_s < permit.forecast.median_s:
+                self._refuse_waiting(permit, Refusal.HOPELESS)
+                continue
+            self._let_in(permit)
+            self._calibration.observe(permit.arrival.priority, permit.predicted_wait_s, permit.waited_s)
+            if permit.future is not None and not permit.future.done():
+                permit.future.set_result(None)
+
+    def staff(self, workers: int) -> None:
+        """Says how many requests can be worked on at once now."""
+        before = self._limit.limit, self._limit.workers
+        self._limit.staff(workers)
+        self._tell_of_change(*before)
+        self.pump()
+
+    def refuse_waiting(self) -> None:
+        """Sends everyone away who is not inside."""
+        for permit in tuple(self._waiters):
+            self._send_away(permit, Refusal.CLOSED)
+
+    def _learn_from(self, permit: Permit, *, was_used: bool) -> None:
+        inside_s = self.clock() - (permit.entered_at_s or 0.0)
+        worked_s = inside_s if permit.worked_s is None else permit.worked_s
+        self._counts["finished"] += 1
+        self._pace.finish(permit.forecast.mean_s, self._limit.workers, saturated=was_used)
+        self._predictor.learn(permit.arrival.features, permit.cost, worked_s)
+        before = self._limit.limit, self._limit.workers
+        self._limit.observe(inside_s=inside_s, worked_s=worked_s, limit_was_used=was_used)
+        self._tell_of_change(*before)
+
+    def _tell_of_change(self, limit: int, workers: int) -> None:
+        if (self._limit.limit, self._limit.workers) != (limit, workers):
+            publish(ConcurrencyChanged(task=self.task, limit=self._limit.limit, workers=self._limit.workers))
+
+    # --- away -------------------------------------------------------------------------------------------
+
+    def _refusal(self, permit: Permit, reason: Refusal) -> Overloaded:
+        wait_s = permit.predicted_wait_s
+        self._refused[reason] += 1
+        publish(
+            RequestRefused(
+                task=self.task, priority=permit.arrival.priority, reason=reason, retry_after_s=wait_s
+            )
+        )
+        if reason is Refusal.QUEUE_FULL:
+            detail = f"{len(self._line)} requests wait already, as many as may."
+        else:
+            detail = f"A worker would be free in about {wait_s:.1f} s; {permit.arrival.deadline_s:g} s are allowed."
+        return Overloaded(detail, retry_after_s=wait_s)
+
+    def _send_away(self, permit: Permit, reason: Refusal) -> None:
+        if waiter := self._waiters.pop(permit, None):
+            self._line.remove(waiter)
+            self._refuse_waiting(permit, reason)
+
+    def _refuse_waiting(self, permit: Permit, reason: Refusal) -> None:
+        arrival = permit.arrival
+        waited_s = self.clock() - permit.arrived_at_s
+        self._refused[reason] += 1
+        publish(RequestShed(task=self.task, priority=arrival.priority, reason=reason, waited_s=waited_s))
+        if permit.future is not None and not permit.future.done():
+            retry_after_s = self.predicted_wait_s(arrival.priority, arrival.flow)
+            permit.future.set_exception(Overloaded(_WHY_AWAY[reason], retry_after_s=retry_after_s))
+
+    def _look_through(self) -> None:
+        """Sends away, least urgent first, whoever cannot be done in time any more."""
+        self._look = None
+        for priority in reversed(Priority):
+            for permit in self._hopeless(priority):
+                self._send_away(permit, Refusal.HOPELESS)
+        if self._waiters:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look_through)
+
+    def _hopeless(self, priority: Priority) -> list[Permit]:
+        if not self._line.count(priority):
+            return []
+        speed = self._limit.workers * self._pace.value
+        now_s, ahead_s = self.clock(), 0.0
+        hopeless = []
+        for waiter in self._line.in_turn():
+            permit = waiter.ticket
+            done_at_s = now_s + _HOPE * ahead_s / speed + permit.forecast.median_s
+            if waiter.priority is priority and done_at_s > permit.deadline_at_s:
+                hopeless.append(permit)
+            else:
+                ahead_s += waiter.work_s
+        return hopeless
+
+    # --- what it knows ----------------------------------------------------------------------------------
+
+    def forecast(self, arrival: Arrival) -> Forecast:
+        """What such a request will take of a worker."""
+        return self._predictor.predict(arrival.features)
+
+    def predicted_wait_s(self, priority: Priority, flow: str) -> float:
+        """How long one that came now would wait outside."""
+        if not self._waiters and len(self._inside) < self._limit.limit:
+            return 0.0
+        workers = self._limit.workers
+        speed = workers * self._pace.value
+        ahead_s = self._line.work_ahead_s(priority, flow, workers=speed, inflow=self._inflow.per_s())
+        inside_s, usual_s = self._work_inside()
+        # When its turn comes, all others inside are still at it: half-way through, or waiting for a worker.
+        others_s = usual_s * (max(0, self._limit.limit - workers) + (workers - 1) / 2)
+        raw_s = max(0.0, ahead_s + inside_s - others_s) / speed
+        return self._calibration.correct(priority, raw_s)
+
+    def _work_inside(self) -> tuple[float, float]:
+        """What is left of the work inside, and the usual work of one request there."""
+        now_s = self.clock()
+        left_s = total_s = 0.0
+        for permit in self._inside:
+            work_s = permit.forecast.mean_s
+            since_s = now_s - (permit.entered_at_s or now_s)
+            left_s += max(work_s - since_s, _LEFT_OF_WORK * max(work_s, since_s))
+            total_s += work_s
+        return left_s, total_s / max(1, len(self._inside))
+
+    def snapshot(self) -> LaneSnapshot:
+        """Everything that is known now."""
+        return LaneSnapshot(
+            task=self.task,
+            workers=self._limit.workers,
+            limit=self._limit.limit,
+            inside=len(self._inside),
+            waiting={priority: self._line.count(priority) for priority in Priority},
+            predicted_wait_s={priority: self.predicted_wait_s(priority, "") for priority in Priority},
+            admitted=self._counts["admitted"],
+            finished=self._counts["finished"],
+            refused=dict(self._refused),
+            cancelled=self._counts["cancelled"],
+            service_error=self._predictor.error,
+            wait_error=self._calibration.error,
+            pace=self._pace.value,
+        )
+
+
+_WHY_AWAY = {
+    Refusal.DISPLACED: "A more urgent request needed the place in the line.",
+    Refusal.HOPELESS: "The request waited, and can no longer be done in the time that was allowed.",
+    Refusal.CLOSED: "The service is stopping.",
+}
