@@ -156,7 +156,8 @@ class Lane:
         if reason is Refusal.QUEUE_FULL:
             detail = f"{len(self._line)} requests wait already, as many as may."
         else:
-            detail = f"A worker would be free in about {wait_s:.1f} s; {permit.arrival.deadline_s:g} s are allowed."
+            allowed_s = permit.arrival.deadline_s
+            detail = f"A worker would be free in about {wait_s:.1f} s; {allowed_s:g} s are allowed."
         return Overloaded(detail, retry_after_s=wait_s)
 
     def _send_away(self, permit: Permit, reason: Refusal) -> None:

@@ -159,12 +159,11 @@ class ServiceTimePredictor:
         size_log = math.log1p(size) if isinstance(size, int | float) else None
         inputs = [1.0] + [0.0] * (_MOST_INPUTS - 1)
         for name, value in known.items():
-            if isinstance(value, str):
-                if column := self._columns.at.get(f"{name}={value}"):
-                    inputs[column] = 1.0
+            if isinstance(value, str) and (column := self._columns.at.get(f"{name}={value}")):
+                inputs[column] = 1.0
         for name, habit in self._habits.items():
-            value = known.get(name)
-            log = math.log1p(max(0.0, value)) if isinstance(value, int | float) else habit.guess(size_log)
+            number = known.get(name)
+            log = math.log1p(max(0.0, number)) if isinstance(number, int | float) else habit.guess(size_log)
             # Around the mean, so that an input that hardly varies is not mistaken for the constant.
             inputs[self._columns.at[name]] = self._ranges[name].clip(log) - habit.mean
         return inputs

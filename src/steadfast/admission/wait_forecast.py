@@ -32,7 +32,7 @@ class Pace:
         self._last_s: float | None = None
 
     def finish(self, work_s: float, workers: int, *, saturated: bool) -> None:
-        """A request that was predicted to take `work_s` is done; `saturated`: no worker was idle meanwhile."""
+        """A request predicted to take `work_s` is done; `saturated`: no worker was idle meanwhile."""
         now_s = self._clock()
         since_s, self._last_s = now_s - (self._last_s if self._last_s is not None else now_s), now_s
         if not saturated or since_s < 0.0:
