@@ -16,6 +16,7 @@ from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
 from steadfast.cli.doctor import doctor
 from steadfast.cli.faces import faces
+from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import (
     ConfigOption,
     DebugOption,
@@ -28,7 +29,9 @@ from steadfast.cli.swap import swap
 from steadfast.cli.version import version
 from steadfast.errors import ExitCode
 
-app = typer.Typer(name="steadfast", add_completion=True, rich_markup_mode="rich", no_args_is_help=True)
+app = typer.Typer(
+    cls=CommandGroup, name="steadfast", add_completion=True, rich_markup_mode="rich", no_args_is_help=True
+)
 
 
 def _print_version(wanted: bool) -> None:

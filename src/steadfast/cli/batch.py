@@ -79,7 +79,11 @@ def batch(
     ] = "{folder}/{stem}_{source}{suffix}",
     on_conflict: Annotated[
         ConflictChoice,
-        typer.Option(rich_help_panel=_NAMES, help="What to do with outputs that are there already."),
+        typer.Option(
+            metavar="HOW",
+            rich_help_panel=_NAMES,
+            help="What to do with outputs that are there already: skip, overwrite, number or fail.",
+        ),
     ] = ConflictChoice.SKIP,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", metavar="", help="Look into folders inside folders.")

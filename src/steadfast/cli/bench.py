@@ -21,21 +21,24 @@ _RIGHT = {"threads", "frames/s", "analyse ms", "swap ms", "transcode ms", "memor
 def bench(
     invocation: Invocation,
     engines: Annotated[
-        list[str] | None, typer.Option("--engine", metavar="NAME", help="Engines. [default: those that work]")
+        list[str] | None,
+        typer.Option("--engine", metavar="NAME", help="Engines.", show_default="those that work"),
     ] = None,
     providers: Annotated[
         list[str] | None,
         typer.Option(
-            "--provider", metavar="NAME", help="Execution providers. [default: those that are here]"
+            "--provider", metavar="NAME", help="Execution providers.", show_default="those that are here"
         ),
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--size", metavar="WxH", help="Sizes. [default: 640x480 and 1280x720]"),
+        typer.Option("--size", metavar="WxH", help="Sizes.", show_default="640x480 and 1280x720"),
     ] = None,
     threads: Annotated[
         list[int] | None,
-        typer.Option("--threads", min=1, metavar="N", help="Threads per model. [default: 1 and all cores]"),
+        typer.Option(
+            "--threads", min=1, metavar="N", help="Threads per model.", show_default="1 and all cores"
+        ),
     ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.5, max=600, metavar="S", help="Length of the clip.")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from steadfast.cli.frame_progress import video_progress
 from steadfast.cli.invocation import Invocation, command
-from steadfast.cli.options import EngineChoice, EngineOption, open_engine
+from steadfast.cli.options import ENGINE_HELP, EngineChoice, open_engine
 
 if TYPE_CHECKING:
     from steadfast.tasks.demo import DemoReport, DemoStep
@@ -22,7 +22,9 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", metavar="FOLDER", help="Where the results go.")] = Path(
         "demo"
     ),
-    engine: EngineOption = EngineChoice.EMBEDDED,
+    engine: Annotated[
+        EngineChoice, typer.Option("--engine", metavar="ENGINE", help=ENGINE_HELP)
+    ] = EngineChoice.EMBEDDED,
 ) -> None:
     """Swap two public-domain portraits and a video made from one; nothing is downloaded.
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from steadfast.cli.help_layout import reflowed
 from steadfast.cli.output import Output
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def command(function: Callable[Concatenate[Invocation, P], None]) -> Callable[..
     parameters = [_parameter("context", typer.Context, inspect.Parameter.empty), *own, *_everywhere()]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in parameters}
-    call.__name__, call.__doc__, call.__module__ = function.__name__, function.__doc__, function.__module__
+    call.__name__, call.__module__ = function.__name__, function.__module__
+    call.__doc__ = reflowed(function.__doc__)
     return call
 
 

@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from steadfast.admission.scopes import Scope
+from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
 from steadfast.errors import InvalidOption
 
 if TYPE_CHECKING:
     from steadfast.admission.keys import ApiKey, KeyStore, NewKey
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True)
 
 
 @app.callback()
@@ -29,10 +30,17 @@ def keys() -> None:
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _STYLES = {"good": "green", "expired": "yellow", "revoked": "dim"}
 
-NameOption = Annotated[str, typer.Option("--name", help="Whose key it is; shown in lists and logs.")]
+NameOption = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="Whose key it is; shown in lists and logs.")
+]
 ScopeOption = Annotated[
     list[Scope] | None,
-    typer.Option("--scope", help="What it allows; may be given several times. Default: swap and jobs."),
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help="What it allows: swap, jobs or admin; may be given several times.",
+        show_default="swap and jobs",
+    ),
 ]
 ExpiresOption = Annotated[
     str | None, typer.Option("--expires-in", metavar="TIME", help="90d, 12h or 30m; without it, never.")

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
 from steadfast.errors import ModelDamaged, ModelMissing, SteadfastError
 from steadfast.models.catalogue import Model, ModelFamily, builtin_catalogue
@@ -19,7 +20,7 @@ from steadfast.models.catalogue import Model, ModelFamily, builtin_catalogue
 if TYPE_CHECKING:
     from steadfast.models.store import ModelState, ModelStore
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True)
 
 
 @app.callback()
@@ -104,7 +105,9 @@ def path(
     invocation: Invocation,
     name: Annotated[
         str | None,
-        typer.Argument(help="A model; without it, the folder of all.", autocompletion=_completions),
+        typer.Argument(
+            metavar="NAME", help="A model; without it, the folder of all.", autocompletion=_completions
+        ),
     ] = None,
 ) -> None:
     """Print where a model's file is; fails if it cannot be used."""

@@ -21,15 +21,14 @@ class EngineChoice(StrEnum):
     NEURAL = "neural"
 
 
+ENGINE_HELP = "embedded, standard or neural; auto takes the best that works here."
 _WHO = "Whose face goes where"
 _LOOK = "How it looks"
 _VIDEO = "Video"
 
 EngineOption = Annotated[
     EngineChoice | None,
-    typer.Option(
-        "--engine", help="Engine; auto takes the best that works here. [default: from the settings]"
-    ),
+    typer.Option("--engine", metavar="ENGINE", help=ENGINE_HELP, show_default="what the settings say"),
 ]
 SourcesOption = Annotated[
     list[Path] | None,
@@ -63,11 +62,12 @@ SimilarityOption = Annotated[
     float | None,
     typer.Option(
         "--similarity",
-        metavar="-1…1",
+        metavar="NUMBER",
         min=-1.0,
         max=1.0,
         rich_help_panel=_WHO,
-        help="Least similarity for like:PHOTO. [default: by engine]",
+        help="Least similarity for like:PHOTO.",
+        show_default="by engine",
     ),
 ]
 EnhanceOption = Annotated[
@@ -78,7 +78,7 @@ QualityOption = Annotated[
     int,
     typer.Option(
         "--quality",
-        metavar="1…100",
+        metavar="NUMBER",
         min=1,
         max=100,
         rich_help_panel=_LOOK,
@@ -98,6 +98,7 @@ CodecOption = Annotated[
     str,
     typer.Option(
         "--codec",
+        metavar="CODEC",
         rich_help_panel=_VIDEO,
         help="h264, hevc, vp9, av1, gif, or an encoder such as h264_nvenc; auto: the container's usual one.",
     ),
@@ -108,13 +109,17 @@ CrfOption = Annotated[
         "--crf",
         metavar="NUMBER",
         rich_help_panel=_VIDEO,
-        help="Quality on the encoder's own scale; lower is better. [default: 20 for h264]",
+        help="Quality on the encoder's own scale; lower is better.",
+        show_default="20 for h264",
     ),
 ]
 PresetOption = Annotated[
     str,
     typer.Option(
-        "--preset", rich_help_panel=_VIDEO, help="ultrafast … medium … veryslow, as x264 names them."
+        "--preset",
+        metavar="PRESET",
+        rich_help_panel=_VIDEO,
+        help="ultrafast … medium … veryslow, as x264 names them.",
     ),
 ]
 NoSoundOption = Annotated[

@@ -1,0 +1,73 @@
+"""Help is whole and plain in a terminal of 80 columns, for every command."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from steadfast.cli.application import app, run
+from steadfast.cli.help_layout import reflowed
+from steadfast.errors import ExitCode
+
+
+def _command_lines(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield words
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _command_lines(below, (*words, name))
+
+
+COMMANDS = sorted(_command_lines(typer.main.get_command(app)))
+
+
+def _help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*words, "--help"]) is ExitCode.OK
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_it_fits_80_columns_and_names_no_type_beside_a_flag(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = _help(words, capsys, monkeypatch)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "<bool>" not in shown
+    assert "…" not in shown.replace(" … ", "").replace("=…", "")  # nothing is cut short
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words], ids=" ".join)
+def test_it_says_what_the_command_is_for(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    assert command.help
+    assert command.help.split()[0] in _help(words, capsys, monkeypatch)
+    assert all(parameter.help for parameter in command.params)
+
+
+@pytest.mark.parametrize(
+    ("words", "default"),
+    [
+        (("swap",), "what the settings say"),
+        (("swap",), "by engine"),
+        (("swap",), "20 for h264"),
+        (("demo",), "embedded"),
+        (("bench",), "those that work"),
+        (("keys", "create"), "swap and jobs"),
+    ],
+)
+def test_defaults_that_are_no_plain_value_are_shown_too(
+    words: tuple[str, ...],
+    default: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert default in _help(words, capsys, monkeypatch)
+
+
+def test_line_breaks_of_a_docstring_are_no_line_breaks_of_the_help() -> None:
+    assert reflowed("One.\n\n    Two\n    lines.\n    ") == "One.\n\nTwo lines."
+    assert reflowed(None) is None
