@@ -181,23 +181,31 @@ def _run(
     """Runs the jobs with a progress bar; the report is stored even when Ctrl-C ends them early."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    from steadfast.tasks.batch import BatchReport, not_run, run_batch  # noqa: PLC0415
+    from steadfast.tasks.batch import run_batch  # noqa: PLC0415
 
     items: list[BatchItem] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done: BatchReport | None = None
     try:
         with invocation.output.progress(*columns) as bar:
             display = _Display(bar=bar, task=bar.add_task("", total=len(jobs)), items=items)
-            return run_batch(
+            done = run_batch(
                 jobs,
                 lambda job: swap(job, lambda frames: display.tell(job, frames)),
                 on_start=display.start,
                 on_item=display.finish,
             )
+        return done
     finally:
         if report:
-            seconds = sum(item.seconds for item in items)
-            _store(BatchReport(items=(*items, *not_run(jobs[len(items) :])), seconds=seconds), report)
+            _store(done or _broken_off(items, jobs), report)
+
+
+def _broken_off(items: "Sequence[BatchItem]", jobs: "Sequence[BatchJob]") -> "BatchReport":
+    from steadfast.tasks.batch import BatchReport, not_run  # noqa: PLC0415
+
+    seconds = sum(item.seconds for item in items)
+    return BatchReport(items=(*items, *not_run(jobs[len(items) :])), seconds=seconds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
