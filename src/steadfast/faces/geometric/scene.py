@@ -10,6 +10,8 @@ from steadfast.faces.geometric.glasses import Glasses, take_off
 from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, skin_likeness, to_lab
 from steadfast.media.canvas import BgrImage
 
+_SHADOW = 12.0  # L*
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scene:
@@ -34,7 +36,9 @@ class Scene:
     def without_glasses(self, glasses: Glasses) -> "Scene":
         """The scene with the whole frame painted over from its surroundings."""
         assert self.skin is not None
-        likeness = skin_likeness(self.lab, self.skin)
-        pixels, small = take_off(glasses, self.pixels, self.small, likeness)
+        # Frames throw shadows: only skin as bright as the cheeks may show what is under them.
+        lit = np.clip((self.lab[..., 0] - self.skin.centre[0] + _SHADOW) / _SHADOW, 0, 1)
+        seeds = np.asarray(skin_likeness(self.lab, self.skin) * lit, dtype=np.float32)
+        pixels, small = take_off(glasses, self.pixels, self.small, seeds)
         altered = self.altered | (pixels != self.pixels).any(axis=2)
         return Scene(pixels=pixels, small=small, lab=to_lab(small), skin=self.skin, altered=altered)

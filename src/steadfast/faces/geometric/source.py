@@ -36,7 +36,7 @@ from steadfast.faces.roles import SourceIdentity, SourcePhoto
 _LARGEST_PX = 640  # the longest side of the kept texture
 _SMALLEST_FACE_PX = 16
 _LINE_SOFT = 0.004
-_LINE_BETWEEN_LIPS = 0.08  # of the lips' brightness
+_LINE_BETWEEN_LIPS = 0.15  # of the lips' brightness
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
 
 

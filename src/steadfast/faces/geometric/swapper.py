@@ -38,7 +38,7 @@ class GeometricOptions:
 
     target_glasses: TargetGlasses = TargetGlasses.REMOVE
     proportions: float = 1.0  # 0–1, how far eyes, brows and nose move to where the source has them
-    proportions_flat: float = 0.4  # the same for landmarks without depth, which confuse shape with pose
+    proportions_flat: float = 0.3  # the same for landmarks without depth, which confuse shape with pose
 
 
 class GeometricSwapper:
