@@ -1,0 +1,69 @@
+"""Every fact that the lower layers state becomes one line."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from structlog.typing import FilteringBoundLogger
+
+from steadfast.events import Event, subscribe
+
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+_LEVELS: Final[Mapping[str, str]] = {
+    "worker_state_changed": "debug",
+    "canary_checked": "debug",
+    "worker_died": "error",
+    "load_failed": "error",
+    "unexpected_error": "error",
+    "input_quarantined": "error",
+    "model_quarantined": "error",
+    "breaker_changed": "warning",
+    "request_retried": "warning",
+    "request_shed": "warning",
+    "spare_took_over": "warning",
+    "stepped_down": "warning",
+    "repair_asked": "warning",
+    "mirror_failed": "warning",
+    "provider_skipped": "warning",
+    "device_memory_short": "warning",
+}
+"""Levels of the events that are not merely informative, by their names in the log."""
+
+
+def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
+    """Logs every event from now on; the answer is a function that ends it."""
+
+    def log(event: Event) -> None:
+        name = event_name(type(event))
+        fields = dict(event_fields(event))
+        getattr(logger, _level_of(name, fields))(name, **fields)
+
+    return subscribe(log)
+
+
+def event_name(kind: type) -> str:
+    """The class's name as one word: `WorkerDied` is `worker_died`."""
+    return _HUMPS.sub("_", kind.__name__).lower()
+
+
+def event_fields(event: Any) -> Iterator[tuple[str, Any]]:
+    """Its fields, those of a nested record (why a worker died) beside them."""
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from event_fields(value)
+        elif isinstance(value, Enum):
+            yield field.name, value.value
+        else:
+            yield field.name, value
+
+
+def _level_of(name: str, fields: Mapping[str, Any]) -> str:
+    if fields.get("wanted") is True:  # a death that was asked for
+        return "info"
+    if fields.get("passed") is False:  # a canary with a wrong answer
+        return "error"
+    return _LEVELS.get(name, "info")

@@ -1,0 +1,127 @@
+"""Keeps what belongs to users out of everything that is written down.
+
+It works by an allowlist: numbers pass, a string passes only in a field that is known and only in the shape
+that field has. So a field that somebody adds tomorrow says nothing until it stands here, and a file's name, a
+text or a key that ends up in the wrong field has the wrong shape. Addresses become a keyed hash: two lines of
+one client can be told to belong together, and nobody without the key can try addresses until one fits.
+"""
+
+import hashlib
+import re
+import secrets
+import traceback
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from steadfast.errors import SteadfastError
+
+WITHHELD = "[redacted]"
+"""Stands for what may not be told."""
+
+# One colon at most: `cuda:0` is a word, `fe80::1` is an address.
+_WORD = re.compile(r"[a-z][a-z0-9_+-]{0,39}(:[a-z0-9_-]{1,20})?")
+_A_WORD = r"([A-Za-z][A-Za-z0-9_%×+-]{0,23}(:[A-Za-z0-9_-]{1,20})?|\d{1,5}%?)"
+_WORDS = re.compile(rf"{_A_WORD}( {_A_WORD}){{0,9}}")
+_ID = re.compile(r"[0-9a-f-]{8,64}", re.IGNORECASE)
+_DOTTED = re.compile(r"[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,8}(:\d{1,6})?")
+
+_SHAPES: Mapping[str, re.Pattern[str]] = {
+    # set by the code that writes the line, never by a request
+    "event": re.compile(r"[\x20-\x7e…–]{1,200}"),
+    "timestamp": re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,18}(Z|[+-]\d\d:\d\d)"),
+    "level": _WORD,
+    "logger": _DOTTED,
+    "where": _DOTTED,
+    "route": re.compile(r"/[a-z0-9_/{}-]{0,80}"),
+    "method": re.compile(r"[A-Z]{3,7}"),
+    # ids, as this program makes them; another shape is somebody's own and becomes a hash
+    "request_id": _ID,
+    "job_id": _ID,
+    "trace_id": _ID,
+    "fingerprint": _ID,
+    "key_id": re.compile(r"[0-9a-f]{4,16}|anonymous"),
+    # one word of a vocabulary
+    "provider": re.compile(r"[A-Za-z]{2,40}"),
+    "signal_name": re.compile(r"SIG[A-Z0-9+]{2,12}"),
+    **dict.fromkeys(
+        ("after", "before", "cause", "code", "engine", "fault", "kill_reason", "kind", "model", "outcome"),
+        _WORD,
+    ),
+    **dict.fromkeys(
+        ("priority", "process", "reason", "rule", "severity", "state", "subject", "task", "unloaded", "why"),
+        _WORD,
+    ),
+    # a few words of our own
+    **dict.fromkeys(("degraded", "rung", "slot", "worker"), _WORDS),
+}
+_HASHED = frozenset({"address", "client", "remote", "request_id", "job_id", "trace_id", "fingerprint"})
+_NUMBERS = frozenset({bool, int, float})
+_INNER = frozenset({"pixels", "faces", "frames", "bytes", "text_len", "count", "seconds"})
+"""Names that numbers inside a mapping may have, beside the known fields: a mapping comes from a worker."""
+
+
+class Redactor:
+    """Turns the fields of an event into fields that may be written; a structlog processor."""
+
+    def __init__(self, hash_key: str | None = None) -> None:
+        """Without a key a random one is taken: hashes then agree within this process only."""
+        key = hash_key.encode() if hash_key else secrets.token_bytes(32)
+        self._key = hashlib.blake2b(key, digest_size=32).digest()
+
+    def __call__(self, _logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The event without what belongs to users."""
+        return {name: self.value(name, value) for name, value in event.items()}
+
+    def value(self, name: str, value: Any) -> Any:
+        """What may be told of one field."""
+        if type(value) is str:
+            return self._text(name, value)
+        if value is None or type(value) in _NUMBERS:
+            return value
+        if isinstance(value, Enum):
+            return self.value(name, value.value)
+        return self._compound(name, value)
+
+    def _compound(self, name: str, value: Any) -> Any:
+        if isinstance(value, BaseException):
+            return exception_outline(value)
+        if isinstance(value, Mapping):
+            return {_inner_name(key): self.value(str(key), item) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(name, item) for item in value]
+        return WITHHELD
+
+    def hashed(self, text: str) -> str:
+        """What stands for an address or a foreign id: always the same for the same text."""
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=8)
+        return f"h:{digest.hexdigest()}"
+
+    def _text(self, name: str, text: str) -> str:
+        shape = _SHAPES.get(name)
+        if shape is not None and shape.fullmatch(text):
+            return text
+        return self.hashed(text) if name in _HASHED and text else WITHHELD
+
+
+def exception_outline(error: BaseException) -> dict[str, Any]:
+    """What an error is and where it was raised, without its message, which may quote a user's file."""
+    outline: dict[str, Any] = {"type": type(error).__name__, "frames": list(_frames(error))}
+    if isinstance(error, SteadfastError):
+        outline["code"] = error.code
+    if isinstance(error, OSError) and error.errno is not None:
+        outline["errno"] = error.errno
+    if error.__cause__ is not None and error.__cause__ is not error:
+        outline["cause"] = type(error.__cause__).__name__
+    return outline
+
+
+def _frames(error: BaseException, most: int = 20) -> Iterator[str]:
+    for frame in traceback.extract_tb(error.__traceback__)[-most:]:
+        file = PurePath(frame.filename)
+        yield f"{file.parent.name}/{file.name}:{frame.lineno} {frame.name}"
+
+
+def _inner_name(key: object) -> str:
+    return key if isinstance(key, str) and (key in _SHAPES or key in _INNER) else WITHHELD
