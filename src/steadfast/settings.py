@@ -125,6 +125,9 @@ class FaceSettings(Section):
 
     engine: Literal["auto", "embedded", "standard", "neural"] = "auto"
     """Which engine; auto takes the best whose models are present and valid."""
+    glasses: Literal["remove", "keep"] = "remove"
+    """What becomes of glasses that the target wears (embedded and standard): remove, the face becomes wholly
+    the source's, who brings their own; keep, they stay in front, and with them much of who the target was."""
 
 
 class NeuralSettings(Section):

@@ -18,6 +18,7 @@ from steadfast.cli.options import (
     EngineOption,
     EnhanceOption,
     FacesOption,
+    GlassesOption,
     MaxBadFramesOption,
     NoMarkOption,
     NoSoundOption,
@@ -26,6 +27,7 @@ from steadfast.cli.options import (
     SimilarityOption,
     cast_request,
     open_engine,
+    with_glasses,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ def batch(
     similarity: SimilarityOption = None,
     engine: EngineOption = None,
     enhance: EnhanceOption = False,
+    glasses: GlassesOption = None,
     quality: QualityOption = 95,
     quality_report: Annotated[
         bool,
@@ -130,7 +133,7 @@ def batch(
     from steadfast.tasks.batch_plan import BatchOptions, Conflict, plan_batch  # noqa: PLC0415
     from steadfast.tasks.face_swap import SwapRequest  # noqa: PLC0415
 
-    app = open_app(invocation.settings)
+    app = open_app(with_glasses(invocation.settings, glasses))
     options = BatchOptions(
         folder=output,
         pattern=NamePattern(name),

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from steadfast.app import App
     from steadfast.faces.roles import Engine
+    from steadfast.settings import Settings
     from steadfast.tasks.cast import CastRequest
 
 
@@ -74,6 +75,24 @@ EnhanceOption = Annotated[
     bool,
     typer.Option("--enhance", metavar="", rich_help_panel=_LOOK, help="Restore detail of swapped faces."),
 ]
+
+
+class GlassesChoice(StrEnum):
+    """What `--glasses` takes."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
+
+
+GlassesOption = Annotated[
+    GlassesChoice | None,
+    typer.Option(
+        "--glasses",
+        metavar="WHAT",
+        rich_help_panel=_LOOK,
+        help="Glasses of the target: remove (they go with the face) or keep (less like the source).",
+    ),
+]
 QualityOption = Annotated[
     int,
     typer.Option(
@@ -136,6 +155,13 @@ MaxBadFramesOption = Annotated[
         help="Share of frames that may keep their original or repeat the one before; above it the run fails.",
     ),
 ]
+
+
+def with_glasses(settings: "Settings", choice: GlassesChoice | None) -> "Settings":
+    """The settings with what `--glasses` says, where it says something."""
+    if choice is None:
+        return settings
+    return settings.model_copy(update={"faces": settings.faces.model_copy(update={"glasses": choice.value})})
 
 
 def open_engine(app: "App", choice: EngineChoice | None) -> "Engine":

@@ -15,6 +15,7 @@ from steadfast.cli.options import (
     EngineOption,
     EnhanceOption,
     FacesOption,
+    GlassesOption,
     MapOption,
     MaxBadFramesOption,
     NoMarkOption,
@@ -25,6 +26,7 @@ from steadfast.cli.options import (
     SourcesOption,
     cast_request,
     open_engine,
+    with_glasses,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def swap(
     similarity: SimilarityOption = None,
     engine: EngineOption = None,
     enhance: EnhanceOption = False,
+    glasses: GlassesOption = None,
     quality: QualityOption = 95,
     quality_report: Annotated[
         bool,
@@ -79,7 +82,7 @@ def swap(
         keep_sound=not no_sound,
         max_bad_frames=max_bad_frames,
     )
-    app = open_app(invocation.settings)
+    app = open_app(with_glasses(invocation.settings, glasses))
     with video_progress(invocation.output) as on_progress:
         report = app.swap(request, open_engine(app, engine), on_progress)
     for note in report.notes:

@@ -11,7 +11,7 @@ from steadfast.errors import (
     OutOfMemory,
     SteadfastError,
 )
-from steadfast.faces.roles import Engine, EngineName, ModelSource
+from steadfast.faces.roles import Engine, EngineName, ModelSource, Swapper
 from steadfast.inference.sessions import SessionCache
 from steadfast.settings import Settings
 
@@ -100,18 +100,22 @@ def _build_neural(store: ModelSource, sessions: SessionCache, settings: Settings
     return build(store, sessions, settings)
 
 
-def _build_standard(store: ModelSource, sessions: SessionCache, _: Settings) -> Engine:
-    from steadfast.faces.geometric import GeometricSwapper  # noqa: PLC0415
+def _build_standard(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
     from steadfast.faces.standard.engine import build  # noqa: PLC0415
 
-    return build(store, sessions, GeometricSwapper())
+    return build(store, sessions, _geometric(settings))
 
 
-def _build_embedded(store: ModelSource, _: SessionCache, __: Settings) -> Engine:
+def _build_embedded(store: ModelSource, _: SessionCache, settings: Settings) -> Engine:
     from steadfast.faces.embedded.engine import build  # noqa: PLC0415
-    from steadfast.faces.geometric import GeometricSwapper  # noqa: PLC0415
 
-    return build(store, GeometricSwapper())
+    return build(store, _geometric(settings))
+
+
+def _geometric(settings: Settings) -> Swapper:
+    from steadfast.faces.geometric import GeometricOptions, GeometricSwapper, TargetGlasses  # noqa: PLC0415
+
+    return GeometricSwapper(options=GeometricOptions(target_glasses=TargetGlasses(settings.faces.glasses)))
 
 
 BUILDERS: dict[EngineName, EngineBuilder] = {

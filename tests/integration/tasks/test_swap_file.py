@@ -224,3 +224,21 @@ def test_the_quality_report_of_a_video_says_how_calm_it_is(
     assert report.quality["swapped_share"] == 1.0
     assert 0.2 < report.quality["flicker"] < 3
     assert report.quality["similarity_to_source"] > report.quality["similarity_to_target"]
+
+
+def test_glasses_of_the_target_stay_in_front_where_that_is_asked_for(
+    app: App, engine: Engine, ask: Ask, hopper_path: Path, collins_path: Path
+) -> None:
+    settings = app.settings.model_copy(
+        update={"faces": app.settings.faces.model_copy(update={"glasses": "keep"})}
+    )
+    keeping = open_app(settings)
+    before = pixels(hopper_path)
+    bridge = (slice(195, 203), slice(255, 268))  # of Hopper's frame, over her nose: brown, no skin
+    kept = pixels(keeping.swap(ask(hopper_path, collins_path), keeping.open_engine(engine.name)).output)
+    removed = pixels(app.swap(ask(hopper_path, collins_path), engine).output)
+
+    def change(after: NDArray[np.uint8]) -> float:
+        return float(np.abs(after[bridge].astype(int) - before[bridge]).mean())
+
+    assert change(kept) < change(removed) / 2

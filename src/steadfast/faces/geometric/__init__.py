@@ -1,5 +1,5 @@
 """The geometric swap of the embedded and the standard engine."""
 
-from steadfast.faces.geometric.swapper import GeometricSwapper
+from steadfast.faces.geometric.swapper import GeometricOptions, GeometricSwapper, TargetGlasses
 
-__all__ = ["GeometricSwapper"]
+__all__ = ["GeometricOptions", "GeometricSwapper", "TargetGlasses"]
