@@ -63,7 +63,7 @@ def _check_header(template: Stream) -> None:
     if context is None or not getattr(context, "sample_rate", 0) or not getattr(context, "channels", 0):
         raise DamagedMedia(
             "The sound of the video is corrupt: its header does not say how to play it.",
-            remedy="Mend the sound, or leave it out with --no-audio.",
+            remedy="Mend the sound, or leave it out with --no-sound.",
         )
 
 
@@ -133,7 +133,7 @@ class EncodedTrack:
         if self.lost_packets and not self._decoded_packets:
             raise DamagedMedia(
                 "The sound of the video is corrupt: none of it can be decoded.",
-                remedy="Mend the sound, leave it out with --no-audio, or write an MKV, which copies it.",
+                remedy="Mend the sound, leave it out with --no-sound, or write an MKV, which copies it.",
             )
         try:
             for frame in self._decoder.decode(None):
