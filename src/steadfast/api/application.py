@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from steadfast.api.backend import Backend
 from steadfast.api.documentation import document_application
-from steadfast.api.exchange import Exchange, Receive, Send
+from steadfast.api.exchange import Exchange, Send
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
+from steadfast.api.inbox import Receive
 from steadfast.errors import ServiceError, SteadfastError, UnknownRoute, WrongMethod
 
 _log = logging.getLogger(__name__)

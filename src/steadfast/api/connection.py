@@ -1,5 +1,6 @@
 """One connection: uvicorn's protocol, and what it leaves out.
 
+The pieces of a body go to an `Inbox` as they came, without the two copies that uvicorn would make of them.
 Headers must be complete within a time and a size; a body that nobody reads any more is swallowed for a while,
 so that the client sees the refusal and not a reset; and when the client leaves, the work for it ends.
 """
@@ -9,7 +10,8 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from steadfast.api.exchange import CONNECTION
+from steadfast.api.exchange import CONNECTION, INBOX
+from steadfast.api.inbox import Inbox
 
 MAX_HEAD_BYTES = 64 * 1024
 _SWALLOWED_BYTES = 16 << 20
@@ -33,6 +35,7 @@ class Connection(HttpToolsProtocol):
         self._swallow_timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[Any] | None = None
         self._message_complete = True
+        self._inbox: Inbox | None = None
 
     def ends_with_client(self, task: asyncio.Task[Any] | None) -> None:
         """Has this task cancelled when the client leaves; None: no more."""
@@ -54,6 +57,8 @@ class Connection(HttpToolsProtocol):
         """The client is gone, or was sent away."""
         self.client_left = True
         self._stop_timers()
+        if self._inbox is not None:
+            self._inbox.break_off()
         super().connection_lost(exc)
         if self._work is not None:
             self._work.cancel()
@@ -72,13 +77,18 @@ class Connection(HttpToolsProtocol):
         """The first line of a request."""
         super().on_message_begin()
         self._message_complete = False
+        self._inbox = Inbox(self.flow, self.loop)
         self.scope[CONNECTION] = self  # type: ignore[literal-required]  # an extension of ours
+        self.scope[INBOX] = self._inbox  # type: ignore[literal-required]
 
     def on_headers_complete(self) -> None:
         """From here on the body's own limits hold."""
         self._stop_timers()
         self._head_bytes = self._swallowed_bytes = 0
         super().on_headers_complete()
+        assert self._inbox is not None
+        if self.cycle.waiting_for_100_continue:
+            self._inbox.go_ahead = self._go_ahead
 
     def on_body(self, body: bytes) -> None:
         """Some bytes of a body, wanted or not."""
@@ -87,12 +97,15 @@ class Connection(HttpToolsProtocol):
             if self._swallowed_bytes > _SWALLOWED_BYTES:
                 self.transport.close()
             return
-        super().on_body(body)
+        assert self._inbox is not None
+        self._inbox.put(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._message_complete = True
         self._stop_timers()
+        assert self._inbox is not None
+        self._inbox.complete()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -100,6 +113,11 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if not self._message_complete and not self.transport.is_closing():
             self._swallow_timer = self.loop.call_later(_SWALLOW_S, self.transport.close)
+
+    def _go_ahead(self) -> None:
+        self.cycle.waiting_for_100_continue = False
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # --- time -------------------------------------------------------------------------------------------
 

@@ -7,15 +7,17 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from steadfast.api.inbox import Inbox, Receive, ReceivedInbox
 from steadfast.api.problem import problem_of
 from steadfast.errors import KeyRefused, SteadfastError
 
-Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 CONNECTION = "steadfast.connection"
 """Where our own protocol puts itself into the scope; absent under another server."""
+INBOX = "steadfast.inbox"
+"""Where it puts the body."""
 
 _ID_CHARACTERS = frozenset((string.ascii_letters + string.digits + "-_.:+/=@").encode())
 _MAX_ID_BYTES = 128
@@ -39,10 +41,10 @@ class Exchange:
         "_send",
         "connection",
         "headers",
+        "inbox",
         "kept_headers",
         "method",
         "path",
-        "receive",
         "request_id",
         "scope",
         "started",
@@ -51,12 +53,12 @@ class Exchange:
 
     def __init__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         self.scope = scope
-        self.receive = receive
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.connection = scope.get(CONNECTION)
+        self.inbox: Inbox | ReceivedInbox = scope.get(INBOX) or ReceivedInbox(receive)
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
         self.started = False
         """Whether an answer has begun; a second one would be garbage on the wire."""

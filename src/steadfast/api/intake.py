@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from steadfast.api.exchange import Exchange
+from steadfast.api.inbox import Inbox, ReceivedInbox
 from steadfast.errors import (
     DiskFull,
     MalformedRequest,
@@ -183,18 +184,23 @@ class Intake:
         """
         if self._ended:
             return None
+        inbox = self._exchange.inbox
+        if not inbox.has_news:
+            await self._wait(inbox)
+        if inbox.is_broken:
+            raise RequestCancelled("The client went away before its request was complete.")
+        piece = inbox.take()
+        self._ended = inbox.is_complete and not inbox.has_news
+        self._count(len(piece))
+        return piece
+
+    async def _wait(self, inbox: Inbox | ReceivedInbox) -> None:
         try:
             async with asyncio.timeout_at(self._began_s + self._allowed_s()):
-                message = await self._exchange.receive()
+                await inbox.wait()
         except TimeoutError as error:
             rate = self._limits.min_bytes_per_s / 1024
             raise SlowClient(f"The body came more slowly than {rate:.0f} KiB per second.") from error
-        if message["type"] != "http.request":
-            raise RequestCancelled("The client went away before its request was complete.")
-        self._ended = not message.get("more_body", False)
-        piece: bytes = message.get("body", b"")
-        self._count(len(piece))
-        return piece
 
     def _count(self, size_bytes: int) -> None:
         self.received_bytes += size_bytes
