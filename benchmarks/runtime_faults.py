@@ -3,8 +3,8 @@
     python -m benchmarks.runtime_faults [--seconds 20]
 
 Each row runs the same load (work of 10 ms that sleeps, 50 kB each way) while one fault strikes again and
-again; the first row is the load alone. `failed` counts requests of the 16 clients. Takeover: from the death as
-noticed to the start of the retried request.
+again; the first row is the load alone. `failed` counts requests of the 16 clients. Takeover: from the death
+as noticed to the start of the retried request.
 """
 
 import argparse

@@ -73,6 +73,11 @@ class Dispatcher:
             deaths=options.retry.poison_deaths, forget_s=options.retry.poison_s, clock=clock
         )
 
+    def follow(self, spec: TaskSpec, options: PoolOptions) -> None:
+        """New settings for what comes; inputs that are refused stay refused."""
+        self._spec = spec
+        self._retry = options.retry
+
     # --- in ---------------------------------------------------------------------------------------------
 
     def accept(self, ticket: Ticket) -> None:

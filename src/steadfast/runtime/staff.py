@@ -324,14 +324,14 @@ class Staff:
         self.replan()
 
     def begin_generation(self, spec: TaskSpec, options: PoolOptions) -> None:
-        """Workers that are started from now on follow these."""
+        """Workers that are started from now on follow these, and so does their work."""
         self.generation += 1
-        self.spec, self.options = spec, options
+        self._follow(spec, options)
         self.hiring.forget()
 
     def keep_old_generation(self, spec: TaskSpec, options: PoolOptions) -> None:
         """The new ones failed: those that still serve stay, and the old settings with them."""
-        self.spec, self.options = spec, options
+        self._follow(spec, options)
         for worker in self.workers.values():
             if worker.generation < self.generation:
                 worker.generation = self.generation
@@ -340,6 +340,10 @@ class Staff:
                 worker.drain(0.0)
         self.hiring.forget()
         self.replan()
+
+    def _follow(self, spec: TaskSpec, options: PoolOptions) -> None:
+        self.spec, self.options = spec, options
+        self.dispatcher.follow(spec, options)
 
     async def dismiss_all(self, within_s: float) -> None:
         """Ends every worker, by SIGKILL after `within_s`. All are reaped when this returns."""

@@ -23,7 +23,6 @@ class Upkeep:
         read_rss_bytes: Callable[[int], int] = resident_bytes,
     ) -> None:
         self._staff = staff
-        self._recycle = staff.options.recycle
         self._clock = clock
         self._read_rss_bytes = read_rss_bytes
         self._sampled_at_s: dict[int, float] = {}
@@ -58,21 +57,23 @@ class Upkeep:
         self._check_memory(worker)
 
     def _check_memory(self, worker: WorkerProcess) -> None:
-        hard, soft = self._recycle.hard_rss_bytes, self._recycle.soft_rss_bytes
+        recycle = self._staff.options.recycle  # a reload may have changed it
+        hard, soft = recycle.hard_rss_bytes, recycle.soft_rss_bytes
         if hard and worker.rss_bytes >= hard:
             worker.kill(KillReason.MEMORY_LIMIT)
         elif soft and worker.rss_bytes >= soft:
             self._staff.retire(worker, f"it holds {worker.rss_bytes >> 20} MiB of {soft >> 20}")
-        elif self._recycle.watch_leaks and worker.leaks.leaking:
+        elif recycle.watch_leaks and worker.leaks.leaking:
             self._staff.retire(worker, _leak("resident", worker))
-        elif self._recycle.watch_leaks and worker.device_leaks.leaking:
+        elif recycle.watch_leaks and worker.device_leaks.leaking:
             self._staff.retire(worker, _leak("device", worker))
 
     def _check_age(self, worker: WorkerProcess) -> None:
-        if self._recycle.max_requests and worker.served >= self._recycle.max_requests:
+        recycle = self._staff.options.recycle
+        if recycle.max_requests and worker.served >= recycle.max_requests:
             self._staff.retire(worker, f"it served {worker.served} requests")
-        elif self._recycle.max_age_s and self._clock() - worker.born_at_s >= self._recycle.max_age_s:
-            self._staff.retire(worker, f"it is older than {self._recycle.max_age_s:.0f} s")
+        elif recycle.max_age_s and self._clock() - worker.born_at_s >= recycle.max_age_s:
+            self._staff.retire(worker, f"it is older than {recycle.max_age_s:.0f} s")
 
     def _check_canary(self, worker: WorkerProcess) -> None:
         if not self._staff.options.canaries or worker.state is not WorkerState.READY or worker.dying:

@@ -14,7 +14,7 @@ from tests.runtime_house import House, house, run
 
 from steadfast.errors import PoisonInput
 from steadfast.runtime.events import RequestRetried, WorkerDied, WorkerRetired
-from steadfast.runtime.options import Device, RecycleOptions, WorkerOptions
+from steadfast.runtime.options import ArenaOptions, Device, RecycleOptions, WorkerOptions
 from steadfast.runtime.spawn import spawn_worker
 from steadfast.runtime.states import WorkerState
 from steadfast.task import TaskSpec
@@ -123,7 +123,7 @@ def test_a_leak_of_20_mb_per_request_is_replaced_before_the_limit_with_no_failed
         recycle = RecycleOptions(soft_rss_bytes=500 * MIB, hard_rss_bytes=1500 * MIB)
         async with house(workers=1, spares=1, recycle=recycle) as it:
             highest = 0
-            for number in range(120):
+            for number in range(75):
                 await it.ask(Act(do="leak", amount=20 * MIB, seconds=0.0), [bytes([number])])
                 highest = max(highest, *(worker.rss_bytes for worker in it.pool.workers))
             await it.full()
@@ -136,12 +136,12 @@ def test_a_leak_of_20_mb_per_request_is_replaced_before_the_limit_with_no_failed
 
 def test_nothing_leaks_after_a_thousand_kills() -> None:
     spec = TaskSpec(name="fault", path="tests.fault_task:FaultTask")
-    options = WorkerOptions()
+    options = WorkerOptions(arena=ArenaOptions(prefault_bytes=MIB))
     _spawn_and_kill(spec, options, 5)
     files, shared_kib = _open_files(), _shared_memory_kib()
     _spawn_and_kill(spec, options, 1000)
     assert _open_files() == files
-    # Others on this machine use shared memory too: one leaked arena in ten would already be 800 MB.
+    # Others on this machine use shared memory too: one leaked arena in ten would already be 200 MB.
     assert _shared_memory_kib() - shared_kib < 64 * 1024
 
 
@@ -158,7 +158,7 @@ def test_a_house_under_kills_gives_back_every_descriptor_and_task() -> None:
     async def test() -> None:
         before = _open_files()
         async with house(workers=2, spares=1) as it:
-            for _ in range(20):
+            for _ in range(10):
                 await it.full()
                 for pid in it.pids():
                     os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Memory, models, wrong answers, leaks, age, settings: every remedy has a way back."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,20 @@ async def _keep_asking(it: House, stop: asyncio.Event) -> int:
         await it.ask(Act(seconds=0.005), [b"x" * 1000])
         count += 1
     return count
+
+
+def test_reload_brings_new_settings_into_force() -> None:
+    async def test() -> None:
+        async with house(spares=0) as it:
+            employment = next(iter(it.supervisor._employments.values()))
+            options = replace(employment.options, recycle=RecycleOptions(max_requests=3))
+            spec = replace(employment.spec, max_batch=4, batch_wait_ms=30.0)
+            await it.supervisor.reload({"fault": Employment(spec=spec, options=options)})
+            done = await asyncio.gather(*(it.done(Act()) for _ in range(4)))
+            assert [d.batch for d in done] == [4] * 4
+            await it.until(lambda: any("served" in event.why for event in it.of(WorkerRetired)))
+
+    run(test())
 
 
 def test_reload_with_settings_that_do_not_work_keeps_the_old_workers(tmp_path: Path) -> None:
