@@ -1,0 +1,94 @@
+"""The faces task of tests: the last picture of a request is JSON that says what to do. Workers import it."""
+
+import ctypes
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steadfast.errors import InvalidModelOutput, NoFace
+from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.tasks.face_messages import FaceAnswer, FaceRequest
+
+
+def act(do: str = "echo", **more: Any) -> bytes:
+    """A picture that has its worker do something."""
+    return json.dumps({"do": do, **more}).encode()
+
+
+class FaultyFaces(Task[FaceRequest]):
+    """Echoes what it was told, or suffers."""
+
+    request_type = FaceRequest
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._level = Rung.FULL
+        self._hoard: list[bytearray] = []
+
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        smaller = OperatingPoint(rung=Rung.SMALLER_SIDE, max_side_px=512, degraded=("smaller side",))
+        return OperatingPoint(), smaller
+
+    def load(self, point: OperatingPoint) -> None:
+        self._level = point.rung
+
+    def canary(self) -> CanaryVerdict:
+        return CanaryVerdict(passed=True)
+
+    def run(self, request: Request[FaceRequest], progress: Progress) -> Response:
+        blob = request.blobs[-1]
+        wanted = json.loads(blob.read_bytes() if isinstance(blob, Path) else bytes(blob))
+        getattr(self, f"_do_{wanted['do']}")(wanted, progress)
+        sizes = [b.stat().st_size if isinstance(b, Path) else len(b) for b in request.blobs]
+        said = {"pid": os.getpid(), "sizes": sizes, "level": self._level.value}
+        answer = FaceAnswer(
+            engine="faulty", models=("none",), format="png", faces_found=2, faces_swapped=1, identity=0.5
+        )
+        return Response(fields=answer, blobs=(msgspec.json.encode(said),), cost={"bytes": float(sum(sizes))})
+
+    def _do_echo(self, wanted: dict[str, Any], progress: Progress) -> None:
+        if seconds := wanted.get("seconds"):
+            time.sleep(seconds)
+
+    def _do_work(self, wanted: dict[str, Any], progress: Progress) -> None:
+        """Burns a core, in units of a hundredth of a second."""
+        until_s = time.perf_counter() + wanted["seconds"]
+        while time.perf_counter() < until_s:
+            unit_s = time.perf_counter() + 0.01
+            while time.perf_counter() < min(unit_s, until_s):
+                pass
+            progress(1)
+
+    def _do_segfault(self, wanted: dict[str, Any], progress: Progress) -> None:
+        ctypes.string_at(0)
+
+    def _do_hang(self, wanted: dict[str, Any], progress: Progress) -> None:
+        """Never returns and never lets go of the GIL."""
+        while True:
+            ctypes.PyDLL(None).sleep(1000)  # PyDLL keeps the GIL during the call, CDLL would not
+
+    def _do_no_face(self, wanted: dict[str, Any], progress: Progress) -> None:
+        raise NoFace("No face was found in the target.")
+
+    def _do_bug(self, wanted: dict[str, Any], progress: Progress) -> None:
+        raise ZeroDivisionError("a bug")
+
+    def _do_nan(self, wanted: dict[str, Any], progress: Progress) -> None:
+        raise InvalidModelOutput("The model answered NaN.")
+
+    def _do_memory(self, wanted: dict[str, Any], progress: Progress) -> None:
+        if self._level is Rung.FULL:
+            raise MemoryError
+
+    def _do_hoard(self, wanted: dict[str, Any], progress: Progress) -> None:
+        """Really asks for memory, which a limit refuses; at a smaller step it asks for less."""
+        share = wanted["mib"] if self._level is Rung.FULL else wanted["mib"] // 8
+        held = bytearray(share << 20)
+        held[::4096] = b"x" * len(held[::4096])
+
+    def _do_leak(self, wanted: dict[str, Any], progress: Progress) -> None:
+        self._hoard.append(bytearray(os.urandom(1 << 20) * wanted["mib"]))

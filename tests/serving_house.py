@@ -1,0 +1,170 @@
+"""A real server process for tests: on a free port, in its own folder, and swept up whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from tests.faulty_faces import act
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTY = {
+    "STEADFAST_RUNTIME__FACE_TASK": "tests.faulty_faces:FaultyFaces",
+    "STEADFAST_RUNTIME__PYTHON_PATH": str(ROOT),
+}
+"""Workers that do what the last picture tells them."""
+SOURCE = b"a source"
+
+
+@dataclass(kw_only=True)
+class ServingHouse:
+    """A running `steadfast serve`."""
+
+    process: "subprocess.Popen[bytes]"
+    url: str
+    data_dir: Path
+    key: str | None = None
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def client(self) -> httpx.Client:
+        """One client with one connection at a time."""
+        if not self.clients:
+            self.clients.append(self.new_client())
+        return self.clients[0]
+
+    def new_client(self, **options: Any) -> httpx.Client:
+        """One more."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30.0, trust_env=False, **options)
+        self.clients.append(client)
+        return client
+
+    def swap(self, do: str = "echo", client: httpx.Client | None = None, **more: Any) -> httpx.Response:
+        """One swap that has its worker do something; `headers`, `data` and `source` are for the request."""
+        headers, data = more.pop("headers", None), more.pop("data", None)
+        files = [("source", more.pop("source", SOURCE)), ("target", act(do, **more))]
+        return (client or self.client).post("/v1/swap", files=files, headers=headers, data=data)
+
+    @property
+    def server(self) -> psutil.Process:
+        """The server process, below a guardian if there is one."""
+        process = psutil.Process(self.process.pid)
+        for child in process.children(recursive=True):
+            if _title(child) == "steadfast: server":
+                return child
+        return process
+
+    def workers(self, role: str = "worker") -> list[psutil.Process]:
+        """Workers or spares by what `ps` shows."""
+        return [p for p in self.server.children() if _title(p).startswith(f"steadfast: {role}")]
+
+    def until(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
+        """Waits for a condition; fails the test when it does not come."""
+        until_s = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < until_s, "it did not come"
+            time.sleep(0.01)
+
+    def is_ready(self) -> bool:
+        """Whether readiness is green."""
+        try:
+            return self.client.get("/health/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def await_ready(self, *, spares: int = 1, within_s: float = 60.0) -> None:
+        """Waits until every worker and spare is loaded."""
+
+        def full() -> bool:
+            if not self.is_ready():
+                return False
+            pools = self.client.get("/health").json()["tasks"].values()
+            return all(
+                pool["workers_able"] == pool["workers_wanted"] and pool["spares_ready"] >= spares
+                for pool in pools
+            )
+
+        self.until(full, within_s)
+
+
+@contextmanager
+def serving(
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    *arguments: str,
+    guardian: bool = False,
+    ready: bool = True,
+    spares: int = 1,
+) -> Iterator[ServingHouse]:
+    """A server with these settings as variables; `ready`: wait for its workers too."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("STEADFAST_")}
+    environment = (
+        own | {"STEADFAST_DATA_DIR": str(data_dir), "PYTHONWARNINGS": "error"} | dict(settings or {})
+    )
+    command = [sys.executable, "-m", "steadfast", "serve", "--json", "--port", "0", *arguments]
+    log, out = (data_dir / "stderr.log").open("wb"), (data_dir / "stdout.log").open("wb")
+    process = subprocess.Popen(
+        command if guardian else [*command, "--no-guardian"],
+        env=environment,
+        cwd=ROOT,
+        stdout=out,
+        stderr=log,
+        start_new_session=True,
+    )
+    house = ServingHouse(process=process, url="", data_dir=data_dir)
+    try:
+        started = _first_document(process, data_dir)
+        house.url, house.key = started["url"], started.get("first_key")
+        if ready:
+            house.await_ready(spares=spares)
+        yield house
+    finally:
+        for client in house.clients:
+            client.close()
+        _sweep(process)
+        log.close()
+        out.close()
+
+
+def _first_document(process: "subprocess.Popen[bytes]", data_dir: Path) -> dict[str, Any]:
+    """What `serve --json` tells; lines of the log, which are JSON too, stand on one line each."""
+    until_s = time.monotonic() + 60.0
+    while time.monotonic() < until_s and process.poll() is None:
+        text = (data_dir / "stdout.log").read_text()
+        begin, end = text.find("{\n"), text.find("\n}\n")
+        if 0 <= begin < end:
+            document: dict[str, Any] = json.loads(text[begin : end + 2])
+            return document
+        time.sleep(0.02)
+    raise AssertionError(f"it did not start: {(data_dir / 'stderr.log').read_text()}")
+
+
+def _sweep(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    for member in family:
+        if member.is_running():
+            member.kill()
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
