@@ -45,7 +45,7 @@ def draw(
     mouth_open = mouth_opening(points, mesh) > OPEN_MOUTH
     goal = mesh.widen(give_proportions(landmarks, source.landmarks, proportions))
     drawn = crop.to_grid(goal if mouth_open else with_lips_closed(goal, mesh))
-    ids = rasterise(drawn, mesh.triangles, crop.grid, None)
+    ids = rasterise(drawn, mesh.triangles, crop.grid, mesh.widen_depth(landmarks.depth))
     texture = source.texture_for(face_width(mesh, points))
     field = dense_map(drawn, texture.points, mesh.triangles, ids)
     face = Anatomy(mesh=mesh, points=crop.to_grid(points), size=crop.grid)

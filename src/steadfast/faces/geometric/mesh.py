@@ -43,6 +43,12 @@ class FaceMesh:
         middle = outline.mean(axis=0)
         return np.concatenate((points, middle + (outline - middle) * _RING_FACTOR)).astype(np.float32)
 
+    def widen_depth(self, depth: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        """The depth of the mesh's points where that of all landmarks of the outline is known; M."""
+        if depth is None or not self.parts.oval_is_closed:
+            return None
+        return np.concatenate((depth, depth[list(self.oval)])).astype(np.float32)
+
     def _forehead(self, points: Points) -> Points:
         anchors = [*self.parts.left_brow, *self.parts.right_brow, *self.parts.nose_bridge]
         anchors += [*self.parts.left_eye, *self.parts.right_eye, self.parts.oval[0], self.parts.oval[-1]]
