@@ -32,6 +32,7 @@ from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ModelProblem, OutputUnwritable, SteadfastError
 from steadfast.guardian.attach import Attachment
 from steadfast.models.store import ModelStore
+from steadfast.observability.logs import configure_logs
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
@@ -244,12 +245,16 @@ def run_service(
 ) -> None:
     """The server process from its first to its last moment. Raises what stops a start."""
     process_title.show_role("server")
+    logs = configure_logs(settings.logs)
 
     async def live() -> None:
         await Service(settings, read_settings=read_settings).run(attachment, on_started)
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(live())
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(live())
+    finally:
+        logs.close()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

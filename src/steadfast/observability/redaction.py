@@ -27,6 +27,12 @@ _WORDS = re.compile(rf"{_A_WORD}( {_A_WORD}){{0,9}}")
 _ID = re.compile(r"[0-9a-f-]{8,64}", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,8}(:\d{1,6})?")
 
+_FATAL = re.compile(r"Fatal Python error: (?P<what>[A-Za-z ]{3,40})$", re.MULTILINE)
+_NATIVE_FRAME = re.compile(
+    r'^  File "([\w./+-]{1,300}\.py|<[\w. ]{1,60}>)", line (\d{1,6}) in ([\w<>.]{1,80})$',
+    re.MULTILINE,
+)
+
 _SHAPES: Mapping[str, re.Pattern[str]] = {
     # set by the code that writes the line, never by a request
     "event": re.compile(r"[\x20-\x7e…–]{1,200}"),
@@ -77,7 +83,7 @@ class Redactor:
     def value(self, name: str, value: Any) -> Any:
         """What may be told of one field."""
         if type(value) is str:
-            return self._text(name, value)
+            return native_outline(value) if name == "native_traceback" else self._text(name, value)
         if value is None or type(value) in _NUMBERS:
             return value
         if isinstance(value, Enum):
@@ -117,10 +123,25 @@ def exception_outline(error: BaseException) -> dict[str, Any]:
     return outline
 
 
+def native_outline(text: str) -> list[str]:
+    """What faulthandler wrote while a worker fell: the signal and the frames of the faulting thread.
+
+    The worker may be hostile, so only lines of exactly the form that faulthandler writes are told.
+    """
+    current = text.split("\nThread 0x", 1)[0] if text.startswith("Fatal") else text
+    kind = _FATAL.match(current)
+    frames = [_place(*found.groups()) for found in _NATIVE_FRAME.finditer(current)]
+    return ([kind["what"]] if kind else []) + frames[:20]
+
+
 def _frames(error: BaseException, most: int = 20) -> Iterator[str]:
     for frame in traceback.extract_tb(error.__traceback__)[-most:]:
-        file = PurePath(frame.filename)
-        yield f"{file.parent.name}/{file.name}:{frame.lineno} {frame.name}"
+        yield _place(frame.filename, frame.lineno, frame.name)
+
+
+def _place(filename: str, line: object, function: str) -> str:
+    file = PurePath(filename)
+    return f"{file.parent.name}/{file.name}:{line} {function}"
 
 
 def _inner_name(key: object) -> str:

@@ -104,3 +104,17 @@ def test_an_exception_tells_its_kind_and_place_but_not_its_message() -> None:
     assert "secret" not in json.dumps({**outline, "frames": []})
     assert (outline["type"], outline["code"], outline["cause"]) == ("NoFace", "no_face", "FileNotFoundError")
     assert outline["frames"][0].startswith("observability/test_redaction.py:")
+
+
+def test_a_native_traceback_tells_the_signal_and_the_frames_of_the_faulting_thread_only() -> None:
+    text = (
+        "Fatal Python error: Segmentation fault\n\n"
+        "Current thread 0x00007f01 (most recent call first):\n"
+        '  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at\n'
+        '  File "/home/ann/wedding photos/x.py", line 1 in y\n'
+        "Ann was here\n\n"
+        "Thread 0x00007f02 (most recent call first):\n"
+        '  File "/usr/lib/python3.11/threading.py", line 10 in run\n'
+    )
+    told = Redactor("key").value("native_traceback", text)
+    assert told == ["Segmentation fault", "ctypes/__init__.py:519 string_at"]
