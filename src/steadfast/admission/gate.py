@@ -47,14 +47,21 @@ class Gate:
         self._lanes: dict[str, Lane] = {}
         self._open = True
 
-    def admit(self, arrival: Arrival) -> Permit:
-        """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.
+    def knock(self, arrival: Arrival) -> None:
+        """Refuses, as soon as its headers are here, a request whose body need not be read at all.
 
-        Raises `RateLimited` and `ShuttingDown` here, `Overloaded` here or while it waits.
+        Counts it against its rates. Raises `RateLimited`, `Overloaded` or `ShuttingDown`.
         """
         if not self._open:
             raise self._refuse(arrival, Refusal.CLOSED, 0.0)
         self._take_tokens(arrival)
+        self._lane(arrival.task).check(arrival)
+
+    def admit(self, arrival: Arrival) -> Permit:
+        """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.
+
+        Entering raises `Overloaded`, at once or after a wait; it does not count against a rate: `knock` does.
+        """
         return Permit(self._lane(arrival.task), arrival, now_s=self._clock())
 
     def staff(self, task: str, workers: int) -> None:
@@ -67,6 +74,10 @@ class Gate:
     def predicted_wait_s(self, arrival: Arrival) -> float:
         """How long such a request would wait if it came now; 0: it would not."""
         return self._lane(arrival.task).predicted_wait_s(arrival.priority, arrival.flow)
+
+    def waiting(self, task: str) -> int:
+        """How many wait for `task` now."""
+        return self._lane(task).waiting
 
     def close(self) -> None:
         """Takes nothing new from now on; who waits goes on waiting."""

@@ -16,7 +16,7 @@ from steadfast.admission.waiting_line import Waiter, WaitingLine
 from steadfast.errors import Overloaded
 from steadfast.events import publish
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.25
 """How often those who wait are looked through for hopeless ones."""
 _HOPE = 0.7
 """A prediction of a wait may be that much too long before somebody is sent away for it."""
@@ -46,16 +46,29 @@ class Lane:
 
     # --- in ---------------------------------------------------------------------------------------------
 
+    def check(self, arrival: Arrival) -> None:
+        """Raises `Overloaded` if such a request would be refused now, however little work it were."""
+        if not self._is_crowded:
+            return
+        wait_s = self.predicted_wait_s(arrival.priority, arrival.flow)
+        if wait_s * (1.0 + self._calibration.reserve) > arrival.deadline_s:
+            raise self._refusal(arrival, Refusal.TOO_LATE, wait_s)
+        if self._line.is_full and self._line.least_urgent_below(arrival.priority) is None:
+            raise self._refusal(arrival, Refusal.QUEUE_FULL, wait_s)
+
     def enter(self, permit: Permit) -> asyncio.Future[None] | None:
         """Lets it in now (None), or has it wait (a future). Raises `Overloaded`."""
-        if not self._waiters and len(self._inside) < self._limit.limit:
+        if not self._is_crowded:
             self._let_in(permit)
             return None
-        permit.predicted_wait_s = self.predicted_wait_s(permit.arrival.priority, permit.arrival.flow)
-        if permit.predicted_wait_s + permit.forecast.mean_s > permit.arrival.deadline_s:
-            raise self._refusal(permit, Refusal.TOO_LATE)
+        arrival = permit.arrival
+        permit.raw_wait_s = self._raw_wait_s(arrival.priority, arrival.flow)
+        permit.predicted_wait_s = self._calibration.correct(arrival.priority, permit.raw_wait_s)
+        in_time_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve) + permit.forecast.mean_s
+        if in_time_s > arrival.deadline_s:
+            raise self._refusal(arrival, Refusal.TOO_LATE, permit.predicted_wait_s)
         if self._line.is_full and not self._displace_for(permit):
-            raise self._refusal(permit, Refusal.QUEUE_FULL)
+            raise self._refusal(arrival, Refusal.QUEUE_FULL, permit.predicted_wait_s)
         return self._line_up(permit)
 
     def _line_up(self, permit: Permit) -> asyncio.Future[None]:
@@ -113,7 +126,12 @@ class Lane:
                 self._refuse_waiting(permit, Refusal.HOPELESS)
                 continue
             self._let_in(permit)
-            self._calibration.observe(permit.arrival.priority, permit.predicted_wait_s, permit.waited_s)
+            self._calibration.observe(
+                permit.arrival.priority,
+                raw_s=permit.raw_wait_s,
+                predicted_s=permit.predicted_wait_s,
+                waited_s=permit.waited_s,
+            )
             if permit.future is not None and not permit.future.done():
                 permit.future.set_result(None)
 
@@ -145,19 +163,17 @@ class Lane:
 
     # --- away -------------------------------------------------------------------------------------------
 
-    def _refusal(self, permit: Permit, reason: Refusal) -> Overloaded:
-        wait_s = permit.predicted_wait_s
+    def _refusal(self, arrival: Arrival, reason: Refusal, wait_s: float) -> Overloaded:
         self._refused[reason] += 1
         publish(
-            RequestRefused(
-                task=self.task, priority=permit.arrival.priority, reason=reason, retry_after_s=wait_s
-            )
+            RequestRefused(task=self.task, priority=arrival.priority, reason=reason, retry_after_s=wait_s)
         )
         if reason is Refusal.QUEUE_FULL:
             detail = f"{len(self._line)} requests wait already, as many as may."
         else:
-            allowed_s = permit.arrival.deadline_s
-            detail = f"A worker would be free in about {wait_s:.1f} s; {allowed_s:g} s are allowed."
+            detail = (
+                f"A worker would be free in about {wait_s:.1f} s; {arrival.deadline_s:.3g} s are allowed."
+            )
         return Overloaded(detail, retry_after_s=wait_s)
 
     def _send_away(self, permit: Permit, reason: Refusal) -> None:
@@ -177,25 +193,24 @@ class Lane:
     def _look_through(self) -> None:
         """Sends away, least urgent first, whoever cannot be done in time any more."""
         self._look = None
-        for priority in reversed(Priority):
-            for permit in self._hopeless(priority):
-                self._send_away(permit, Refusal.HOPELESS)
+        while hopeless := self._hopeless():
+            last = max(hopeless, key=_rank_of)
+            for permit in hopeless:
+                if permit.arrival.priority is last.arrival.priority:
+                    self._send_away(permit, Refusal.HOPELESS)
         if self._waiters:
             self._look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look_through)
 
-    def _hopeless(self, priority: Priority) -> list[Permit]:
-        if not self._line.count(priority):
-            return []
+    def _hopeless(self) -> list[Permit]:
+        """Those who would be late if nobody else were sent away."""
         speed = self._limit.workers * self._pace.value
         now_s, ahead_s = self.clock(), 0.0
         hopeless = []
         for waiter in self._line.in_turn():
             permit = waiter.ticket
-            done_at_s = now_s + _HOPE * ahead_s / speed + permit.forecast.median_s
-            if waiter.priority is priority and done_at_s > permit.deadline_at_s:
+            if now_s + _HOPE * ahead_s / speed + permit.forecast.median_s > permit.deadline_at_s:
                 hopeless.append(permit)
-            else:
-                ahead_s += waiter.work_s
+            ahead_s += waiter.work_s
         return hopeless
 
     # --- what it knows ----------------------------------------------------------------------------------
@@ -206,7 +221,10 @@ class Lane:
 
     def predicted_wait_s(self, priority: Priority, flow: str) -> float:
         """How long one that came now would wait outside."""
-        if not self._waiters and len(self._inside) < self._limit.limit:
+        return self._calibration.correct(priority, self._raw_wait_s(priority, flow))
+
+    def _raw_wait_s(self, priority: Priority, flow: str) -> float:
+        if not self._is_crowded:
             return 0.0
         workers = self._limit.workers
         speed = workers * self._pace.value
@@ -214,8 +232,7 @@ class Lane:
         inside_s, usual_s = self._work_inside()
         # When its turn comes, all others inside are still at it: half-way through, or waiting for a worker.
         others_s = usual_s * (max(0, self._limit.limit - workers) + (workers - 1) / 2)
-        raw_s = max(0.0, ahead_s + inside_s - others_s) / speed
-        return self._calibration.correct(priority, raw_s)
+        return max(0.0, ahead_s + inside_s - others_s) / speed
 
     def _work_inside(self) -> tuple[float, float]:
         """What is left of the work inside, and the usual work of one request there."""
@@ -227,6 +244,16 @@ class Lane:
             left_s += max(work_s - since_s, _LEFT_OF_WORK * max(work_s, since_s))
             total_s += work_s
         return left_s, total_s / max(1, len(self._inside))
+
+    @property
+    def _is_crowded(self) -> bool:
+        """Whether one that came now would have to wait."""
+        return bool(self._waiters) or len(self._inside) >= self._limit.limit
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return len(self._waiters)
 
     def snapshot(self) -> LaneSnapshot:
         """Everything that is known now."""
@@ -245,6 +272,13 @@ class Lane:
             wait_error=self._calibration.error,
             pace=self._pace.value,
         )
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+def _rank_of(permit: Permit) -> int:
+    return _RANKS[permit.arrival.priority]
 
 
 _WHY_AWAY = {

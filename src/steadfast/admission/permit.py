@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Permit:
     """One request's way through the gate: `async with gate.admit(arrival) as permit`.
 
-    Entering raises `RateLimited`, `Overloaded` or `ShuttingDown`; a cancelled wait frees its place at once.
+    Entering raises `Overloaded`; a cancelled wait frees its place at once.
     """
 
     __slots__ = (
@@ -28,6 +28,7 @@ class Permit:
         "entered_at_s",
         "future",
         "predicted_wait_s",
+        "raw_wait_s",
         "succeeded",
         "worked_s",
     )
@@ -43,6 +44,8 @@ class Permit:
         """Done when it is let in or sent away; None: it never had to wait."""
         self.predicted_wait_s = 0.0
         """As it was told on arrival."""
+        self.raw_wait_s = 0.0
+        """The same before what was learned from others."""
         self._forecast: Forecast | None = None
         self.cost: Mapping[str, float] = {}
         self.worked_s: float | None = None

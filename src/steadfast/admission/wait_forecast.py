@@ -16,6 +16,7 @@ _TRUSTED_WORK = 8
 """Requests' worth of work in memory before the measured pace is believed."""
 _BIAS_RATE = 0.05
 _MOST_BIAS = math.log(4.0)
+_LEAST_RESERVE, _MOST_RESERVE, _RESERVE_OF_ERROR = 0.1, 0.4, 1.5
 
 
 class Pace:
@@ -61,22 +62,32 @@ class Calibration:
     def __init__(self) -> None:
         self._bias = dict.fromkeys(Priority, 0.0)
         self._errors: deque[float] = deque(maxlen=_ERRORS)
+        self._typical_error = _LEAST_RESERVE
 
     def correct(self, priority: Priority, raw_s: float) -> float:
         """The prediction with what was learned."""
         return raw_s * math.exp(self._bias[priority])
 
-    def observe(self, priority: Priority, predicted_s: float, waited_s: float) -> None:
-        """Compares a prediction, as `correct` gave it, with what came of it."""
+    def observe(self, priority: Priority, *, raw_s: float, predicted_s: float, waited_s: float) -> None:
+        """Compares a prediction, as `correct` gave it when asked for `raw_s`, with what came of it."""
         if waited_s < _SHORTEST_S:
             return
-        self._errors.append(abs(predicted_s - waited_s) / waited_s)
-        if predicted_s < _SHORTEST_S:
+        error = abs(predicted_s - waited_s) / waited_s
+        self._errors.append(error)
+        self._typical_error += _BIAS_RATE * (min(error, 1.0) - self._typical_error)
+        if raw_s < _SHORTEST_S:
             return
-        bias = self._bias[priority] + _BIAS_RATE * math.log(waited_s / predicted_s)
-        self._bias[priority] = min(_MOST_BIAS, max(-_MOST_BIAS, bias))
+        # A mean of what the uncorrected ones were wrong by. Adding up what the corrected ones were wrong by
+        # would swing: their truth comes a whole wait later.
+        ratio = min(_MOST_BIAS, max(-_MOST_BIAS, math.log(waited_s / raw_s)))
+        self._bias[priority] += _BIAS_RATE * (ratio - self._bias[priority])
 
     @property
     def error(self) -> float | None:
         """Median absolute error of the last predictions, as a part of the true wait; None: too few yet."""
         return median(self._errors) if len(self._errors) >= _LEAST_ERRORS else None
+
+    @property
+    def reserve(self) -> float:
+        """Part of a prediction to be added where a wait that turns out longer would be in vain."""
+        return min(_MOST_RESERVE, max(_LEAST_RESERVE, _RESERVE_OF_ERROR * self._typical_error))
