@@ -52,6 +52,7 @@
         │   ├── DatabaseBusy            somebody else holds it for too long
         │   ├── DatabaseDamaged         its file is no database any more
         │   └── SchemaTooNew            a newer version of this program has written it
+        ├── ServiceUnsupported          this system cannot keep workers
         └── ServingProblem              the request is fine; the service could not carry it out now
             ├── DeadlineExceeded        its time was over before it was done
             ├── Overloaded              there is more work than can be done in time
@@ -548,6 +549,15 @@ class SchemaTooNew(DatabaseProblem):
     default_remedy = (
         "Run that version, or go back to the copy from before its upgrade (`steadfast.db.before-…`)."
     )
+
+
+class ServiceUnsupported(ServiceError):
+    """This system cannot keep workers: the service needs Linux; everything else works without it."""
+
+    code = "service_unsupported"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Run the service on Linux 5.4 or newer, for example in a container."
 
 
 class ServingProblem(ServiceError):

@@ -53,7 +53,11 @@ class Arena:
         fd = os.memfd_create("steadfast-arena", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, request_bytes + answer_bytes)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-        return cls(fd, request_bytes, answer_bytes, _whole_pages(prefault_bytes))
+        try:
+            return cls(fd, request_bytes, answer_bytes, _whole_pages(prefault_bytes))
+        except OSError:
+            os.close(fd)
+            raise
 
     def reset(self, *, answers: bool) -> None:
         """Begins a new dispatch: the part is empty again, and what it took beyond the usual is given back."""

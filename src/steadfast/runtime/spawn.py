@@ -2,16 +2,19 @@
 
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from steadfast.errors import ServiceUnsupported
 from steadfast.runtime import messages
 from steadfast.runtime.arena import Arena
 from steadfast.runtime.channel import open_pair
-from steadfast.runtime.options import Device, WorkerOptions
+from steadfast.runtime.options import ArenaOptions, Device, WorkerOptions
 from steadfast.task import TaskSpec
 
 _log = logging.getLogger(__name__)
@@ -52,35 +55,36 @@ def spawn_worker(*, spec: TaskSpec, device: Device, options: WorkerOptions, titl
     """
     if threading.current_thread() is not threading.main_thread():
         _log.warning("worker spawned outside the main thread: it will die with this thread")
-    ours, theirs = open_pair()
-    arena = Arena.create(
-        request_bytes=options.arena.request_bytes,
-        answer_bytes=options.arena.answer_bytes,
-        prefault_bytes=options.arena.prefault_bytes,
-    )
-    crash_ours, crash_theirs = _open_pipe()
-    output_ours, output_theirs = _open_pipe()
-    try:
+    with ExitStack() as undo, ExitStack() as handed_over:
+        ours, theirs = open_pair()
+        undo.callback(ours.close)
+        handed_over.callback(theirs.close)
+        arena = _open_arena(options.arena)
+        undo.callback(arena.close)
+        crash_fd, crash_theirs = _open_pipe(undo, handed_over)
+        output_fd, output_theirs = _open_pipe(undo, handed_over)
         pid = _start(options, device, (theirs.fileno(), arena.fd, crash_theirs), output_theirs)
-    except OSError:
-        for end in (ours, theirs, arena):
-            end.close()
-        for fd in (crash_ours, output_ours):
-            os.close(fd)
-        raise
-    finally:
-        os.close(crash_theirs)
-        os.close(output_theirs)
-    theirs.close()
-    ours.send(messages.encode(_setup(spec, options, arena, title)))
-    return Spawned(
-        pid=pid,
-        pidfd=os.pidfd_open(pid),  # not reaped yet, so the number cannot have passed to another process
-        channel=ours,
-        arena=arena,
-        crash_fd=crash_ours,
-        output_fd=output_ours,
+        undo.callback(_end, pid)
+        # Not reaped yet, so the number cannot have passed to another process.
+        pidfd = os.pidfd_open(pid)
+        undo.callback(os.close, pidfd)
+        ours.send(messages.encode(_setup(spec, options, arena, title)))
+        undo.pop_all()
+    return Spawned(pid=pid, pidfd=pidfd, channel=ours, arena=arena, crash_fd=crash_fd, output_fd=output_fd)
+
+
+def _open_arena(options: ArenaOptions) -> Arena:
+    return Arena.create(
+        request_bytes=options.request_bytes,
+        answer_bytes=options.answer_bytes,
+        prefault_bytes=options.prefault_bytes,
     )
+
+
+def _end(pid: int) -> None:
+    """Takes back a start that could not be finished."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _start(options: WorkerOptions, device: Device, handed: tuple[int, int, int], output_fd: int) -> int:
@@ -146,7 +150,20 @@ def _names(paths: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(str(path.resolve()) for path in paths)
 
 
-def _open_pipe() -> tuple[int, int]:
+def _open_pipe(undo: ExitStack, handed_over: ExitStack) -> tuple[int, int]:
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    undo.callback(os.close, reading)
+    handed_over.callback(os.close, writing)
     os.set_blocking(reading, False)
     return reading, writing
+
+
+def require_kernel() -> None:
+    """Raises `ServiceUnsupported` where workers cannot be had; they need Linux 5.4."""
+    missing = [name for name in ("pidfd_open", "memfd_create", "posix_spawn") if not hasattr(os, name)]
+    try:
+        os.close(os.pidfd_open(os.getpid())) if not missing else None
+    except OSError as error:
+        missing.append(f"pidfd_open ({error.strerror})")
+    if missing:
+        raise ServiceUnsupported(f"Workers cannot be supervised here: {', '.join(missing)} is missing.")

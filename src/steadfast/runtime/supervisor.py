@@ -18,7 +18,7 @@ from steadfast.runtime.employment import Employment
 from steadfast.runtime.mending import Repair
 from steadfast.runtime.pool import Pool
 from steadfast.runtime.snapshot import Snapshot
-from steadfast.runtime.spawn import spawn_worker
+from steadfast.runtime.spawn import require_kernel, spawn_worker
 from steadfast.runtime.staff import Hire
 from steadfast.runtime.ticket import Outcome, Payload, Ticket
 from steadfast.runtime.upkeep import TICK_S
@@ -46,7 +46,11 @@ class Supervisor:
         self._stopping = False
 
     async def start(self, *, wait_s: float | None = None) -> None:
-        """Starts all workers; with `wait_s`, returns when every task can serve, or when that time is over."""
+        """Starts all workers; with `wait_s`, returns when every task can serve, or when that time is over.
+
+        Raises `ServiceUnsupported` where workers cannot be had.
+        """
+        require_kernel()
         loop = asyncio.get_running_loop()
         for name, employment in self._employments.items():
             self._pools[name] = Pool(

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
+from steadfast.errors import ServiceUnsupported
 from steadfast.runtime.options import Device, WorkerOptions
 from steadfast.runtime.slot import slot_names
-from steadfast.runtime.spawn import environment_for
+from steadfast.runtime.spawn import environment_for, require_kernel, spawn_worker
+from steadfast.task import TaskSpec
 
+SPEC = TaskSpec(name="t", path="a:b")
 OURS = {
     "PATH": "/bin",
     "LANG": "C.UTF-8",
@@ -22,6 +27,41 @@ def test_only_a_few_variables_are_handed_on() -> None:
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not {"STEADFAST_DATABASE__URL", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "HOME"} & set(environment)
     assert "hush" not in " ".join(environment.values())
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_start_that_fails_leaves_no_descriptor_and_no_process() -> None:
+    before = _descriptors()
+    options = WorkerOptions(executable="/no/such/python")
+    for _ in range(5):
+        with pytest.raises(OSError, match="No such file"):
+            spawn_worker(spec=SPEC, device=Device(), options=options, title="x")
+    assert _descriptors() == before
+
+
+def test_a_start_that_fails_halfway_ends_the_process_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _descriptors()
+    started: list[int] = []
+
+    def refuse(pid: int) -> int:
+        started.append(pid)
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.pidfd_open", refuse)
+    with pytest.raises(OSError, match="not permitted"):
+        spawn_worker(spec=SPEC, device=Device(), options=WorkerOptions(), title="x")
+    assert not Path(f"/proc/{started[0]}").exists()
+    assert _descriptors() == before
+
+
+def test_where_the_kernel_has_no_pidfd_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_kernel()
+    monkeypatch.delattr("os.pidfd_open")
+    with pytest.raises(ServiceUnsupported, match="pidfd_open"):
+        require_kernel()
 
 
 def test_its_home_and_temporary_files_lie_in_its_scratch() -> None:
