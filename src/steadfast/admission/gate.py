@@ -52,16 +52,17 @@ class Gate:
 
         Counts it against its rates. Raises `RateLimited`, `Overloaded` or `ShuttingDown`.
         """
-        if not self._open:
-            raise self._refuse(arrival, Refusal.CLOSED, 0.0)
         self._take_tokens(arrival)
         self._lane(arrival.task).check(arrival)
 
-    def admit(self, arrival: Arrival) -> Permit:
+    def admit(self, arrival: Arrival, *, knocked: bool = False) -> Permit:
         """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.
 
-        Entering raises `Overloaded`, at once or after a wait; it does not count against a rate: `knock` does.
+        `knocked`: it was counted against its rates when it knocked. Raises `RateLimited` or `ShuttingDown`;
+        entering raises `Overloaded`, at once or after a wait.
         """
+        if not knocked:
+            self._take_tokens(arrival)
         return Permit(self._lane(arrival.task), arrival, now_s=self._clock())
 
     def staff(self, task: str, workers: int) -> None:
@@ -106,6 +107,8 @@ class Gate:
         return lane
 
     def _take_tokens(self, arrival: Arrival) -> None:
+        if not self._open:
+            raise self._refuse(arrival, Refusal.CLOSED, 0.0)
         address = neighbourhood(arrival.address)
         if (wait_s := self._by_address.wait_s(address)) > 0.0:
             raise self._refuse(arrival, Refusal.RATE_OF_ADDRESS, wait_s)
