@@ -55,7 +55,7 @@ def test_the_video_keeps_its_frames_and_sound_and_every_frame_is_swapped(
 
 
 def test_the_pictures_say_what_they_are(demo: tuple[Path, dict[str, object]]) -> None:
-    for name in ("hopper-on-collins.png", "collins-on-hopper.png"):
+    for name in ("hopper-on-collins.png", "collins-on-hopper.png", "overview.jpg"):
         mark = read_mark(demo[0] / name)
         assert mark is not None
         assert not mark.generative

@@ -58,7 +58,10 @@ def _summary(report: "DemoReport") -> RenderableType:
         f"the {report.engine} engine says: the same person."
     )
     did = f"Engine: {report.engine} ({', '.join(report.models)}), {report.seconds:.1f} s in all."
-    return Group(table, Text(), Text(did), Text(scale, style="dim"))
+    look = Text.assemble(
+        "Look at it: ", (str(report.overview), "bold"), " shows both portraits before and after."
+    )
+    return Group(table, Text(), Text(did), Text(scale, style="dim"), look)
 
 
 def _row(step: "DemoStep") -> tuple[str, ...]:

@@ -1,10 +1,13 @@
 """The main job on material that comes with ordinary packages: two portraits swapped, and a video."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
 
 from steadfast.errors import OutputUnwritable
 from steadfast.faces.analyse import analyse
@@ -12,13 +15,17 @@ from steadfast.faces.face import Embedding
 from steadfast.faces.roles import Engine
 from steadfast.faces.selection import area
 from steadfast.faces.similarity import SAME_PERSON, similarity
-from steadfast.media.canvas import ArrayCanvas
+from steadfast.media.canvas import ArrayCanvas, BgrImage
 from steadfast.media.output import writing_aside
+from steadfast.media.picture_metadata import Metadata
+from steadfast.media.picture_writer import write_picture
 from steadfast.media.pictures import read_picture
 from steadfast.tasks.cast import CastRequest
-from steadfast.tasks.face_swap import SwapReport, SwapRequest
+from steadfast.tasks.face_swap import SwapReport, SwapRequest, mark_of
 from steadfast.tasks.showcase import COLLINS, HOPPER, portrait, render_clip
 from steadfast.tasks.video_report import OnProgress
+
+_PANEL_HEIGHT_PX = 420
 
 Swap = Callable[[SwapRequest, OnProgress | None], SwapReport]
 """Runs one swap with the demo's engine."""
@@ -54,6 +61,7 @@ class DemoReport:
     models: tuple[str, ...]
     same_person: float  # the similarity from which on this engine's identity says "the same person"
     steps: tuple[DemoStep, ...]
+    overview: Path  # both portraits before and after, in one picture
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,6 +71,7 @@ class DemoReport:
             "models": list(self.models),
             "same_person": self.same_person,
             "steps": [step.as_dict() for step in self.steps],
+            "overview": str(self.overview),
             "seconds": round(self.seconds, 2),
         }
 
@@ -92,6 +101,7 @@ def run_demo(
         models=engine.models,
         same_person=SAME_PERSON[engine.identity.space],
         steps=steps,
+        overview=_overview(folder / "overview.jpg", [request for _, request in pictures], engine),
         seconds=time.monotonic() - begun,
     )
 
@@ -127,6 +137,23 @@ def _video(title: str, request: SwapRequest, swap: Swap, on_progress: OnProgress
     begun = time.monotonic()
     report = swap(request, on_progress)
     return DemoStep(title=title, report=report, seconds=time.monotonic() - begun)
+
+
+def _overview(output: Path, requests: Sequence[SwapRequest], engine: Engine) -> Path:
+    """The targets and what became of them, side by side; marked like the rest."""
+    panels = [_panel(request.target) for request in requests] + [
+        _panel(request.output) for request in requests
+    ]
+    sheet = replace(read_picture(requests[0].output), pixels=np.hstack(panels), metadata=Metadata())
+    write_picture(sheet, output, quality=90, mark=mark_of(engine))
+    return output
+
+
+def _panel(path: Path) -> BgrImage:
+    pixels = read_picture(path).pixels
+    width = round(_PANEL_HEIGHT_PX * pixels.shape[1] / pixels.shape[0])
+    shrunk = cv2.resize(pixels, (width, _PANEL_HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, dtype=np.uint8)
 
 
 def _request(source: Path, target: Path, output: Path) -> SwapRequest:
