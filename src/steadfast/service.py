@@ -16,6 +16,7 @@ from typing import Any
 
 from steadfast import process_title
 from steadfast.admission.first_key import provide_first_key
+from steadfast.admission.gate import Gate
 from steadfast.admission.idempotency import IdempotencyStore
 from steadfast.admission.keyring import Keyring
 from steadfast.admission.keys import KeyStore, NewKey
@@ -25,7 +26,6 @@ from steadfast.api.backend import Backend
 from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpOptions, HttpServer
 from steadfast.api.intake import IntakeLimits, Room
-from steadfast.api.open_gate import OpenGate
 from steadfast.api.replays import Replays
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
@@ -36,7 +36,7 @@ from steadfast.observability.logs import configure_logs
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import face_employment, local_models, spool_mode
+from steadfast.staffing import face_employment, gate_options, local_models, spool_mode
 from steadfast.tasks.face_messages import TASK
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ _log = logging.getLogger(__name__)
 _FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
+_LOOK_EVERY_S = 0.02
+_COUNT_EVERY_S = 0.25
+"""How soon admission hears that there are more or fewer workers."""
 _KNOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ReadSettings = Callable[[], Settings]
@@ -123,7 +126,12 @@ class Service:
         assert self._http is not None
         began_s = time.monotonic()
         self._backend.stopping = True
-        await self.supervisor.stop(grace_s=self.settings.server.grace_s)
+        until_s = began_s + self.settings.server.grace_s
+        self._backend.gate.close()
+        while self._has_work() and time.monotonic() < until_s:
+            await asyncio.sleep(_LOOK_EVERY_S)
+        self._backend.gate.refuse_waiting()
+        await self.supervisor.stop(grace_s=max(0.0, until_s - time.monotonic()))
         with suppress(TimeoutError):
             async with asyncio.timeout(max(_LINGER_S, self.settings.server.grace_s / 2)):
                 while self._backend.tally.running or time.monotonic() - began_s < _LINGER_S:
@@ -136,6 +144,13 @@ class Service:
         if self._database is not None:
             self._flush_keys()
             self._database.close()
+
+    def _has_work(self) -> bool:
+        assert self._backend is not None
+        lanes = self._backend.gate.snapshot().lanes
+        if any(lane.inside or sum(lane.waiting.values()) for lane in lanes):
+            return True
+        return any(pool.busy or pool.waiting for pool in self.supervisor.snapshot().pools)
 
     async def reload(self) -> dict[str, object]:
         """Reads the settings anew and replaces workers one by one; no request fails.
@@ -168,7 +183,7 @@ class Service:
         keep = timedelta(hours=server.idempotency_hours)
         return Backend(
             supervisor=self.supervisor,
-            gate=OpenGate(),
+            gate=Gate(gate_options(settings)),
             access=Access(self._keyring, database.run, server.allowed_hosts),
             room=Room(
                 folder=spool_folder(settings),
@@ -201,6 +216,7 @@ class Service:
         if self._backend.replays is not None:
             self._chore(self._backend.replays.forget_forever())
         self._chore(self._flush_keys_forever())
+        self._chore(self._count_workers_forever(self._backend.gate))
         self._chore(self._fetch_local_models())
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> None:
@@ -218,6 +234,12 @@ class Service:
             await self.reload()
         except SteadfastError as error:
             _log.error("reload failed", extra={"detail": error.detail})
+
+    async def _count_workers_forever(self, gate: Gate) -> None:
+        while True:
+            for pool in self.supervisor.snapshot().pools:
+                gate.staff(pool.task, pool.able)
+            await asyncio.sleep(_COUNT_EVERY_S)
 
     async def _flush_keys_forever(self) -> None:
         while True:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from steadfast.admission.gate import GateOptions
+from steadfast.admission.rate import NO_LIMIT, Rate
 from steadfast.errors import SteadfastError
 from steadfast.models.catalogue import ModelFamily
 from steadfast.models.store import ModelState, ModelStore
@@ -55,6 +57,20 @@ def pool_options(settings: Settings) -> PoolOptions:
         quiet_s=runtime.quiet_s,
         canaries=runtime.canaries,
     )
+
+
+def gate_options(settings: Settings) -> GateOptions:
+    """How much is let in."""
+    admission = settings.admission
+    return GateOptions(
+        max_waiting=admission.max_waiting,
+        rate_of_key=_rate(admission.requests_per_s_by_key, admission.burst_by_key),
+        rate_of_address=_rate(admission.requests_per_s_by_address, admission.burst_by_address),
+    )
+
+
+def _rate(per_s: float, burst: int) -> Rate:
+    return Rate(per_s=per_s, burst=burst) if per_s else NO_LIMIT
 
 
 def devices_of(settings: Settings) -> tuple[Device, ...]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from steadfast.admission.gate import Gate
 from steadfast.api.access import Access
 from steadfast.api.intake import IntakeLimits, Room
-from steadfast.api.open_gate import Gate
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
 from steadfast.runtime.supervisor import Supervisor

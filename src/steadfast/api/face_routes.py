@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
+from steadfast.admission.arrival import Arrival, Priority
 from steadfast.admission.scopes import Scope
+from steadfast.api.access import ANONYMOUS
 from steadfast.api.backend import Backend
 from steadfast.api.exchange import Exchange, Header
 from steadfast.api.forms import read_form
-from steadfast.api.intake import Held, Intake
-from steadfast.api.open_gate import Arrival, Priority
+from steadfast.api.intake import Held, Intake, announced_bytes
 from steadfast.api.options import (
     AnswerKind,
     deadline_of,
@@ -49,6 +50,20 @@ class Order:
     answer: AnswerKind = AnswerKind.PICTURE
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visit:
+    """Who asks, and since when."""
+
+    key: str
+    began_s: float
+    """On the loop's clock, when the headers were complete."""
+
+    @property
+    def key_id(self) -> str:
+        """As admission knows it: empty where no key is needed."""
+        return "" if self.key == ANONYMOUS else self.key
+
+
 class FaceRoutes:
     """The two routes that do work."""
 
@@ -57,25 +72,38 @@ class FaceRoutes:
 
     async def swap(self, exchange: Exchange) -> None:
         """Answers a picture with its faces exchanged."""
-        key = await self._enter(exchange)
-        began_s = asyncio.get_running_loop().time()
+        visit = await self._enter(exchange)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_swap(exchange, intake)
-            await self._carry_out(exchange, order, key, began_s)
+            await self._carry_out(exchange, order, visit)
 
     async def faces(self, exchange: Exchange) -> None:
         """Answers what is known of the faces of a picture."""
-        key = await self._enter(exchange)
-        began_s = asyncio.get_running_loop().time()
+        visit = await self._enter(exchange)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_faces(exchange, intake)
-            await self._carry_out(exchange, order, key, began_s)
+            await self._carry_out(exchange, order, visit)
 
-    async def _enter(self, exchange: Exchange) -> str:
-        key = await self._backend.access.admit(exchange, Scope.SWAP)
+    async def _enter(self, exchange: Exchange) -> Visit:
+        """Refuses whom it can before anything of the body is read."""
+        visit = Visit(
+            began_s=asyncio.get_running_loop().time(),
+            key=await self._backend.access.admit(exchange, Scope.SWAP),
+        )
         if self._backend.stopping:
             raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
-        return key
+        deadline_s, _ = deadline_of(exchange, None, self._backend.deadline_s)
+        self._backend.gate.knock(
+            Arrival(
+                task=TASK,
+                key=visit.key_id,
+                address=exchange.address,
+                priority=priority_of(exchange, None),
+                deadline_s=deadline_s,
+                size_bytes=announced_bytes(exchange),
+            )
+        )
+        return visit
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -132,22 +160,20 @@ class FaceRoutes:
 
     # --- doing ------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, exchange: Exchange, order: Order, key: str, began_s: float) -> None:
+    async def _carry_out(self, exchange: Exchange, order: Order, visit: Visit) -> None:
         given = key_in(exchange.headers.get(b"idempotency-key"))
         if given is None or self._backend.replays is None:
-            outcome = await self._submit(exchange, order, key, began_s)
+            outcome = await self._submit(exchange, order, visit)
             await _send(exchange, _answer(exchange, order, outcome))
             return
-        await self._carry_out_once(exchange, order, key, began_s, given)
+        await self._carry_out_once(exchange, order, visit, given)
 
-    async def _carry_out_once(
-        self, exchange: Exchange, order: Order, key: str, began_s: float, given: str
-    ) -> None:
+    async def _carry_out_once(self, exchange: Exchange, order: Order, visit: Visit, given: str) -> None:
         replays = self._backend.replays
         assert replays is not None
         said = (exchange.path.encode(), msgspec.msgpack.encode(order.request), order.answer.encode())
         wanted = Wanted(
-            owner=key,
+            owner=visit.key,
             key=given,
             fingerprint=await asyncio.to_thread(fingerprint_of, said, order.blobs),
             hold_s=order.deadline_s or self._backend.deadline_s,
@@ -157,7 +183,7 @@ class FaceRoutes:
             await _send(exchange, claim, ((b"idempotent-replayed", b"true"),))
             return
         try:
-            outcome = await self._submit(exchange, order, key, began_s)
+            outcome = await self._submit(exchange, order, visit)
         except BaseException:
             # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
             await asyncio.shield(replays.abandon(claim))
@@ -166,29 +192,29 @@ class FaceRoutes:
         await replays.keep(claim, answer)
         await _send(exchange, answer)
 
-    async def _submit(self, exchange: Exchange, order: Order, key: str, began_s: float) -> Outcome:
+    async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Outcome:
         now_s = asyncio.get_running_loop().time()
         left_s = self._backend.deadline_s
         if order.deadline_s is not None:
-            left_s = order.deadline_s - (now_s - began_s)
+            left_s = order.deadline_s - (now_s - visit.began_s)
             if left_s <= 0:
                 raise DeadlineExceeded("The time allowed was over before the request had come in.")
         arrival = Arrival(
             task=TASK,
-            key=key,
+            key=visit.key_id,
             address=exchange.address,
             priority=order.priority,
             deadline_s=left_s,
             size_bytes=sum(held.size_bytes for held in order.blobs),
-            features={"sources": float(order.request.sources)},
+            features=features_of(order.request, order.blobs),
         )
-        async with self._backend.gate.admit(arrival) as permit:
+        async with self._backend.gate.admit(arrival, knocked=True) as permit:
             left_s -= asyncio.get_running_loop().time() - now_s
             payloads = [held.payload for held in order.blobs]
             outcome = await self._backend.supervisor.submit(
                 TASK, order.request, payloads, deadline_s=max(0.0, left_s)
             )
-            permit.finished(outcome.cost)
+            permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
             return outcome
 
 
@@ -196,6 +222,16 @@ def _the_one(found: Sequence[Held], name: str) -> Held:
     if len(found) != 1:
         raise MalformedRequest(f"The form must have one part named {name}; it has {len(found)}.")
     return found[0]
+
+
+def features_of(request: FaceRequest, blobs: Sequence[Held]) -> dict[str, float | str]:
+    """What its time may depend on, as far as that is known before anything is decoded."""
+    return {
+        "bytes": float(sum(held.size_bytes for held in blobs)),
+        "sources": float(request.sources),
+        "job": request.job.value,
+        "enhance": float(request.enhance),
+    }
 
 
 def _filled(blobs: Sequence[Held]) -> Sequence[Held]:

@@ -146,7 +146,7 @@ class Intake:
         self._ended = False
         self._began_s = asyncio.get_running_loop().time()
         self.received_bytes = 0
-        self.announced_bytes = _content_length(exchange)
+        self.announced_bytes = announced_bytes(exchange)
         if self.announced_bytes > limits.max_request_bytes:
             raise _too_large(limits.max_request_bytes)
 
@@ -218,7 +218,8 @@ def _append(file: Path, pieces: list[bytes | memoryview], mode: int) -> None:
         stream.writelines(pieces)
 
 
-def _content_length(exchange: Exchange) -> int:
+def announced_bytes(exchange: Exchange) -> int:
+    """Its Content-Length; 0 where it has none. Raises `MalformedRequest`."""
     given = exchange.headers.get(b"content-length")
     if given is None:
         return 0

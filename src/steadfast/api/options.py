@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from steadfast.admission.arrival import Priority
 from steadfast.api.exchange import Exchange
-from steadfast.api.open_gate import Priority
 from steadfast.errors import InvalidOption, MalformedRequest
 from steadfast.tasks.face_messages import PictureType
 

@@ -1,0 +1,121 @@
+"""The server's life: it starts, is reloaded, stops in order, and is brought back by its guardian."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+from tests.serving_house import FAULTY, ROOT, serving
+
+ONE = FAULTY | {"STEADFAST_RUNTIME__WORKERS": "1", "STEADFAST_SERVER__GRACE_S": "8"}
+
+
+def test_sigterm_finishes_what_runs_refuses_the_rest_and_exits_0(tmp_path: Path) -> None:
+    with serving(tmp_path, ONE) as house:
+        other, idle = house.new_client(), house.new_client()
+        assert idle.get("/health/live").status_code == 200
+        found: list[httpx.Response] = []
+        asking = threading.Thread(target=lambda: found.append(house.swap("work", other, seconds=1.5)))
+        asking.start()
+        house.until(lambda: idle.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
+        house.process.send_signal(signal.SIGTERM)
+        house.until(lambda: idle.get("/health/ready").status_code == 503)
+        refused = house.swap(client=idle)
+        assert refused.status_code == 503
+        assert refused.json()["code"] == "shutting_down"
+        asking.join()
+        assert found[0].status_code == 200
+        assert house.process.wait(10) == 0
+
+
+def test_work_beyond_the_grace_period_is_refused_and_the_server_still_exits_0(tmp_path: Path) -> None:
+    with serving(tmp_path, ONE | {"STEADFAST_SERVER__GRACE_S": "0.5"}) as house:
+        client, other = house.new_client(), house.new_client()
+        found: list[httpx.Response] = []
+        asking = threading.Thread(target=lambda: found.append(house.swap("work", other, seconds=20)))
+        asking.start()
+        house.until(lambda: client.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
+        began_s = time.monotonic()
+        house.process.send_signal(signal.SIGTERM)
+        asking.join()
+        assert found[0].status_code == 503
+        assert house.process.wait(10) == 0
+        assert time.monotonic() - began_s < 5
+
+
+def test_reload_replaces_every_worker_without_a_failed_request(tmp_path: Path) -> None:
+    with serving(tmp_path, ONE) as house:
+        before = {worker.pid for worker in house.workers()}
+        statuses: list[int] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            client = house.new_client()
+            while not done.is_set():
+                statuses.append(house.swap("echo", client, seconds=0.02).status_code)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        said = subprocess.run(
+            [sys.executable, "-m", "steadfast", "reload", "--json", "--data-dir", str(tmp_path)],
+            capture_output=True,
+            check=True,
+            cwd=ROOT,
+        )
+        done.set()
+        asking.join()
+        assert json.loads(said.stdout)["ready"] is True
+        house.await_ready()
+        assert not before & {worker.pid for worker in house.workers()}
+        assert set(statuses) == {200}
+
+
+def test_the_guardian_brings_a_killed_server_back(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with serving(tmp_path, ONE, "--port", str(port), guardian=True) as house:
+        old = house.server
+        workers = house.workers()
+        old.send_signal(signal.SIGKILL)
+        began_s = time.monotonic()
+        house.until(lambda: not old.is_running() and _answers(house.url))
+        assert time.monotonic() - began_s < 6
+        house.await_ready()
+        assert not any(worker.is_running() for worker in workers)
+        house.process.send_signal(signal.SIGTERM)
+        assert house.process.wait(15) == 0
+
+
+def test_a_taken_port_and_a_wrong_setting_stop_the_start_with_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = _serve("--port", str(port), "--data-dir", str(tmp_path))
+    assert said.returncode == 78
+    assert f"127.0.0.1:{port}" in said.stderr
+    assert _serve("--port", "70000").returncode == 2
+
+
+def _serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "steadfast", "serve", "--no-guardian", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ROOT,
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live", timeout=1.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
