@@ -12,18 +12,19 @@ setup: $(STAMP)
 # The lock file is installed with --require-hashes, then the project alone: pip refuses hashed
 # requirements together with a local project.
 $(STAMP): requirements/build.txt requirements/dev.txt pyproject.toml
-	@test -x $(BIN)/python || (echo "creating $(VENV)" && $(PYTHON) -m venv $(VENV))
-	@echo "installing build tools" && $(PIP) install --quiet --require-hashes -r requirements/build.txt
-	@echo "installing pinned dependencies (about 2 minutes the first time)"
-	$(PIP) install --require-hashes --no-build-isolation --progress-bar on -r requirements/dev.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Setting up $(VENV) (about 2 minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python requirements/install.py "build tools" requirements/build.txt
+	@$(BIN)/python requirements/install.py "pinned packages" requirements/dev.txt --no-build-isolation
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup
-	$(BIN)/steadfast demo
+	@$(BIN)/steadfast demo
 
+# As many tests at once as there are cores; `.venv/bin/pytest PATH` runs some of them, one after the other.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .
