@@ -1,10 +1,27 @@
 """What tests share: the weights and clips that lie beside the checkout, and two public-domain portraits."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from steadfast.tasks.showcase import COLLINS, HOPPER, portrait
+
+# What a developer's or CI's shell says must change no outcome; Typer reads some of it when it is imported.
+_TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"}
+for _name in list(os.environ):
+    is_setting = _name.startswith("STEADFAST_") and not _name.startswith("STEADFAST_TEST_")
+    if is_setting or _name in _TERMINAL:
+        del os.environ[_name]
+
+# Speed is measured in benchmarks, so a busy machine must fail no property; and the same commit gives the same
+# verdict each time. `STEADFAST_TEST_MUTATIONS=20000` tries more.
+hypothesis_settings.register_profile(
+    "steadfast", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("steadfast")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

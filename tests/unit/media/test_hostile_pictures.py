@@ -70,9 +70,7 @@ def check(case: MutatedFile, folder: Path) -> None:
 
 
 @given(case=mutated(originals()))
-@settings(
-    max_examples=int(os.environ.get("STEADFAST_TEST_MUTATIONS", "400")), deadline=None, derandomize=True
-)
+@settings(max_examples=int(os.environ.get("STEADFAST_TEST_MUTATIONS", "400")))
 def test_a_mutated_picture_is_read_or_refused_and_leaves_nothing_behind(
     case: MutatedFile, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

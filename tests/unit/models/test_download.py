@@ -251,7 +251,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
 }
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 @given(script=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6), attempts=st.integers(1, 3))
 def test_no_sequence_of_failures_ever_leaves_anything_but_the_right_bytes_under_the_final_name(
     script: list[str], attempts: int
