@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -368,6 +368,36 @@ def with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
         return Settings(**table) if given else settings
     except ValidationError as error:
         raise ConfigError(_explained(error, None)) from error
+
+
+class EffectiveSetting(NamedTuple):
+    """One setting as it is in force."""
+
+    name: str
+    value: Any
+    """Plain data; a secret is masked."""
+    origin: str
+    """The variable or the file that says so, or `default`."""
+
+
+def effective_settings(settings: Settings, file: Path | None = None) -> list[EffectiveSetting]:
+    """Every setting, its value and where it comes from; `file` is the one that `load_settings` was given."""
+    chosen = _settings_file(file)
+    table = _table_of(chosen) if chosen else {}
+    return list(_effective(settings.model_dump(mode="json"), [], table, chosen))
+
+
+def _effective(
+    values: Mapping[str, Any], path: list[str], table: Mapping[str, Any], file: Path | None
+) -> Iterator[EffectiveSetting]:
+    for name, value in values.items():
+        here = [*path, name]
+        if isinstance(value, Mapping):
+            inner = table.get(name, {})
+            yield from _effective(value, here, inner if isinstance(inner, Mapping) else {}, file)
+            continue
+        origin = _source_of(here, file if name in table else None).removeprefix("from ")
+        yield EffectiveSetting(".".join(here), value, origin.replace("the defaults", "default"))
 
 
 def default_settings_file() -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from steadfast.admission.arrival import Arrival, Priority
+from steadfast.admission.header_reader import read_header
 from steadfast.admission.scopes import Scope
 from steadfast.api.access import ANONYMOUS
 from steadfast.api.backend import Backend
@@ -231,6 +232,7 @@ def features_of(request: FaceRequest, blobs: Sequence[Held]) -> dict[str, float 
         "sources": float(request.sources),
         "job": request.job.value,
         "enhance": float(request.enhance),
+        **read_header(blobs[-1].head).features(),
     }
 
 

@@ -77,6 +77,8 @@ class Held:
     pieces: list[bytes | memoryview] = field(default_factory=list)
     size_bytes: int = 0
     file: Path | None = None
+    head: bytes | memoryview = b""
+    """Its first bytes, for whoever reads a size from a header."""
     _unwritten_bytes: int = 0
 
     @property
@@ -84,17 +86,12 @@ class Held:
         """As the runtime takes it."""
         return self.file if self.file is not None else self.pieces
 
-    @property
-    def head(self) -> bytes:
-        """Its first bytes, for whoever reads a size from a header."""
-        if self.file is not None or not self.pieces:
-            return b""
-        return bytes(self.pieces[0][:4096])
-
     async def add(self, piece: bytes | memoryview, *, may_stay: bool) -> None:
         """Takes a piece; `may_stay`: whether the request is still within its share of memory."""
         self.pieces.append(piece)
         size = len(piece)
+        if not self.size_bytes:
+            self.head = piece
         self.size_bytes += size
         if self.file is None and may_stay and self.room.has_memory_for(size):
             self.room.held_bytes += size
@@ -132,7 +129,7 @@ class Held:
                 self.file.unlink(missing_ok=True)
         else:
             self.room.held_bytes -= self.size_bytes
-        self.pieces, self.size_bytes, self.file = [], 0, None
+        self.pieces, self.size_bytes, self.file, self.head = [], 0, None, b""
 
 
 class Intake:

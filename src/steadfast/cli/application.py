@@ -25,6 +25,7 @@ from steadfast.cli.invocation import (
     QuietOption,
 )
 from steadfast.cli.serve import reload, serve
+from steadfast.cli.settings import settings
 from steadfast.cli.swap import swap
 from steadfast.cli.version import version
 from steadfast.errors import ExitCode
@@ -71,6 +72,7 @@ app.command()(doctor)
 app.command()(faces)
 app.command()(serve)
 app.command()(reload)
+app.command()(settings)
 app.command()(version)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
