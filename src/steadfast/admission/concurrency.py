@@ -2,14 +2,16 @@
 
 A worker that answers in a millisecond stands idle while its next request is still on its way, so a few must
 be kept ready behind it. One that takes a second loses nothing by fetching the next from the line, where the
-most urgent comes first. Which it is is measured: what requests wait inside, between the gate and a worker.
-The limit grows by one per round while that is next to nothing and all of it is used, and shrinks by a tenth
-when it is too much (additive increase, multiplicative decrease: Chiu and Jain 1989; the aim is a small queue
-in front of the workers as in TCP Vegas, Brakmo and Peterson 1995).
+most urgent comes first. Which it is is measured: requests spend time inside that no worker works on them.
+With one request per worker that is the way to it and back; whatever more there is with a higher limit is a
+queue in front of the workers. The limit grows by one per round while that queue is shorter than half the way
+and all of the limit is used, and shrinks by a tenth when it is longer than the way: additive increase,
+multiplicative decrease (Chiu and Jain 1989), with the aim of TCP Vegas (Brakmo and Peterson 1995).
 """
 
-_AIM_S = 0.001
-_AIM_OF_SERVICE = 0.03
+_WORTH_IT = 0.02
+"""Part of the time of service that the way must take before a queue behind it is worth anything."""
+_LEAST_AIM_S = 0.0002
 _MOST_PER_WORKER = 4.0
 _DECREASE = 0.9
 _RATE = 0.1
@@ -21,7 +23,8 @@ class ConcurrencyLimit:
     def __init__(self, *, workers: int = 1) -> None:
         self._workers = max(1, workers)
         self._limit = float(self._workers)
-        self._inside_wait_s = 0.0
+        self._idle_s = 0.0
+        self._way_s = 0.0
         self._service_s = 0.0
         self._since_change = 0
 
@@ -43,16 +46,21 @@ class ConcurrencyLimit:
 
     def observe(self, *, inside_s: float, worked_s: float, limit_was_used: bool) -> None:
         """Learns from a request that was inside for `inside_s`, of which a worker had it for `worked_s`."""
-        wait_s = max(0.0, inside_s - worked_s)
-        self._inside_wait_s += _RATE * (wait_s - self._inside_wait_s)
+        self._idle_s += _RATE * (max(0.0, inside_s - worked_s) - self._idle_s)
         self._service_s += _RATE * (worked_s - self._service_s)
         self._since_change += 1
-        if self._since_change < self._limit:  # one change per round: the last one must show first
+        if self._since_change <= 2 * self._limit:  # one change per round: the last one must show first
             return
-        aim_s = max(_AIM_S, _AIM_OF_SERVICE * self._service_s)
-        if self._inside_wait_s > aim_s:
+        if self._limit <= self._workers:
+            self._way_s = self._idle_s
+        self._adjust(limit_was_used=limit_was_used)
+
+    def _adjust(self, *, limit_was_used: bool) -> None:
+        queue_s = self._idle_s - self._way_s
+        aim_s = max(_LEAST_AIM_S, self._way_s)
+        if queue_s > aim_s:
             self._change_to(self._limit * _DECREASE)
-        elif limit_was_used and self._inside_wait_s < aim_s / 2:
+        elif limit_was_used and queue_s < aim_s / 2 and self._way_s > _WORTH_IT * self._service_s:
             self._change_to(self._limit + 1.0)
 
     def _change_to(self, limit: float) -> None:

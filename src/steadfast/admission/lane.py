@@ -18,6 +18,8 @@ from steadfast.events import publish
 
 _LOOK_EVERY_S = 0.25
 """How often those who wait are looked through for hopeless ones."""
+_LEARN_EVERY_S = 0.002
+"""Requests that take less than a millisecond would cost more to learn from than to serve."""
 _HOPE = 0.7
 """A prediction of a wait may be that much too long before somebody is sent away for it."""
 _LEFT_OF_WORK = 0.3
@@ -43,6 +45,7 @@ class Lane:
         self._look: asyncio.TimerHandle | None = None
         self._counts: Counter[str] = Counter()
         self._refused: Counter[Refusal] = Counter()
+        self._learn_at_s = 0.0
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -151,11 +154,19 @@ class Lane:
         inside_s = self.clock() - (permit.entered_at_s or 0.0)
         worked_s = inside_s if permit.worked_s is None else permit.worked_s
         self._counts["finished"] += 1
-        self._pace.finish(permit.forecast.mean_s, self._limit.workers, saturated=was_used)
-        self._predictor.learn(permit.arrival.features, permit.cost, worked_s)
+        self._keep_pace(permit, was_used=was_used)
+        if (now_s := self.clock()) >= self._learn_at_s:
+            self._learn_at_s = now_s + _LEARN_EVERY_S
+            self._predictor.learn(permit.arrival.features, permit.cost, worked_s)
         before = self._limit.limit, self._limit.workers
         self._limit.observe(inside_s=inside_s, worked_s=worked_s, limit_was_used=was_used)
         self._tell_of_change(*before)
+
+    def _keep_pace(self, permit: Permit, *, was_used: bool) -> None:
+        if was_used:
+            self._pace.finish(permit.forecast.mean_s, self._limit.workers)
+        else:
+            self._pace.restart()
 
     def _tell_of_change(self, limit: int, workers: int) -> None:
         if (self._limit.limit, self._limit.workers) != (limit, workers):

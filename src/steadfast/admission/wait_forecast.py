@@ -30,21 +30,19 @@ class Pace:
         self._done_s = 0.0
         self._spent_s = 0.0
         self._usual_s = 0.0
-        self._last_s: float | None = None
+        self._last_s = clock()
 
-    def finish(self, work_s: float, workers: int, *, saturated: bool) -> None:
-        """A request predicted to take `work_s` is done; `saturated`: no worker was idle meanwhile."""
+    def finish(self, work_s: float, workers: int) -> None:
+        """A request predicted to take `work_s` is done, and no worker was idle since the last was."""
         now_s = self._clock()
-        since_s, self._last_s = now_s - (self._last_s if self._last_s is not None else now_s), now_s
-        if not saturated or since_s < 0.0:
-            return
+        since_s, self._last_s = now_s - self._last_s, now_s
         kept = math.exp(-since_s / _MEMORY_S)
         self._done_s = self._done_s * kept + work_s
         self._spent_s = self._spent_s * kept + since_s * workers
         self._usual_s += 0.05 * (work_s - self._usual_s)
 
     def restart(self) -> None:
-        """Work begins after a pause that must not count as slowness."""
+        """Some worker was idle until now; that must not count as slowness."""
         self._last_s = self._clock()
 
     @property
