@@ -47,10 +47,10 @@ def demo(
 
 def _summary(report: "DemoReport") -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for heading in ("swap", "like source", "like target", "seconds", "output"):
-        table.add_column(
-            heading, justify="right" if heading in {"like source", "like target", "seconds"} else "left"
-        )
+    table.add_column("face of → put on", no_wrap=True)
+    for heading in ("like\nsource", "like\ntarget", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("output", overflow="fold")  # a path is read whole or not at all
     for step in report.steps:
         table.add_row(*_row(step))
     scale = (

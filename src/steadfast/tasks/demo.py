@@ -88,13 +88,13 @@ def run_demo(
     hopper, collins = portrait(HOPPER), portrait(COLLINS)
     clip = _prepared(folder, collins)
     pictures = (
-        ("Hopper's face, Collins' portrait", _request(hopper, collins, folder / "hopper-on-collins.png")),
-        ("Collins' face, Hopper's portrait", _request(collins, hopper, folder / "collins-on-hopper.png")),
+        ("Hopper → Collins", _request(hopper, collins, folder / "hopper-on-collins.png")),
+        ("Collins → Hopper", _request(collins, hopper, folder / "collins-on-hopper.png")),
     )
     video = _request(hopper, clip, folder / "hopper-on-clip.mp4")
     steps = (
         *(_picture(title, request, engine, swap) for title, request in pictures),
-        _video("Hopper's face, a video", video, swap, on_progress),
+        _video("Hopper → video", video, swap, on_progress),
     )
     return DemoReport(
         engine=engine.name.value,
