@@ -5,7 +5,7 @@
 
 Needs `wrk`. Every server gets the same bodies from the same client in the same run, in turns, and the best of
 the rounds counts. Ours stands with API keys, limits and admission on, with one worker and a spare; a special
-route for echoes does not exist. CPU ms: of our server process (for the others: of all their processes), per
+route for echoes does not exist. Like the others it writes no line per request, unless `--with-logs`. CPU ms: of our server process (for the others: of all their processes), per
 request. Columns: requests/s, p50 and p99 in ms.
 """
 
@@ -75,7 +75,7 @@ def servers(peers_python: str | None) -> list[Server]:
 
 
 @contextmanager
-def running(server: Server, folder: Path) -> Iterator[psutil.Process]:
+def running(server: Server, folder: Path, *, with_logs: bool = False) -> Iterator[psutil.Process]:
     """The server, once it answers."""
     folder.mkdir()
     (folder / "key").write_text(KEY)
@@ -86,7 +86,7 @@ def running(server: Server, folder: Path) -> Iterator[psutil.Process]:
         "STEADFAST_SERVER__REQUIRE_KEYS": "always",
         "STEADFAST_BOOTSTRAP_KEY_FILE": str(folder / "key"),
         "STEADFAST_DATA_DIR": str(folder),
-        "STEADFAST_FACES__ENGINE": "embedded",
+        "STEADFAST_LOGS__LEVEL": "info" if with_logs else "warning",
     }
     log = (folder / "log").open("w")
     process = subprocess.Popen(
@@ -185,8 +185,8 @@ def _found(pattern: str, text: str) -> str:
 
 
 def _ms(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(\w+)", text).groups()  # type: ignore[union-attr]
-    return float(number) * _UNITS[unit]
+    parts = re.fullmatch(r"([\d.]+)(\w+)", text)
+    return float(parts.group(1)) * _UNITS[parts.group(2)] if parts else float("nan")
 
 
 def main() -> None:
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only")
+    parser.add_argument("--with-logs", action="store_true")
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed; it is a package of most distributions")
@@ -208,7 +209,8 @@ def main() -> None:
             for server in servers(given.peers_python):
                 if given.only and server.name != given.only:
                     continue
-                with running(server, Path(folder) / f"{server.name}-{number}") as process:
+                own = Path(folder) / f"{server.name}-{number}"
+                with running(server, own, with_logs=given.with_logs) as process:
                     for size in (SMALL, LARGE):
                         for clients in (1, 16):
                             found = measure(server, process, size, clients, given.seconds)

@@ -33,6 +33,7 @@ from steadfast.errors import DatabaseProblem, ModelProblem, OutputUnwritable, St
 from steadfast.guardian.attach import Attachment
 from steadfast.models.store import ModelStore
 from steadfast.observability.logs import configure_logs
+from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
@@ -199,6 +200,7 @@ class Service:
                 min_bytes_per_s=float(server.min_body_bytes_per_s),
             ),
             deadline_s=settings.runtime.deadline_s,
+            request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
         )
 

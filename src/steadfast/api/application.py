@@ -13,7 +13,8 @@ from steadfast.api.exchange import Exchange, Send
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
-from steadfast.errors import ServiceError, SteadfastError, UnknownRoute, WrongMethod
+from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
+from steadfast.observability.request_log import RequestLog
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +59,20 @@ class Application:
         tally, began_s = self._backend.tally, time.perf_counter()
         tally.running += 1
         try:
-            await self._answer(exchange, route)
+            if route is not None and route.is_work and self._backend.request_log is not None:
+                await self._answer_and_log(exchange, route, self._backend.request_log)
+            else:
+                await self._answer(exchange, route)
         finally:
             tally.running -= 1
             tally.count(exchange.path if route else "other", exchange.status, time.perf_counter() - began_s)
+
+    async def _answer_and_log(self, exchange: Exchange, route: Route, log: RequestLog) -> None:
+        request_id = exchange.request_id.decode()
+        with log.begin(request_id=request_id, route=exchange.path, method=exchange.method) as entry:
+            await self._answer(exchange, route)
+            entry.note(**exchange.noted)
+            entry.end(status=exchange.status, code=exchange.code)
 
     async def _answer(self, exchange: Exchange, route: Route | None) -> None:
         if self._backend.stopping:
@@ -76,7 +87,8 @@ class Application:
         except asyncio.CancelledError:
             if connection is None or not connection.client_left:
                 raise
-            exchange.status = 499  # nobody is there to be told
+            # Nobody is there to be told.
+            exchange.status, exchange.code = RequestCancelled.status, RequestCancelled.code
         except Exception:  # noqa: BLE001 — the border of HTTP: nobody may wait in vain for an answer
             _log.exception("request failed", extra={"request_id": exchange.request_id.decode()})
             await self._refuse(exchange, ServiceError("Something went wrong that was not foreseen."), route)

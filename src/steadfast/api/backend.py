@@ -7,6 +7,7 @@ from steadfast.api.access import Access
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
+from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.supervisor import Supervisor
 
 
@@ -23,6 +24,8 @@ class Backend:
     """Of a request that brings none."""
     replays: Replays | None = None
     """Answers kept for repetition; None: an Idempotency-Key is ignored."""
+    request_log: RequestLog | None = None
+    """Two lines per request that does work; None: none."""
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

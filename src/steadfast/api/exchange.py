@@ -39,11 +39,13 @@ class Exchange:
     __slots__ = (
         "_query",
         "_send",
+        "code",
         "connection",
         "headers",
         "inbox",
         "kept_headers",
         "method",
+        "noted",
         "path",
         "request_id",
         "scope",
@@ -63,6 +65,10 @@ class Exchange:
         self.started = False
         """Whether an answer has begun; a second one would be garbage on the wire."""
         self.status = 0
+        self.code: str | None = None
+        """Of the error that was answered."""
+        self.noted: dict[str, Any] = {}
+        """What the log should say of it."""
         self.kept_headers: list[Header] = []
         """Added to whatever is answered."""
         self._query: dict[str, str] | None = None
@@ -115,6 +121,7 @@ class Exchange:
 
     async def refuse(self, error: SteadfastError, headers: Iterable[Header] = ()) -> None:
         """Sends an error as a problem document (RFC 9457)."""
+        self.code = error.code
         more = list(headers)
         if (retry_after_s := getattr(error, "retry_after_s", None)) is not None:
             more.append((b"retry-after", b"%d" % max(1, -int(-retry_after_s // 1))))

@@ -209,13 +209,16 @@ class FaceRoutes:
             size_bytes=sum(held.size_bytes for held in order.blobs),
             features=features_of(order.request, order.blobs),
         )
+        payloads = [held.payload for held in order.blobs]
+        await self._backend.supervisor.refuse_poison(TASK, order.request, payloads)
         async with self._backend.gate.admit(arrival, knocked=True) as permit:
             left_s -= asyncio.get_running_loop().time() - now_s
-            payloads = [held.payload for held in order.blobs]
             outcome = await self._backend.supervisor.submit(
                 TASK, order.request, payloads, deadline_s=max(0.0, left_s)
             )
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
+            queue_ms = (asyncio.get_running_loop().time() - now_s) * 1000 - outcome.worked_ms
+            _note(exchange, order, visit, outcome, queue_ms)
             return outcome
 
 
@@ -301,6 +304,23 @@ def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_
             "base64": base64.b64encode(outcome.blobs[0]).decode("ascii"),
         },
     }
+
+
+def _note(exchange: Exchange, order: Order, visit: Visit, outcome: Outcome, queue_ms: float) -> None:
+    """What the log of requests says of one that was carried out."""
+    exchange.noted.update(
+        task=TASK,
+        key=visit.key_id,
+        worker=outcome.worker,
+        attempts=outcome.attempts,
+        degraded=outcome.degraded,
+        bytes=sum(held.size_bytes for held in order.blobs),
+        queue_ms=round(queue_ms, 3),
+        infer_ms=round(outcome.worked_ms, 3),
+        **outcome.cost,
+    )
+    if exchange.traceparent:
+        exchange.noted["traceparent"] = exchange.traceparent
 
 
 def _header_text(text: str) -> bytes:
