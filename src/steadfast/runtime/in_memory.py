@@ -66,6 +66,9 @@ class InMemoryRuntime:
             worked_ms=(time.monotonic() - began_s) * 1000.0,
         )
 
+    async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
+        """Nothing kills where there are no processes."""
+
     def snapshot(self) -> Snapshot:
         """One ready pool without processes per task."""
         return Snapshot(pools=tuple(map(self._pool, self._tasks)), stopping=self._stopping)

@@ -42,10 +42,14 @@ class Pool:
         staff = self.staff
         if staff.hopeless:
             raise staff.hiring.refusal()
-        poison = staff.dispatcher.poison
-        if poison and poison.may_know(ticket.outline()):
-            poison.check(await staff.dispatcher.fingerprint_of(ticket))
+        await self.refuse_poison(ticket)
         staff.dispatcher.accept(ticket)
+
+    async def refuse_poison(self, ticket: Ticket) -> None:
+        """Raises `PoisonInput` for an input that kills."""
+        dispatcher = self.staff.dispatcher
+        if dispatcher.poison and dispatcher.poison.may_know(ticket.outline()):
+            dispatcher.poison.check(await dispatcher.fingerprint_of(ticket))
 
     async def wait_until_able(self) -> None:
         """Returns when every place has a worker that has passed its canary."""

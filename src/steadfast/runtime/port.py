@@ -26,6 +26,9 @@ class Runtime(Protocol):
     ) -> Outcome:
         """Has a request done."""
 
+    async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
+        """Raises `PoisonInput` for an input that has killed too often."""
+
     def snapshot(self) -> Snapshot:
         """What is known now."""
 

@@ -97,6 +97,14 @@ class Supervisor:
             pool.staff.dispatcher.withdraw(ticket)
             raise
 
+    async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
+        """Raises `PoisonInput` for what `submit` would refuse as such.
+
+        For who lets requests wait before they are submitted: a killer is refused at once, not in its turn.
+        """
+        pool = self._pool(task)
+        await pool.refuse_poison(self._ticket(pool, fields, blobs, None))
+
     def _ticket(
         self, pool: Pool, fields: msgspec.Struct, blobs: Sequence[Payload], deadline_s: float | None
     ) -> Ticket:

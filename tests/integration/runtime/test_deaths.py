@@ -244,3 +244,17 @@ def test_an_operator_can_end_one_request() -> None:
             await it.ask()
 
     run(test())
+
+
+def test_who_queues_requests_learns_at_once_that_one_is_poison() -> None:
+    async def test() -> None:
+        async with house() as it:
+            act, blob = Act(do="segfault"), [b"marked"]
+            await it.supervisor.refuse_poison("fault", act, [blob])
+            with pytest.raises(PoisonInput):
+                await it.ask(act, blob, deadline_s=20)
+            with pytest.raises(PoisonInput):
+                await it.supervisor.refuse_poison("fault", act, [blob])
+            await it.supervisor.refuse_poison("fault", act, [[b"MARKED"]])
+
+    run(test())
