@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 
 from steadfast.faces.face import Points
 from steadfast.faces.geometric.anatomy import Anatomy
-from steadfast.faces.geometric.filling import continue_smoothly
 from steadfast.faces.geometric.mesh import FaceMesh
-from steadfast.faces.geometric.resample import resize
 from steadfast.faces.geometric.skin import LabImage, SkinColour
 from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
-from steadfast.media.canvas import BgrImage
 
 _ANGLES, _RADII = 72, 32
 _NEAREST, _FARTHEST = 0.17, 0.48  # radii, as a share of the distance between the eyes
@@ -46,7 +43,8 @@ class _EyeGrid:
 class Glasses:
     """Where the glasses of one face are, on the grid."""
 
-    frame: Weights  # 1 on rims, bridge and dark temples
+    frame: Weights  # 1 on rims, bridge and dark temples, and a little beyond them
+    eye_distance: float  # grid points
 
 
 def find_glasses(lab: LabImage, face: Anatomy, skin: SkinColour) -> Glasses | None:
@@ -60,7 +58,7 @@ def find_glasses(lab: LabImage, face: Anatomy, skin: SkinColour) -> Glasses | No
     if float(np.percentile(strength[:, rows, path].min(axis=0), 10)) < _WEAKEST_TENTH:
         return None
     frame = _draw(lab, skin, grid, np.ascontiguousarray(grid.places[:, rows, path]))
-    return Glasses(frame=frame)
+    return Glasses(frame=frame, eye_distance=grid.eye_distance)
 
 
 def _eye_grid(points: Points, mesh: FaceMesh) -> _EyeGrid:
@@ -157,20 +155,3 @@ def _dark_frame(
     touching = np.unique(np.asarray(labels)[drawn > 0.5])
     frame = np.isin(labels, touching[touching > 0]).astype(np.float32)
     return grow_outwards(frame, 0.015 * grid.eye_distance)
-
-
-def take_off(glasses: Glasses, pixels: BgrImage, small: BgrImage, skin: Weights) -> tuple[BgrImage, BgrImage]:
-    """Full-size pixels and those of the grid with the frame painted over in the colours of the skin around.
-
-    Only its ends beside the eyes stay visible after a swap, so smooth colour is enough.
-    """
-    hole = (grow_outwards(glasses.frame, 1) > 0.15).astype(np.float32)
-    side = float(max(hole.shape))
-    seeds = np.asarray(skin * (1 - grow_outwards(hole, side * 0.012)), dtype=np.float32)
-    filled = continue_smoothly(small, 1 - hole, seeds, near=side * 0.04, far=side)
-    if pixels.shape == small.shape:
-        return filled, filled
-    height, width = pixels.shape[:2]
-    weight = resize(soften(hole, 0.7), width, height)[..., None]
-    mixed = pixels + (resize(filled, width, height).astype(np.float32) - pixels) * weight
-    return np.where(weight > 0, np.round(mixed), pixels).astype(np.uint8), filled

@@ -28,24 +28,25 @@ def add_grain(source: BgrField, target: BgrField, skin: Weights) -> BgrField:
     there = skin > 0.5
     if int(there.sum()) < _FEWEST_PX:
         return source
-    missing = _grain_of(target, there) ** 2 - _grain_of(source, there) ** 2
+    missing = grain_level(target, there) ** 2 - grain_level(source, there) ** 2
     level = _SHARE * float(np.sqrt(max(0.0, missing)))
     if level < _LEAST:
         return source
-    source += (_pattern(source.shape[0], source.shape[1]) * np.float32(min(level, _MOST)))[..., None]
+    source += (grain_pattern(source.shape[0], source.shape[1]) * np.float32(min(level, _MOST)))[..., None]
     return source
 
 
-def _grain_of(image: BgrField, there: NDArray[np.bool_]) -> float:
+def grain_level(image: BgrField, there: NDArray[np.bool_]) -> float:
+    """How much brightness varies at the finest scale where `there` is true: a robust deviation, grey levels."""
     luma = image @ _LUMA
     fine = luma - np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0), dtype=np.float32)
     return float(np.median(np.abs(fine[there]))) * _ROBUST
 
 
 @lru_cache(maxsize=4)
-def _pattern(height_px: int, width_px: int) -> NDArray[np.float32]:
-    """Grain that `_grain_of` measures as 1."""
+def grain_pattern(height_px: int, width_px: int) -> NDArray[np.float32]:
+    """Grain that `grain_level` measures as 1."""
     white = np.random.default_rng(0).standard_normal((height_px, width_px), dtype=np.float32)
     soft = np.asarray(cv2.GaussianBlur(white, (0, 0), _SCALE_PX), dtype=np.float32)
-    measured = _grain_of(np.repeat(soft[..., None], 3, axis=2), np.ones(soft.shape, dtype=np.bool_))
+    measured = grain_level(np.repeat(soft[..., None], 3, axis=2), np.ones(soft.shape, dtype=np.bool_))
     return np.asarray(soft / np.float32(max(measured, 1e-6)), dtype=np.float32)

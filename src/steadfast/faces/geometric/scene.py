@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfast.faces.geometric.crop import FaceCrop
 from steadfast.faces.geometric.drawing import Drawing
-from steadfast.faces.geometric.glasses import Glasses, take_off
-from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, skin_likeness, to_lab
+from steadfast.faces.geometric.glasses import Glasses
+from steadfast.faces.geometric.glasses_removal import take_off
+from steadfast.faces.geometric.resample import resize
+from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, to_lab
 from steadfast.media.canvas import BgrImage
-
-_SHADOW = 12.0  # L*
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -33,12 +34,11 @@ class Scene:
         altered = np.zeros(pixels.shape[:2], dtype=np.bool_)
         return Scene(pixels=pixels, small=small, lab=lab, skin=skin, altered=altered)
 
-    def without_glasses(self, glasses: Glasses) -> "Scene":
-        """The scene with the whole frame painted over from its surroundings."""
-        assert self.skin is not None
-        # Frames throw shadows: only skin as bright as the cheeks may show what is under them.
-        lit = np.clip((self.lab[..., 0] - self.skin.centre[0] + _SHADOW) / _SHADOW, 0, 1)
-        seeds = np.asarray(skin_likeness(self.lab, self.skin) * lit, dtype=np.float32)
-        pixels, small = take_off(glasses, self.pixels, self.small, seeds)
-        altered = self.altered | (pixels != self.pixels).any(axis=2)
-        return Scene(pixels=pixels, small=small, lab=to_lab(small), skin=self.skin, altered=altered)
+    def without_glasses(self, glasses: Glasses, crop: FaceCrop) -> "Scene":
+        """The scene with the whole frame rebuilt from its surroundings."""
+        assert self.skin is not None  # none are found without
+        pixels, touched = take_off(glasses, self.pixels, self.skin)
+        small = resize(pixels, crop.grid.width, crop.grid.height)
+        return Scene(
+            pixels=pixels, small=small, lab=to_lab(small), skin=self.skin, altered=self.altered | touched
+        )

@@ -94,7 +94,7 @@ class GeometricSwapper:
         crop, scene = drawing.crop, Scene.of(drawing, region)
         glasses = _glasses_of(scene, drawing, memory)
         if glasses is not None and self._options.target_glasses is TargetGlasses.REMOVE:
-            scene = scene.without_glasses(glasses)
+            scene = scene.without_glasses(glasses, crop)
         view = see_target(scene.lab, drawing.face, scene.skin)
         if glasses is not None and self._options.target_glasses is TargetGlasses.KEEP:
             view = view.behind(glasses.frame)

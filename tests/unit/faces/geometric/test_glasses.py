@@ -4,10 +4,10 @@ from tests.unit.faces.geometric.drawn_faces import PALE, close_mouth, draw_face,
 
 from steadfast.faces.face import Topology
 from steadfast.faces.geometric.anatomy import Anatomy
-from steadfast.faces.geometric.glasses import Glasses, find_glasses, take_off
+from steadfast.faces.geometric.glasses import Glasses, find_glasses
 from steadfast.faces.geometric.mesh import mesh_of
 from steadfast.faces.geometric.resample import resize
-from steadfast.faces.geometric.skin import measure_skin, skin_likeness, to_lab
+from steadfast.faces.geometric.skin import measure_skin, to_lab
 from steadfast.faces.geometric.warp import GridSize
 from steadfast.media.canvas import BgrImage
 
@@ -54,20 +54,6 @@ def test_eyes_and_mouth_are_no_part_of_the_glasses() -> None:
     assert glasses is not None
     eyes = [POINTS[list(e)].mean(axis=0).round().astype(int) for e in (mesh_of(TOPOLOGY).parts.left_eye,)]
     assert all(glasses.frame[y - 3 : y + 4, x - 4 : x + 5].max() < 0.2 for x, y in eyes)
-
-
-def test_taken_off_glasses_leave_skin_and_touch_nothing_else() -> None:
-    worn = with_glasses(BARE)
-    glasses = search(worn)
-    assert glasses is not None
-    lab, face = to_lab(worn), anatomy()
-    skin = measure_skin(lab, face.core)
-    assert skin is not None
-    full, small = take_off(glasses, worn, worn, skin_likeness(lab, skin))
-    rims = (worn != BARE).any(axis=2) & (face.brows < 0.1) & (face.eyes < 0.1)
-    assert np.abs(full[rims].astype(int) - BARE[rims]).mean() < 15
-    assert (full[180:] == worn[180:]).all()
-    assert (small == full).all()
 
 
 def test_glasses_on_a_face_of_few_pixels_are_not_guessed() -> None:
