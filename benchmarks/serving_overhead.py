@@ -5,8 +5,8 @@
 
 Needs `wrk`. Every server gets the same bodies from the same client in the same run, in turns, and the best of
 the rounds counts. Ours stands with API keys, limits and admission on, with one worker and a spare; a special
-route for echoes does not exist. Like the others it writes no line per request, unless `--with-logs`. CPU ms: of our server process (for the others: of all their processes), per
-request. Columns: requests/s, p50 and p99 in ms.
+route for echoes does not exist. Like the others it writes no line per request, unless `--with-logs`. CPU ms:
+of our server process (for the others: of all their processes), per request.
 """
 
 import argparse

@@ -308,6 +308,8 @@ def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_
 
 def _note(exchange: Exchange, order: Order, visit: Visit, outcome: Outcome, queue_ms: float) -> None:
     """What the log of requests says of one that was carried out."""
+    # What a worker says is looked at by name only: it must not overwrite what the server knows.
+    drivers = {name: outcome.cost[name] for name in ("pixels", "faces", "swapped") if name in outcome.cost}
     exchange.noted.update(
         task=TASK,
         key=visit.key_id,
@@ -317,7 +319,7 @@ def _note(exchange: Exchange, order: Order, visit: Visit, outcome: Outcome, queu
         bytes=sum(held.size_bytes for held in order.blobs),
         queue_ms=round(queue_ms, 3),
         infer_ms=round(outcome.worked_ms, 3),
-        **outcome.cost,
+        **drivers,
     )
     if exchange.traceparent:
         exchange.noted["traceparent"] = exchange.traceparent
