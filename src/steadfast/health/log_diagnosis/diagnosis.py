@@ -1,0 +1,114 @@
+"""Reads logs once, from the first byte to the last, and says what is wrong."""
+
+from collections.abc import Iterable, Sequence
+
+from steadfast.errors import SteadfastError
+from steadfast.health.log_diagnosis.behaviour import Behaviour
+from steadfast.health.log_diagnosis.findings import Diagnosis, Place, SkippedLog
+from steadfast.health.log_diagnosis.log_files import Block, open_log, read_blocks
+from steadfast.health.log_diagnosis.log_line import LogLine, read_line
+from steadfast.health.log_diagnosis.prefilter import Candidate, Prefilter
+from steadfast.health.log_diagnosis.ranking import ranked
+from steadfast.health.log_diagnosis.request_samples import SAMPLE_LITERALS, sample_of
+from steadfast.health.log_diagnosis.rule import Rule
+from steadfast.health.log_diagnosis.rule_files import builtin_rules
+from steadfast.health.log_diagnosis.tally import Tally
+
+_ALL_SAMPLES_UP_TO = 100_000
+"""Requests; beyond them only some lines are read for their durations, and a median is no worse for it."""
+_LONGEST_SAMPLE = 20_000  # bytes of a line; a longer one tells of no request
+
+
+def diagnose(names: Iterable[str], rules: Sequence[Rule] | None = None) -> Diagnosis:
+    """The diagnosis of these logs together; `-` is standard input.
+
+    A log that cannot be read is told in `skipped`, and the others are read. Raises `InputMissing` or
+    `LogUnreadable` where nothing could be read at all.
+    """
+    reading = _Reading(builtin_rules() if rules is None else rules)
+    names = list(names)
+    failures: list[SteadfastError] = []
+    for name in names:
+        try:
+            reading.read(name)
+        except SteadfastError as error:
+            failures.append(error)
+            reading.skipped.append(SkippedLog(file=name, reason=error.detail, remedy=error.remedy))
+    if failures and len(failures) == len(names) and not reading.lines:
+        raise failures[0]
+    return reading.diagnosis()
+
+
+class _Reading:
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.lines = 0
+        self.size_bytes = 0
+        self.skipped: list[SkippedLog] = []
+        self._rules = rules
+        self._prefilter = Prefilter([rule for rule in rules if rule.statistic is None])
+        self._tallies: dict[str, Tally] = {}
+        self._behaviour = Behaviour()
+
+    def read(self, name: str) -> None:
+        with open_log(name) as stream:
+            last_line = 0
+            for block in read_blocks(stream, name):
+                self._read_block(block, name)
+                self.size_bytes += len(block.data)
+                last_line = block.first_line + block.data.count(b"\n") - block.data.endswith(b"\n")
+                self.lines += last_line - block.first_line + (not block.continues)
+
+    def diagnosis(self) -> Diagnosis:
+        found = [tally.finding() for tally in self._tallies.values() if tally.satisfied]
+        return Diagnosis(
+            findings=ranked([*found, *self._behaviour.findings(self._rules)]),
+            lines=self.lines,
+            size_bytes=self.size_bytes,
+            requests=self._behaviour.requests,
+            skipped=self.skipped,
+        )
+
+    def _read_block(self, block: Block, name: str) -> None:
+        number, counted_to = block.first_line, 0
+        for candidate in self._prefilter.candidates(block.data):
+            number += block.data.count(b"\n", counted_to, candidate.start)
+            counted_to = candidate.start
+            self._try_rules(block.data[candidate.start : candidate.end], candidate, name, number)
+        self._take_samples(block, name)
+
+    def _try_rules(self, raw: bytes, candidate: Candidate, name: str, number: int) -> None:
+        line = read_line(raw)
+        if line.is_chatter:
+            return
+        place = Place(file=name, line=number, at_s=line.at_s)
+        for rule in self._prefilter.rules_of(candidate.literals):
+            self._try_rule(rule, line, place, candidate.near)
+
+    def _try_rule(self, rule: Rule, line: LogLine, place: Place, near: int) -> None:
+        sign = rule.find(line, near)
+        if sign is not None:
+            tally = self._tallies.get(rule.name)
+            if tally is None:
+                tally = self._tallies[rule.name] = Tally(rule)
+            tally.add(sign, line, place)
+        elif rule.name in self._tallies and rule.takes_back(line):
+            self._tallies[rule.name].take_back()
+
+    def _take_samples(self, block: Block, name: str) -> None:
+        lowered = block.data.lower()
+        if not any(literal in lowered for literal in SAMPLE_LITERALS):
+            return
+        every = 1 + self._behaviour.requests // _ALL_SAMPLES_UP_TO
+        number = block.first_line
+        for index, raw in enumerate(block.data.split(b"\n")):
+            if index % every or len(raw) > _LONGEST_SAMPLE:
+                continue
+            low = raw.lower()
+            if any(literal in low for literal in SAMPLE_LITERALS):
+                self._take_sample(raw, Place(file=name, line=number + index))
+
+    def _take_sample(self, raw: bytes, place: Place) -> None:
+        line = read_line(raw)
+        sample = sample_of(line)
+        if sample is not None:
+            self._behaviour.add(sample, Place(file=place.file, line=place.line, at_s=line.at_s))
