@@ -14,6 +14,7 @@ from steadfast.cli import keys, models
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
+from steadfast.cli.diagnose import diagnose
 from steadfast.cli.doctor import doctor
 from steadfast.cli.faces import faces
 from steadfast.cli.help_layout import CommandGroup
@@ -68,6 +69,7 @@ app.command()(swap)
 app.command()(batch)
 app.command()(bench)
 app.command()(demo)
+app.command()(diagnose)
 app.command()(doctor)
 app.command()(faces)
 app.command()(serve)
