@@ -36,9 +36,7 @@ RulesOption = Annotated[
 
 
 @command
-def diagnose(invocation: Invocation, files: _SURE, _LIKELY = 0.9, 0.75
-
-FilesArgument = None, rules: RulesOption = None) -> None:
+def diagnose(invocation: Invocation, files: FilesArgument = None, rules: RulesOption = None) -> None:
     """Read logs and say what is wrong, why, and what to do.
 
     It reads JSON and plain logs of this service and of others like it, of containers and of the kernel. The
