@@ -1,0 +1,34 @@
+"""The OpenAPI document names every route, every field and an example of every error."""
+
+from steadfast.api.documentation import document_application
+from steadfast.api.options import FacesOptions, SwapOptions
+
+
+def test_every_route_is_described() -> None:
+    paths = document_application().openapi()["paths"]
+    assert paths.keys() == {
+        "/v1/swap",
+        "/v1/faces",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/healthz",
+        "/health/simple",
+        "/metrics",
+    }
+
+
+def test_every_field_that_is_read_is_described() -> None:
+    document = document_application().openapi()
+    swap = document["paths"]["/v1/swap"]["post"]
+    described = swap["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"].keys()
+    assert described == set(SwapOptions.__struct_fields__) | {"source", "target", "reference"}
+    listed = {parameter["name"] for parameter in document["paths"]["/v1/faces"]["post"]["parameters"]}
+    assert set(FacesOptions.__struct_fields__) - {"deadline_s", "priority"} <= listed
+
+
+def test_errors_have_examples_by_their_codes() -> None:
+    answers = document_application().openapi()["paths"]["/v1/swap"]["post"]["responses"]
+    examples = answers["422"]["content"]["application/problem+json"]["examples"]
+    assert {"no_face", "poison_input"} <= examples.keys()
+    assert examples["no_face"]["value"]["code"] == "no_face"

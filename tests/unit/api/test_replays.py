@@ -1,0 +1,119 @@
+"""An answer that was kept is given again, byte for byte, and goes with its record."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.api.asgi import run
+
+from steadfast.admission.idempotency import Claim, IdempotencyStore
+from steadfast.api.intake import Held, Room
+from steadfast.api.replays import KeptAnswer, Replays, Wanted, fingerprint_of, key_in
+from steadfast.database.connection import database_options
+from steadfast.database.database import Database, open_database
+from steadfast.errors import IdempotencyInProgress, MalformedRequest
+from steadfast.settings import DatabaseSettings
+
+WANTED = Wanted(owner="k1", key="once", fingerprint="f" * 64, hold_s=30.0)
+ANSWER = KeptAnswer(status=200, content_type=b"image/png", headers=[(b"x-a", b"1")], body=b"\x00picture")
+
+
+async def aside(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+class Wall:
+    """A wall clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(database_options(DatabaseSettings(), tmp_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def replays(database: Database, tmp_path: Path, wall: Wall) -> Replays:
+    store = IdempotencyStore(database, now=wall)
+    return Replays(store, aside, tmp_path / "answers", keep=timedelta(hours=1))
+
+
+def claimed(replays: Replays) -> Claim:
+    found = run(replays.claim(WANTED))
+    assert isinstance(found, Claim)
+    return found
+
+
+def test_an_answer_that_was_kept_is_given_again(replays: Replays) -> None:
+    run(replays.keep(claimed(replays), ANSWER))
+    assert run(replays.claim(WANTED)) == ANSWER
+
+
+def test_while_the_first_runs_the_second_is_told_to_wait(replays: Replays) -> None:
+    claimed(replays)
+    with pytest.raises(IdempotencyInProgress):
+        run(replays.claim(WANTED))
+
+
+def test_what_failed_may_be_tried_again(replays: Replays) -> None:
+    run(replays.abandon(claimed(replays)))
+    claimed(replays)
+
+
+def test_an_answer_past_its_time_is_removed_with_its_file(
+    replays: Replays, tmp_path: Path, wall: Wall
+) -> None:
+    run(replays.keep(claimed(replays), ANSWER))
+    assert len(list((tmp_path / "answers").iterdir())) == 1
+    wall.now += timedelta(hours=2)
+    replays.forget()
+    assert list((tmp_path / "answers").iterdir()) == []
+
+
+def test_an_answer_whose_claim_was_lost_leaves_no_file(replays: Replays, tmp_path: Path, wall: Wall) -> None:
+    late = claimed(replays)
+    wall.now += timedelta(seconds=60)
+    claimed(replays)
+    run(replays.keep(late, ANSWER))
+    assert list((tmp_path / "answers").iterdir()) == []
+
+
+def test_a_fingerprint_sees_content_order_and_borders_but_not_where_bytes_lie(tmp_path: Path) -> None:
+    room = Room(folder=tmp_path, memory_bytes=100, disk_bytes=100)
+
+    def held(*pieces: bytes) -> Held:
+        return Held(room=room, pieces=list(pieces), size_bytes=sum(map(len, pieces)))
+
+    file = tmp_path / "body"
+    file.write_bytes(b"abcd")
+    one = fingerprint_of([b"x"], [held(b"ab", b"cd")])
+    assert one == fingerprint_of([b"x"], [held(b"abcd")])
+    assert one == fingerprint_of([b"x"], [Held(room=room, size_bytes=4, file=file)])
+    others = (
+        fingerprint_of([b"y"], [held(b"abcd")]),
+        fingerprint_of([b"x"], [held(b"ab"), held(b"cd")]),
+        fingerprint_of([b"x"], [held(b"abdc")]),
+    )
+    assert one not in others
+
+
+def test_a_key_is_short_ascii() -> None:
+    assert key_in(None) is None
+    assert key_in(b"abc") == "abc"
+    for wrong in (b"", b"x" * 256, "ä".encode()):
+        with pytest.raises(MalformedRequest):
+            key_in(wrong)
