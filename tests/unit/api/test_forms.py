@@ -34,7 +34,7 @@ def read(
     """Fields, and the files named source and target."""
     pieces = [body[at : at + cut_at] for at in range(0, len(body), cut_at)] or [b""]
 
-    async def reading() -> Read:
+    async def reading() -> tuple[dict[str, str], list[bytes]]:
         asked = exchange(pieces=pieces, headers={"Content-Type": content_type})
         with Intake(asked, ROOM, LIMITS) as intake:
             form = await read_form(
