@@ -115,22 +115,22 @@ class EncodedTrack:
         self._resampler: AudioResampler | None = None
         self.note = f"{self._decoder.name} encoded anew with {encoder}"
         self.lost_packets = 0
-        self._decoded_packets = 0
+        self._decoded_frames = 0
 
     def packets_of(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
         """What the encoder finishes with this packet's sound."""
         try:
             frames = self._decoder.decode(packet)
-            self._decoded_packets += 1
         except (av.error.FFmpegError, EOFError):
             self.lost_packets += 1
             return
+        self._decoded_frames += len(frames)  # the packet that ends the stream decodes to none
         for frame in frames:
             yield from self._encoded(frame)
 
     def rest(self) -> "Iterator[Packet[Any]]":
         """The end of the sound; `DamagedMedia` where none of it could be decoded."""
-        if self.lost_packets and not self._decoded_packets:
+        if self.lost_packets and not self._decoded_frames:
             raise DamagedMedia(
                 "The sound of the video is corrupt: none of it can be decoded.",
                 remedy="Mend the sound, leave it out with --no-sound, or write an MKV, which copies it.",

@@ -49,6 +49,8 @@ def open_container(path: Path, file_format: FileFormat, limits: MediaLimits) -> 
         raise InputMissing(f"{path} cannot be opened: {error.strerror}.") from error
     except av.error.MemoryError as error:
         raise DamagedMedia(f"{path} asks for more memory than there is; its header is corrupt.") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:  # the words for a missing index or header
+        raise DamagedMedia(f"{path} is cut off or corrupt ({file_format.name}).") from error
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
         raise DamagedMedia(f"{path} cannot be read as a video: {_reason(error)}.") from error
 

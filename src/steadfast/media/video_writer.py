@@ -112,6 +112,8 @@ class VideoWriter:
         for index, track in self._sound.items():
             for packet in track.rest():
                 self._mux_sound(packet, index)
+            if track.lost_packets:
+                self._notes.append(f"Sound is damaged: {track.lost_packets} packets of it were left out.")
         try:
             self._output.close()
         except (av.error.FFmpegError, OSError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from steadfast import __version__
+from steadfast.errors import InvalidOption
 from steadfast.faces.roles import Engine
 from steadfast.media.containers import output_container
 from steadfast.media.encoders import VideoOptions
@@ -90,10 +91,24 @@ def swap_file(
     raising.
     """
     check_output(request.output)
+    _check_inputs_stay(request)
     casts = casts or CastReader(engine, limits)
     if kind_of(request.target, limits) is MediaKind.PICTURE:
         return _swap_picture_file(request, casts, StopWatch(clock))
     return _swap_video_file(request, casts, StopWatch(clock), on_progress)
+
+
+def _check_inputs_stay(request: SwapRequest) -> None:
+    """Raises `InvalidOption` where the output would take the place of a photo or video that is read."""
+    if not request.output.exists():
+        return
+    cast = request.cast
+    for path in (request.target, *cast.sources, *cast.by_index.values()):
+        if path.exists() and path.samefile(request.output):
+            raise InvalidOption(
+                f"The output {request.output} is {path} itself, which would be lost.",
+                remedy="Give the output another name.",
+            )
 
 
 def _swap_picture_file(request: SwapRequest, casts: CastReader, watch: "StopWatch") -> SwapReport:

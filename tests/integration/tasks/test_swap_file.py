@@ -1,5 +1,6 @@
 """A swap from file to file keeps its promises with a real engine: who gets whose face, and what is said."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +191,20 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
     request = replace(ask(tmp_path / "missing.png"), output=tmp_path / "no" / "such" / "out.png")
     with pytest.raises(OutputUnwritable, match="does not exist"):
         app.swap(request, engine)
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_no_input_is_replaced_by_the_output_under_any_of_its_names(
+    app: App, engine: Engine, ask: Ask, role: str, hopper_path: Path, collins_path: Path, tmp_path: Path
+) -> None:
+    kept, same = tmp_path / "kept.png", tmp_path / "same.png"
+    shutil.copy(collins_path, kept)
+    same.symlink_to(kept)
+    source, target = (kept, hopper_path) if role == "source" else (hopper_path, kept)
+    request = replace(ask(target, source), output=same)
+    with pytest.raises(InvalidOption, match="would be lost"):
+        app.swap(request, engine)
+    assert kept.read_bytes() == collins_path.read_bytes()
 
 
 def test_a_text_file_named_like_a_picture_is_told(

@@ -1,5 +1,6 @@
 """What goes into a video comes out: times, colours, sound, and every sample nobody touched."""
 
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -219,7 +220,7 @@ def corrupt_sound(source: Path, target: Path, *, every: int, filled_with: bytes 
     with av.open(source) as container:
         places = [(p.pos, p.size) for p in container.demux(audio=0) if p.size and p.pos is not None]
     for place, size in places[::every]:
-        data[place : place + size] = filled_with * size
+        data[place : place + size] = (filled_with * size)[:size]
     target.write_bytes(data)
     return target
 
@@ -244,13 +245,22 @@ def test_damaged_packets_of_sound_that_must_be_encoded_anew_are_left_out_and_cou
     bad = corrupt_sound(source, tmp_path / "bad.mp4", every=4)
     written = rewrite(bad, tmp_path / "out.webm")
     assert "damaged packets left out" in written.sound[0]
+    assert "Sound is damaged" in written.notes[0]
     assert len(frame_times(tmp_path / "out.webm")) == 60
 
 
 def test_sound_of_which_nothing_can_be_decoded_is_one_clear_error(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", frames=20, sound=("aac",))
     bad = corrupt_sound(source, tmp_path / "bad.mp4", every=1)
-    with pytest.raises(DamagedMedia, match="sound"):
+    with pytest.raises(DamagedMedia, match="none of it can be decoded"):
+        rewrite(bad, tmp_path / "out.webm")
+
+
+def test_sound_of_noise_is_refused_too_though_the_end_of_its_stream_decodes(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=20, sound=("aac",))
+    noise = random.Random(1).randbytes(1000)
+    bad = corrupt_sound(source, tmp_path / "bad.mp4", every=1, filled_with=noise)
+    with pytest.raises(DamagedMedia, match="none of it can be decoded"):
         rewrite(bad, tmp_path / "out.webm")
 
 
