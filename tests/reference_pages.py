@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -144,7 +144,7 @@ def _values(field: FieldInfo) -> str:
         return _KINDS.get(choices[0], "list")
     if choices and all(isinstance(choice, str | int) for choice in choices):
         return ", ".join(f"`{choice}`" for choice in choices)
-    kind = _KINDS.get(field.annotation, "list")
+    kind = "table" if get_origin(field.annotation) is dict else _KINDS.get(field.annotation, "list")
     bounds = [_bound(rule) for rule in field.metadata]
     return " ".join([kind, *filter(None, bounds)])
 

@@ -305,6 +305,59 @@ class DiagnosisSettings(Section):
     """Names of rules that are not used."""
 
 
+class ProbeTuning(Section):
+    """What is changed of one probe; none: as the probe has it."""
+
+    interval_s: float | None = Field(default=None, gt=0)
+    """Seconds between two looks."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds after which a look counts as hung."""
+    warning: float | None = None
+    """Value from which it warns, in the probe's unit."""
+    error: float | None = None
+    """Value from which it is an error."""
+    fatal: float | None = None
+    """Value from which the server should not go on."""
+
+
+Remedy = Literal["notify", "release", "abort", "recycle", "snapshot", "exit"]
+Remedies = Annotated[tuple[Remedy, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class HealthSettings(Section):
+    """How the service looks after itself: probes, incidents, crash reports."""
+
+    enabled: bool = True
+    """Whether probes run and incidents are kept."""
+    interval_s: float = Field(default=5.0, gt=0)
+    """Seconds between two looks of a probe that has no interval of its own."""
+    disabled: Names = ()
+    """Names of probes that do not run."""
+    probes: dict[str, ProbeTuning] = {}
+    """Changes of single probes by name, of each `interval_s`, `timeout_s`, `warning`, `error`, `fatal`:
+    `STEADFAST_HEALTH__PROBES__DISK_SPACE__WARNING=0.2`."""
+    on_warning: Remedies = ("notify",)
+    """What an incident of this severity leads to: `notify` sends alerts, `release` has caches given back,
+    `abort` ends the requests it is about, `recycle` replaces the worker, `snapshot` writes a crash report,
+    `exit` ends the server in order, for the guardian to start it again."""
+    on_error: Remedies = ("notify", "release", "abort", "recycle")
+    """The same for errors."""
+    on_fatal: Remedies = ("notify", "snapshot", "exit")
+    """The same for what this process cannot go on with."""
+    actions: dict[str, Remedies] = {"device_memory": ("notify", "release"), "worker_died": ("notify",)}
+    """The same by kind of incident; it wins over the severity."""
+    incident_days: float = Field(default=30.0, gt=0)
+    """Days for which incidents that are over are kept."""
+    max_incidents: int = Field(default=10_000, ge=1)
+    """Incidents that are kept; the oldest that are over go first."""
+    crash_reports: int = Field(default=50, ge=0)
+    """Crash reports that are kept; 0: none are written."""
+    crash_bytes: int = Field(default=64 << 20, ge=1 << 16)
+    """Bytes of all crash reports together."""
+    keep_inputs: bool = False
+    """Whether crash reports may hold what workers printed as it stands, with names and paths in it."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -328,6 +381,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     logs: LogSettings = LogSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
+    health: HealthSettings = HealthSettings()
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()

@@ -1,1 +1,1 @@
-"""Knows what is wrong and says so in words: diagnosis from logs; later probes, incidents and crash reports."""
+"""Knows what is wrong and says so in words: probes, incidents, crash reports, alerts, diagnosis from logs."""

@@ -1,0 +1,53 @@
+"""Accelerators, by what the driver says; where it says nothing, nothing is wrong."""
+
+import pytest
+
+from steadfast.health.probes import devices
+from steadfast.health.probes.devices import DeviceReading
+from steadfast.health.readings import Status
+
+
+def test_without_nvml_every_device_probe_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    for probe in devices.device_probes(devices.Nvml()):
+        (sample,) = probe.take()
+        assert sample.value is None
+        assert sample.status is None  # the scheduler makes `disabled` of it
+
+
+def test_every_figure_of_a_device_is_told() -> None:
+    found = DeviceReading(
+        name="gpu:0",
+        memory_used_bytes=95,
+        memory_total_bytes=100,
+        utilisation=0.5,
+        temperature_c=93.0,
+        slowdown_c=92.0,
+        power_w=300.0,
+        power_limit_w=600.0,
+        ecc_errors=0,
+        xid_errors=(79,),
+    )
+    told = {probe.name: (probe, next(iter(probe.take()))) for probe in devices.device_probes(lambda: [found])}
+    values = {name: sample.value for name, (_, sample) in told.items()}
+    assert values == {
+        "device_memory": 0.95,
+        "device_use": 0.5,
+        "device_temperature": -1.0,
+        "device_power": 0.5,
+        "device_errors": 1.0,
+    }
+    judged = {
+        name: probe.thresholds.judge(sample.value)
+        for name, (probe, sample) in told.items()
+        if sample.value is not None
+    }
+    assert judged["device_memory"] is Status.WARNING
+    assert judged["device_temperature"] is Status.ERROR
+    assert judged["device_errors"] is Status.ERROR
+
+
+def test_a_device_that_tells_nothing_is_not_judged() -> None:
+    for probe in devices.device_probes(lambda: [DeviceReading(name="gpu:0")]):
+        (sample,) = probe.take()
+        assert sample.value is None or sample.status is Status.OK
