@@ -39,6 +39,23 @@ class Traffic:
     clients: int = 10
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """What a request was told when it came, what it came to, and what simpler rules would have told it."""
+
+    predicted_s: float
+    waited_s: float
+    by_length_s: float
+    """Those who waited times the true mean time of service, over the workers."""
+    by_last_s: float
+    """The wait of the last one that was let in before."""
+
+    @property
+    def error(self) -> float:
+        """As a part of the true wait."""
+        return abs(self.predicted_s - self.waited_s) / self.waited_s
+
+
 @dataclass(kw_only=True)
 class Tally:
     """What came of it."""
@@ -49,12 +66,13 @@ class Tally:
     useful_s: float = 0.0
     """Work on requests that were answered in time."""
     refused: Counter[str] = field(default_factory=Counter)
-    wait_errors: list[float] = field(default_factory=list)
-    promised: list[tuple[float, float]] = field(default_factory=list)
-    """Predicted and true waits, in seconds."""
+    promised: list[Promise] = field(default_factory=list)
+    """To those who were let in."""
     served_by: Counter[tuple[Priority, str]] = field(default_factory=Counter)
     latencies_s: defaultdict[Priority, list[float]] = field(default_factory=lambda: defaultdict(list))
     most_waiting: int = 0
+    seconds: float = 0.0
+    """From the first arrival to the last answer."""
 
 
 def a_job(dice: random.Random) -> Job:
@@ -99,13 +117,15 @@ class Service:
         self.mean_s = mean_service_s(make)
         self._free = asyncio.Semaphore(workers)
         self._handover_s = handover_s
+        self._last_wait_s = 0.0
         self._running: set[asyncio.Task[None]] = set()
 
     async def offer(self, traffic: Traffic) -> Tally:
         """Sends requests at random moments for a while and waits for the last answer."""
         loop = asyncio.get_running_loop()
         tally = Tally()
-        until_s = loop.time() + traffic.seconds
+        began_s = loop.time()
+        until_s = began_s + traffic.seconds
         gap_s = self.mean_s / self.workers / traffic.load
         while loop.time() < until_s:
             await asyncio.sleep(self.dice.expovariate(1.0 / gap_s))
@@ -113,6 +133,7 @@ class Service:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         await asyncio.gather(*self._running)
+        tally.seconds = loop.time() - began_s
         return tally
 
     async def _request(self, traffic: Traffic, tally: Tally) -> None:
@@ -124,11 +145,20 @@ class Service:
             task=TASK, key=client, priority=priority, deadline_s=traffic.deadline_s, features=job.features
         )
         tally.offered += 1
+        by_length_s = (self.gate.waiting(TASK) + 1) * self.mean_s / self.workers
+        by_last_s = self._last_wait_s
         began_s = loop.time()
         try:
             async with self.gate.admit(arrival) as permit:
-                waited_s = loop.time() - began_s
-                tally.promised.append((permit.predicted_wait_s, waited_s))
+                self._last_wait_s = loop.time() - began_s
+                tally.promised.append(
+                    Promise(
+                        predicted_s=permit.predicted_wait_s,
+                        waited_s=self._last_wait_s,
+                        by_length_s=by_length_s,
+                        by_last_s=by_last_s,
+                    )
+                )
                 await self._serve(job)
                 permit.finished(job.cost, worked_s=job.service_s)
         except Overloaded as error:

@@ -15,6 +15,7 @@ _LEAST_AIM_S = 0.0002
 _MOST_PER_WORKER = 4.0
 _DECREASE = 0.9
 _RATE = 0.1
+_SETTLED = 2 / _RATE
 
 
 class ConcurrencyLimit:
@@ -27,6 +28,7 @@ class ConcurrencyLimit:
         self._way_s = 0.0
         self._service_s = 0.0
         self._since_change = 0
+        self._seen = 0
 
     @property
     def limit(self) -> int:
@@ -46,10 +48,12 @@ class ConcurrencyLimit:
 
     def observe(self, *, inside_s: float, worked_s: float, limit_was_used: bool) -> None:
         """Learns from a request that was inside for `inside_s`, of which a worker had it for `worked_s`."""
-        self._idle_s += _RATE * (max(0.0, inside_s - worked_s) - self._idle_s)
-        self._service_s += _RATE * (worked_s - self._service_s)
         self._since_change += 1
-        if self._since_change <= 2 * self._limit:  # one change per round: the last one must show first
+        self._seen += 1
+        rate = max(_RATE, 1.0 / self._seen)
+        self._idle_s += rate * (max(0.0, inside_s - worked_s) - self._idle_s)
+        self._service_s += rate * (worked_s - self._service_s)
+        if self._since_change <= max(_SETTLED, 2 * self._limit):  # the last change must show first
             return
         if self._limit <= self._workers:
             self._way_s = self._idle_s
