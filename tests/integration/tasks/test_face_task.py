@@ -1,0 +1,187 @@
+"""The faces task as a worker runs it, with real engines on real pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, NoFace, UnsupportedMedia
+from steadfast.faces.analyse import analyse
+from steadfast.media.pictures import read_picture
+from steadfast.models.store import ModelStore
+from steadfast.settings import FaceSettings, ModelSettings, Settings
+from steadfast.task import Request, Response, Rung
+from steadfast.tasks.face_messages import FaceAnswer, FaceJob, FaceRequest, PictureType, worker_config
+from steadfast.tasks.face_task import SMALLER_SIDE_PX, FaceTask, ladder_of
+
+
+def config(tmp_path: Path, shared_models: Path, engine: str = "auto") -> dict[str, Any]:
+    models = ModelSettings(dir=tmp_path, mirror=(shared_models.as_uri(),))
+    return worker_config(Settings(models=models, faces=FaceSettings.model_validate({"engine": engine})))
+
+
+@pytest.fixture(scope="module")
+def models_folder(tmp_path_factory: pytest.TempPathFactory, shared_models: Path) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    store = ModelStore(ModelSettings(dir=folder, mirror=(shared_models.as_uri(),)))
+    for name in ("yunet_n_dynamic", "face_landmark", "mobilefacenet"):
+        store.require(name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(models_folder: Path, shared_models: Path) -> FaceTask:
+    made = FaceTask(config(models_folder, shared_models))
+    made.load(made.operating_points()[0])
+    return made
+
+
+@pytest.fixture(scope="module")
+def blobs(hopper_path: Path, collins_path: Path) -> tuple[memoryview, memoryview]:
+    return memoryview(collins_path.read_bytes()), memoryview(hopper_path.read_bytes())
+
+
+def asked(task: FaceTask, fields: FaceRequest, *blobs: memoryview | Path) -> tuple[FaceAnswer, Response]:
+    request: Request[FaceRequest] = Request(fields=fields, blobs=blobs)
+    task.validate(request)
+    response = task.run(request, lambda *_: None)
+    assert isinstance(response.fields, FaceAnswer)
+    return response.fields, response
+
+
+def test_a_swap_answers_a_picture_in_the_target_s_format_with_its_identity(
+    task: FaceTask, blobs: tuple[memoryview, memoryview]
+) -> None:
+    answer, response = asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), *blobs)
+    picture = read_picture(bytes(response.blobs[0]))
+    before = read_picture(bytes(blobs[1]))
+    assert (answer.engine, answer.format) == ("standard", "jpeg")
+    assert (answer.faces_found, answer.faces_swapped) == (1, 1)
+    assert picture.pixels.shape == before.pixels.shape
+    assert answer.identity is not None
+    assert answer.identity > 0.4
+    assert response.degraded == ()
+    assert response.cost["pixels"] == before.width * before.height
+    assert {"read", "sources", "analyse", "swap", "write"} <= answer.seconds.keys()
+
+
+def test_a_reference_says_whose_face_is_meant(task: FaceTask, blobs: tuple[memoryview, memoryview]) -> None:
+    fields = FaceRequest(job=FaceJob.SWAP, sources=1, has_reference=True, format=PictureType.PNG)
+    answer, response = asked(task, fields, blobs[0], blobs[1], blobs[1])
+    assert answer.faces_swapped == 1
+    assert bytes(response.blobs[0][:4]) == b"\x89PNG"
+
+
+def test_a_listing_is_json(task: FaceTask, blobs: tuple[memoryview, memoryview], collins_path: Path) -> None:
+    answer, response = asked(task, FaceRequest(job=FaceJob.LIST, full=True), collins_path)
+    document = msgspec.json.decode(response.blobs[0])
+    assert answer.faces_found == len(document["faces"]) == 1
+    assert len(document["faces"][0]["landmarks"]) == 468
+    assert str(collins_path) not in str(document)
+
+
+def test_the_canary_passes_with_each_engine(models_folder: Path, shared_models: Path) -> None:
+    for engine in ("standard", "embedded"):
+        made = FaceTask(config(models_folder, shared_models, engine))
+        made.load(made.operating_points()[0])
+        assert made.canary().passed, engine
+
+
+def test_the_canary_notices_an_engine_that_is_blind_or_sees_double(
+    task: FaceTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not task.canary().detail
+    whole = analyse
+    spoiled: list[Callable[..., Any]] = [
+        lambda *_: [],
+        lambda canvas, engine: whole(canvas, engine) * 2,
+    ]
+    for spoil in spoiled:
+        monkeypatch.setattr("steadfast.tasks.face_canary.analyse", spoil)
+        verdict = task.canary()
+        assert not verdict.passed
+        assert "One face was expected" in verdict.detail
+
+
+def test_a_smaller_step_of_the_ladder_scales_the_target_down_and_confesses(
+    models_folder: Path, shared_models: Path, blobs: tuple[memoryview, memoryview]
+) -> None:
+    made = FaceTask(config(models_folder, shared_models))
+    (smaller,) = [point for point in made.operating_points() if point.rung is Rung.SMALLER_SIDE]
+    assert smaller.degraded
+    made.load(smaller)
+    large = cv2.resize(read_picture(bytes(blobs[1])).pixels, (2048, 2400))
+    target = memoryview(cv2.imencode(".jpg", large)[1].tobytes())
+    answer, _ = asked(made, FaceRequest(job=FaceJob.SWAP, sources=1, measure=False), blobs[0], target)
+    assert max(answer.width_px, answer.height_px) == SMALLER_SIDE_PX
+    assert answer.identity is None
+
+
+def test_an_accelerator_can_be_given_up_for_the_cpu() -> None:
+    rungs = [point.rung for point in ladder_of(Settings())]
+    assert rungs == [Rung.FULL, Rung.RELEASED_CACHES, Rung.SMALLER_SIDE, Rung.CPU]
+    plain = Settings.model_validate({"inference": {"providers": ["cpu"]}})
+    assert Rung.CPU not in [point.rung for point in ladder_of(plain)]
+
+
+def test_a_damaged_model_is_named_once_and_then_done_without(
+    tmp_path: Path, shared_models: Path, collins_path: Path
+) -> None:
+    store = ModelStore(ModelSettings(dir=tmp_path, mirror=(shared_models.as_uri(),)))
+    for name in ("yunet_n_dynamic", "face_landmark", "mobilefacenet"):
+        store.require(name)
+    store.path("mobilefacenet").write_bytes(b"noise")
+    made = FaceTask(config(tmp_path, shared_models))
+    with pytest.raises(ModelDamaged) as refused:
+        made.load(made.operating_points()[0])
+    assert refused.value.model == "mobilefacenet"
+    made.load(made.operating_points()[0])  # nobody could mend it
+    assert made.canary().passed
+    portrait = memoryview(collins_path.read_bytes())
+    answer, response = asked(made, FaceRequest(job=FaceJob.LIST), portrait)
+    assert answer.engine == "embedded"
+    assert "mobilefacenet" in " ".join(response.degraded)
+
+
+@pytest.mark.parametrize(
+    ("fields", "count", "error"),
+    [
+        (FaceRequest(job=FaceJob.SWAP, sources=1), 1, InvalidOption),
+        (FaceRequest(job=FaceJob.SWAP, sources=0), 1, InvalidOption),
+        (FaceRequest(job=FaceJob.LIST), 2, InvalidOption),
+        (FaceRequest(job=FaceJob.SWAP, sources=1, faces="like:/etc/passwd"), 2, InvalidOption),
+        (FaceRequest(job=FaceJob.SWAP, sources=1, faces="everybody"), 2, InvalidOption),
+        (FaceRequest(job=FaceJob.SWAP, sources=1, quality=0), 2, InvalidOption),
+    ],
+)
+def test_a_request_that_cannot_be_served_is_refused(
+    task: FaceTask,
+    blobs: tuple[memoryview, memoryview],
+    fields: FaceRequest,
+    count: int,
+    error: type[Exception],
+) -> None:
+    with pytest.raises(error):
+        asked(task, fields, *[blobs[0]] * count)
+
+
+def test_bad_bytes_are_declared_errors_that_tell_no_path(
+    task: FaceTask, blobs: tuple[memoryview, memoryview], tmp_path: Path
+) -> None:
+    blank = tmp_path / "blank.png"
+    cv2.imwrite(str(blank), np.full((64, 64, 3), 128, np.uint8))
+    empty = tmp_path / "empty.png"
+    empty.write_bytes(b"")
+    cases: list[tuple[memoryview | Path, type[Exception]]] = [
+        (memoryview(b"text"), UnsupportedMedia),
+        (empty, EmptyInput),
+        (blank, NoFace),
+    ]
+    for target, error in cases:
+        with pytest.raises(error) as refused:
+            asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), blobs[0], target)
+        assert str(tmp_path) not in str(refused.value)

@@ -1,0 +1,91 @@
+"""Settings become workers: how many, on which devices, and what they may reach."""
+
+from pathlib import Path
+
+import pytest
+
+from steadfast import staffing
+from steadfast.admission.rate import NO_LIMIT
+from steadfast.models.store import ModelStore
+from steadfast.settings import Settings
+from steadfast.staffing import devices_of, face_employment, gate_options, local_models, pool_options
+
+
+def settings(tmp_path: Path, **sections: object) -> Settings:
+    own = {"dir": str(tmp_path / "models")}
+    return Settings.model_validate({"data_dir": tmp_path / "data", "models": own} | sections)
+
+
+def test_on_the_cpu_there_is_a_worker_for_every_four_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cores, workers in ((1, 1), (2, 1), (8, 2), (64, 16)):
+        monkeypatch.setattr(staffing, "cores", lambda n=cores: n)
+        assert len(devices_of(settings(tmp_path))) == workers
+
+
+def test_cores_are_shared_out_among_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staffing, "cores", lambda: 8)
+    assert pool_options(settings(tmp_path)).worker.threads == 4
+    assert pool_options(settings(tmp_path, runtime={"workers": 3})).worker.threads == 2
+    assert pool_options(settings(tmp_path, runtime={"threads": 1})).worker.threads == 1
+
+
+def test_each_worker_sees_its_own_accelerator_and_no_other(tmp_path: Path) -> None:
+    devices = devices_of(settings(tmp_path, runtime={"devices": ["cuda:0", "cuda:1"], "workers": 3}))
+    assert [device.name for device in devices] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert [device.environment["CUDA_VISIBLE_DEVICES"] for device in devices] == ["0", "1", "0"]
+    (cpu,) = devices_of(settings(tmp_path, runtime={"workers": 1}))
+    assert cpu.environment["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_a_mig_instance_is_a_device(tmp_path: Path) -> None:
+    (device,) = devices_of(settings(tmp_path, runtime={"devices": ["cuda:MIG-12ab"]}))
+    assert device.environment["CUDA_VISIBLE_DEVICES"] == "MIG-12ab"
+
+
+def test_a_worker_reaches_models_and_bodies_and_writes_in_its_scratch_only(tmp_path: Path) -> None:
+    worker = pool_options(settings(tmp_path)).worker
+    data = tmp_path / "data"
+    assert worker.confinement.readable == (tmp_path / "models", data / "scratch" / "bodies")
+    assert worker.confinement.writable == ()
+    assert worker.scratch == data / "scratch" / "workers"
+    assert worker.confinement.landlock
+    assert worker.confinement.no_network
+
+
+def test_no_secret_goes_to_a_worker(tmp_path: Path) -> None:
+    given = settings(tmp_path, database={"url": "postgresql://u:geheim@h/x"})
+    employment = face_employment(given)
+    assert "geheim" not in str(employment)
+    assert "database" not in employment.spec.config
+
+
+def test_what_is_set_reaches_the_runtime_and_the_gate(tmp_path: Path) -> None:
+    given = settings(
+        tmp_path,
+        runtime={"spares": 0, "poison_deaths": 3, "soft_memory_bytes": 5, "deadline_s": 9, "max_requests": 7},
+        admission={"max_waiting": 3, "requests_per_s_by_key": 2, "burst_by_key": 4},
+    )
+    options = pool_options(given)
+    assert (options.spares, options.retry.poison_deaths) == (0, 3)
+    assert (options.recycle.soft_rss_bytes, options.recycle.max_requests) == (5, 7)
+    assert face_employment(given).spec.deadline_s == 9
+    gate = gate_options(given)
+    assert (gate.max_waiting, gate.rate_of_key.per_s, gate.rate_of_key.burst) == (3, 2.0, 4)
+    assert gate.rate_of_address == NO_LIMIT
+
+
+def test_models_that_a_folder_has_are_fetched_for_the_workers(tmp_path: Path, shared_models: Path) -> None:
+    given = settings(tmp_path)
+    given = given.model_copy(
+        update={"models": given.models.model_copy(update={"mirror": (shared_models.as_uri(),)})}
+    )
+    store = ModelStore(given.models)
+    assert set(local_models(store, given)) >= {"yunet_n_dynamic", "face_landmark", "mobilefacenet"}
+    assert local_models(store, given) == []
+
+
+def test_the_embedded_engine_needs_no_model_fetched(tmp_path: Path) -> None:
+    given = settings(tmp_path, faces={"engine": "embedded"})
+    assert local_models(ModelStore(given.models), given) == []
