@@ -1,15 +1,14 @@
 """A picture that cannot be used gives a sentence, a remedy and its exit status, and nothing is written."""
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from tests import picture_files as files
+from tests.integration.cli.failures import Failure
 from tests.small_disks import mounted_tmpfs
 
-from steadfast.cli.application import run
 from steadfast.errors import ExitCode
 
 pytestmark = pytest.mark.usefixtures("loaded")
@@ -41,19 +40,10 @@ FACELESS = {
 }
 
 
-def failure(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> dict[str, object]:
-    status = run([*arguments, "--json"])
-    error = json.loads(capsys.readouterr().out)["error"]
-    assert error["exit_code"] == status
-    assert error["remedy"]
-    assert isinstance(error, dict)
-    return error
-
-
 @pytest.mark.parametrize("role", ["faces", "target", "source"])
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_a_bad_picture_is_refused_wherever_it_is_given(
-    tmp_path: Path, hopper_path: Path, capsys: pytest.CaptureFixture[str], name: str, role: str
+    tmp_path: Path, hopper_path: Path, failure: Failure, name: str, role: str
 ) -> None:
     content, code, sentence = BAD[name]
     path = tmp_path / name
@@ -64,7 +54,7 @@ def test_a_bad_picture_is_refused_wherever_it_is_given(
         "target": ["swap", "-s", good, "-t", str(path), "-o", output],
         "source": ["swap", "-s", str(path), "-t", good, "-o", output],
     }[role]
-    error = failure(capsys, arguments)
+    error = failure(arguments)
     assert error["code"] == code
     assert error["exit_code"] == ExitCode.BAD_INPUT
     assert sentence in str(error["detail"])
@@ -73,16 +63,43 @@ def test_a_bad_picture_is_refused_wherever_it_is_given(
 
 @pytest.mark.parametrize("name", sorted(FACELESS))
 def test_a_fine_picture_without_a_face_is_told_from_a_bad_one(
-    tmp_path: Path, hopper_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    tmp_path: Path, hopper_path: Path, failure: Failure, name: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(FACELESS[name])
-    error = failure(
-        capsys, ["swap", "-s", str(hopper_path), "-t", str(path), "-o", str(tmp_path / "out.png")]
-    )
+    error = failure(["swap", "-s", str(hopper_path), "-t", str(path), "-o", str(tmp_path / "out.png")])
     assert error["code"] == "no_face"
     assert error["exit_code"] == ExitCode.BAD_INPUT
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_two_faces_where_one_was_asked_for_are_told_with_what_to_say_instead(
+    tmp_path: Path, hopper_path: Path, failure: Failure
+) -> None:
+    person = cv2.imread(str(hopper_path))
+    assert person is not None
+    cv2.imwrite(str(tmp_path / "two.png"), np.hstack([person, person[:, ::-1]]))
+    output = str(tmp_path / "out.png")
+    target = ["-t", str(tmp_path / "two.png"), "-o", output]
+    error = failure(["swap", "-s", str(hopper_path), *target, "--faces", "one"])
+    assert (error["code"], error["exit_code"]) == ("too_many_faces", ExitCode.BAD_INPUT)
+    assert "--faces largest" in error["remedy"]
+    assert [p.name for p in tmp_path.iterdir()] == ["two.png"]
+
+
+def test_a_face_too_small_to_use_is_told_with_the_size_it_needs(
+    tmp_path: Path, hopper_path: Path, failure: Failure
+) -> None:
+    tiny = cv2.resize(cv2.imread(str(hopper_path)), (34, 40), interpolation=cv2.INTER_AREA)  # type: ignore[arg-type]
+    wall = np.full((400, 400, 3), 120, np.uint8)
+    wall[100:140, 100:134] = tiny
+    cv2.imwrite(str(tmp_path / "tiny.png"), wall)
+    target = ["-t", str(tmp_path / "tiny.png"), "-o", str(tmp_path / "out.png")]
+    error = failure(["swap", "-s", str(hopper_path), *target])
+    assert error["code"] in {"no_face", "face_too_small"}
+    assert error["exit_code"] == ExitCode.BAD_INPUT
+    assert "pixels" in error["remedy"]
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.png"]
 
 
 @pytest.mark.parametrize(
@@ -96,21 +113,19 @@ def test_a_fine_picture_without_a_face_is_told_from_a_bad_one(
 def test_an_output_that_cannot_be_written_is_refused(
     tmp_path: Path,
     hopper_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    failure: Failure,
     output: str,
     code: str,
     exit_code: int,
 ) -> None:
     arguments = ["swap", "-s", str(hopper_path), "-t", str(hopper_path), "-o", str(tmp_path / output)]
-    error = failure(capsys, arguments)
+    error = failure(arguments)
     assert (error["code"], error["exit_code"]) == (code, exit_code)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_file_has_an_exit_status_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    error = failure(capsys, ["faces", str(tmp_path / "missing.jpg")])
+def test_a_missing_file_has_an_exit_status_of_its_own(tmp_path: Path, failure: Failure) -> None:
+    error = failure(["faces", str(tmp_path / "missing.jpg")])
     assert (error["code"], error["exit_code"]) == ("input_missing", ExitCode.NO_INPUT)
 
 
@@ -125,13 +140,13 @@ def test_a_full_and_a_read_only_disk_are_said_and_nothing_stays(
     tmp_path: Path,
     hopper_path: Path,
     collins_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    failure: Failure,
     options: str,
     code: str,
     exit_code: int,
 ) -> None:
     with mounted_tmpfs(tmp_path / "disk", options) as disk:
         output = str(disk / "out.png")
-        error = failure(capsys, ["swap", "-s", str(hopper_path), "-t", str(collins_path), "-o", output])
+        error = failure(["swap", "-s", str(hopper_path), "-t", str(collins_path), "-o", output])
         assert (error["code"], error["exit_code"]) == (code, exit_code)
         assert list(disk.iterdir()) == []
