@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from steadfast.admission.rate import neighbourhood
+
 
 class Priority(StrEnum):
     """How urgent a request is. Shares are weighted, so no class ever starves."""
@@ -35,4 +37,4 @@ class Arrival:
     @property
     def flow(self) -> str:
         """Whose turn it is: requests of one flow share what one flow may have."""
-        return self.key or self.address
+        return self.key or neighbourhood(self.address)

@@ -6,6 +6,7 @@ done in time is sent away, least urgent first. Each refusal says when a new try 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class Gate:
         self._by_key = RateLimit(self._options.rate_of_key, clock=clock)
         self._by_address = RateLimit(self._options.rate_of_address, clock=clock)
         self._lanes: dict[str, Lane] = {}
+        self._limited: Counter[Refusal] = Counter()
         self._open = True
 
     def knock(self, arrival: Arrival) -> None:
@@ -91,7 +93,8 @@ class Gate:
 
     def snapshot(self) -> GateSnapshot:
         """Everything that is known now; cheap."""
-        return GateSnapshot(lanes=tuple(lane.snapshot() for lane in self._lanes.values()), open=self._open)
+        lanes = tuple(lane.snapshot() for lane in self._lanes.values())
+        return GateSnapshot(lanes=lanes, limited=dict(self._limited), open=self._open)
 
     def _lane(self, task: str) -> Lane:
         lane = self._lanes.get(task)
@@ -119,6 +122,7 @@ class Gate:
         self._by_key.take(arrival.key)
 
     def _refuse(self, arrival: Arrival, reason: Refusal, wait_s: float) -> RateLimited | ShuttingDown:
+        self._limited[reason] += 1
         publish(
             RequestRefused(task=arrival.task, priority=arrival.priority, reason=reason, retry_after_s=wait_s)
         )

@@ -108,6 +108,8 @@ class Lane:
             return
         was_used = len(self._inside) >= self._limit.limit
         self._inside.discard(permit)
+        # What failed took its time too, and so will those like it that wait.
+        self._keep_pace(permit, was_used=was_used and bool(self._waiters))
         if permit.succeeded:
             self._learn_from(permit, was_used=was_used and bool(self._waiters))
         self.pump()
@@ -154,7 +156,6 @@ class Lane:
         inside_s = self.clock() - (permit.entered_at_s or 0.0)
         worked_s = inside_s if permit.worked_s is None else permit.worked_s
         self._counts["finished"] += 1
-        self._keep_pace(permit, was_used=was_used)
         if (now_s := self.clock()) >= self._learn_at_s:
             self._learn_at_s = now_s + _LEARN_EVERY_S
             self._predictor.learn(permit.arrival.features, permit.cost, worked_s)

@@ -42,6 +42,8 @@ class GateSnapshot:
     """All tasks."""
 
     lanes: tuple[LaneSnapshot, ...]
+    limited: Mapping[Refusal, int]
+    """Turned away for their rate, or because the service is stopping; since the start."""
     open: bool
     """Whether new requests are taken."""
 

@@ -281,6 +281,7 @@ def test_rates_hold_by_key_and_by_address_and_the_wait_told_is_true() -> None:
         await house.send("e", key="third", address="10.0.0.1")
         await asyncio.sleep(0)
         assert set(house.failed) == {"c", "e"}
+        assert house.gate.snapshot().limited == {Refusal.RATE_OF_KEY: 1, Refusal.RATE_OF_ADDRESS: 1}
         error = house.failed["c"]
         assert isinstance(error, RateLimited)
         assert error.retry_after_s == pytest.approx(1.0)
@@ -365,6 +366,39 @@ def test_a_change_of_the_limit_is_stated(stated: list[Event]) -> None:
 
     run(test())
     assert stated == [ConcurrencyChanged(task=TASK, limit=3, workers=3)]
+
+
+def test_without_keys_fairness_goes_by_address() -> None:
+    async def test() -> None:
+        house = House()
+        await house.send("first", key="", address="10.0.0.9")
+        for n in range(20):  # one customer's network
+            await house.send(f"greedy {n}", key="", address=f"2001:db8::{n:x}")
+        await house.send("modest", key="", address="10.0.0.1")
+        await house.end()
+        assert "modest" in house.done[:4]
+
+    run(test())
+
+
+def test_requests_that_fail_soon_do_not_make_the_wait_look_long() -> None:
+    async def test() -> None:
+        house = House()
+        await house.teach()
+
+        async def fail() -> None:
+            async with house.gate.admit(Arrival(task=TASK, deadline_s=1000.0)):
+                await asyncio.sleep(0.1)
+                raise ValueError("no face")
+
+        failing = [house.loop.create_task(fail()) for _ in range(150)]
+        await asyncio.sleep(5.0)
+        lane = house.gate.snapshot().lane(TASK)
+        left = lane.waiting[Priority.INTERACTIVE]
+        assert lane.predicted_wait_s[Priority.INTERACTIVE] < 0.4 * left * SERVICE_S
+        await asyncio.gather(*failing, return_exceptions=True)
+
+    run(test())
 
 
 def test_tasks_do_not_stand_in_each_others_way() -> None:
