@@ -39,6 +39,8 @@ def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
     def log(event: Event) -> None:
         name = event_name(type(event))
         fields = dict(event_fields(event))
+        if "level" in fields:  # of the ladder: that name means something else in a log
+            fields["step"] = fields.pop("level")
         getattr(logger, _level_of(name, fields))(name, **fields)
 
     return subscribe(log)

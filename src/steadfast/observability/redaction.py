@@ -60,7 +60,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
         _WORD,
     ),
     # a few words of our own
-    **dict.fromkeys(("degraded", "rung", "slot", "worker"), _WORDS),
+    **dict.fromkeys(("degraded", "evidence", "rung", "slot", "worker"), _WORDS),
 }
 _HASHED = frozenset({"address", "client", "remote", "request_id", "job_id", "trace_id", "fingerprint"})
 _NUMBERS = frozenset({bool, int, float})

@@ -56,11 +56,18 @@ class Mending:
         return worker.level < slot.ladder.level or self.step_down(slot), slot
 
     def climb(self, slot: Slot) -> None:
-        """Asks more of a quiet place: its READY worker loads there and passes a canary, or comes back."""
-        if slot.worker is not None and slot.worker.state is WorkerState.READY:
-            level = slot.ladder.step_up()
-            slot.worker.load(level)
-            publish(SteppedUp(task=self._task, slot=slot.name, level=level))
+        """Asks more of a quiet place: its worker loads there and passes a canary, or comes back.
+
+        One that is at work does so before its next request (`Staff.became_idle`): under steady load a look
+        once a second would never find it READY, and the place would stay down for ever.
+        """
+        worker = slot.worker
+        if worker is None or worker.dying or worker.state not in (WorkerState.READY, WorkerState.BUSY):
+            return
+        level = slot.ladder.step_up()
+        if worker.state is WorkerState.READY:
+            worker.load(level)
+        publish(SteppedUp(task=self._task, slot=slot.name, level=level))
 
     # --- loading ----------------------------------------------------------------------------------------
 

@@ -326,7 +326,7 @@ class WorkerProcess:
         if code != os.CLD_EXITED and status == signal.SIGKILL and self._kill_reason is None:
             counted = self.owner.oom_evidence(self)
             logged = kernel_log_names(self.pid, since_s=self.born_at_s)
-            evidence = "named in the kernel's log" if logged else counted
+            evidence = "named in the kernel log" if logged else counted
         return explain_exit(
             pid=self.pid,
             code=code,

@@ -42,7 +42,9 @@ def ladder_of(settings: Settings) -> tuple[OperatingPoint, ...]:
     smaller = f"Pictures are scaled down to {SMALLER_SIDE_PX} pixels."
     points = [
         OperatingPoint(),
-        OperatingPoint(rung=Rung.RELEASED_CACHES),
+        OperatingPoint(
+            rung=Rung.RELEASED_CACHES, degraded=("Models are unloaded after each request to save memory.",)
+        ),
         OperatingPoint(rung=Rung.SMALLER_SIDE, max_side_px=SMALLER_SIDE_PX, degraded=(smaller,)),
     ]
     if _ACCELERATORS.intersection(settings.inference.providers):
