@@ -183,9 +183,9 @@ class Service:
         folder = settings.data_dir / "answers"
         keep = timedelta(hours=server.idempotency_hours)
         return Backend(
-            supervisor=self.supervisor,
+            runtime=self.supervisor,
             gate=Gate(gate_options(settings)),
-            access=Access(self._keyring, database.run, server.allowed_hosts),
+            access=Access(self._keyring, database.run, (*server.allowed_hosts, server.host)),
             room=Room(
                 folder=spool_folder(settings),
                 memory_bytes=server.all_buffers_bytes,

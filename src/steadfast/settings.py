@@ -215,10 +215,12 @@ class RuntimeSettings(Section):
     """Folders in which workers look for modules first."""
     workers: int = Field(default=0, ge=0)
     """Workers; 0: one per device, and on the CPU one per four cores."""
-    devices: Names = ("cpu",)
-    """Where workers run: `cpu`, `cuda:0`, `cuda:MIG-…`; several share the workers in turn."""
-    spares: int = Field(default=1, ge=0)
-    """Loaded and idle workers that take over when one dies."""
+    devices: Names = ("auto",)
+    """Where workers run, in turn: `cpu`, `cuda:0`, `cuda:MIG-…`, or `cuda` for every GPU and MIG instance;
+    auto: `cuda` where there is one and `inference.providers` names it, else `cpu`."""
+    spares: Annotated[int, Field(ge=0)] | Literal["auto"] = 1
+    """Loaded and idle workers per device that take over when one dies; auto: one, unless the device's memory
+    cannot hold two."""
     threads: int = Field(default=0, ge=0)
     """Threads of one worker; 0: the cores, shared out among the workers."""
     deadline_s: float = Field(default=30.0, gt=0)
@@ -244,9 +246,9 @@ class RuntimeSettings(Section):
     quiet_s: float = Field(default=120.0, gt=0)
     """Seconds without memory trouble after which a worker asks for more of the machine again."""
     soft_memory_bytes: int = Field(default=0, ge=0)
-    """Resident memory at which a worker is replaced without a gap; 0: no limit."""
+    """Resident memory at which a worker is replaced without a gap; 0: its share of the container's limit."""
     hard_memory_bytes: int = Field(default=0, ge=0)
-    """Resident memory at which a worker is killed; 0: no limit."""
+    """Resident memory at which a worker is killed; 0: its share of the container's limit."""
     max_address_space_bytes: int = Field(default=0, ge=0)
     """RLIMIT_AS of a worker; 0: none. CUDA cannot live under one."""
     watch_leaks: bool = True

@@ -1,6 +1,7 @@
 """Settings turned into workers: how many, where, with which limits, and what they may reach."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from steadfast.admission.gate import GateOptions
@@ -8,6 +9,8 @@ from steadfast.admission.rate import NO_LIMIT, Rate
 from steadfast.errors import SteadfastError
 from steadfast.models.catalogue import ModelFamily
 from steadfast.models.store import ModelState, ModelStore
+from steadfast.runtime.devices import cuda_devices
+from steadfast.runtime.memory import cgroup_limit_bytes, share_of_limit
 from steadfast.runtime.options import (
     ArenaOptions,
     ConfinementOptions,
@@ -24,6 +27,11 @@ from steadfast.settings import Settings
 from steadfast.tasks.face_messages import face_spec
 
 CORES_PER_WORKER = 4
+_CUDA_PROVIDERS = frozenset({"cuda", "tensorrt"})
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+_CPU = Device(name="cpu", environment=_NO_GPU)
+_SERVER_BYTES = 384 << 20
+"""What the server, the guardian and bodies in memory take of a container's limit."""
 _ANSWER_BYTES = 384 << 20
 """Room for an uncompressed answer of the largest picture; memory is only taken where it is written."""
 
@@ -37,9 +45,10 @@ def pool_options(settings: Settings) -> PoolOptions:
     """How the task is staffed."""
     runtime = settings.runtime
     devices = devices_of(settings)
+    soft_bytes, hard_bytes = _memory_limits(settings, len(devices))
     return PoolOptions(
         devices=devices,
-        spares=runtime.spares,
+        spares=None if runtime.spares == "auto" else runtime.spares,
         worker=_worker_options(settings, len(devices)),
         retry=RetryOptions(
             max_attempts=runtime.max_attempts,
@@ -50,8 +59,8 @@ def pool_options(settings: Settings) -> PoolOptions:
         recycle=RecycleOptions(
             max_requests=runtime.max_requests,
             max_age_s=runtime.max_age_s,
-            soft_rss_bytes=runtime.soft_memory_bytes,
-            hard_rss_bytes=runtime.hard_memory_bytes,
+            soft_rss_bytes=runtime.soft_memory_bytes or soft_bytes,
+            hard_rss_bytes=runtime.hard_memory_bytes or hard_bytes,
             watch_leaks=runtime.watch_leaks,
         ),
         quiet_s=runtime.quiet_s,
@@ -75,22 +84,43 @@ def _rate(per_s: float, burst: int) -> Rate:
 
 def devices_of(settings: Settings) -> tuple[Device, ...]:
     """One entry per worker; an accelerator is chosen by the variable its driver reads."""
-    names = settings.runtime.devices or ("cpu",)
-    count = settings.runtime.workers or _usual_count(names)
-    return tuple(_device(names[number % len(names)]) for number in range(max(1, count)))
+    found = _found_devices(settings)
+    usual = max(1, cores() // CORES_PER_WORKER) if found == (_CPU,) else len(found)
+    count = settings.runtime.workers or usual
+    return tuple(found[number % len(found)] for number in range(count))
 
 
-def _usual_count(names: tuple[str, ...]) -> int:
-    if names == ("cpu",):
-        return max(1, cores() // CORES_PER_WORKER)
-    return len(names)
+def _found_devices(settings: Settings) -> tuple[Device, ...]:
+    names = settings.runtime.devices or ("auto",)
+    if names == ("auto",):
+        names = ("cuda",) if _CUDA_PROVIDERS.intersection(settings.inference.providers) else ("cpu",)
+        return _every_gpu() or (_CPU,) if names == ("cuda",) else (_CPU,)
+    return tuple(device for name in names for device in _named(name)) or (_CPU,)
+
+
+def _named(name: str) -> tuple[Device, ...]:
+    return _every_gpu() if name == "cuda" else (_device(name),)
+
+
+def _every_gpu() -> tuple[Device, ...]:
+    # Without a runtime that can use them, workers on GPUs would only be workers with a misleading name.
+    return cuda_devices() if find_spec("onnxruntime") is not None else ()
+
+
+def _memory_limits(settings: Settings, workers: int) -> tuple[int, int]:
+    """Soft and hard, by the container's limit; (0, 0) where there is none."""
+    limit_bytes = cgroup_limit_bytes()
+    if limit_bytes is None:
+        return 0, 0
+    spares = 1 if settings.runtime.spares == "auto" else settings.runtime.spares
+    return share_of_limit(limit_bytes, processes=workers + spares, server_bytes=_SERVER_BYTES)
 
 
 def _device(name: str) -> Device:
     kind, _, number = name.partition(":")
     if kind == "cuda":
         return Device(name=name, environment={"CUDA_VISIBLE_DEVICES": number or "0"})
-    return Device(name=name, environment={"CUDA_VISIBLE_DEVICES": ""})
+    return _CPU if name == "cpu" else Device(name=name, environment=_NO_GPU)
 
 
 def cores() -> int:

@@ -7,6 +7,7 @@ import pytest
 from steadfast import staffing
 from steadfast.admission.rate import NO_LIMIT
 from steadfast.models.store import ModelStore
+from steadfast.runtime.options import Device
 from steadfast.settings import Settings
 from steadfast.staffing import devices_of, face_employment, gate_options, local_models, pool_options
 
@@ -21,22 +22,50 @@ def test_on_the_cpu_there_is_a_worker_for_every_four_cores(
 ) -> None:
     for cores, workers in ((1, 1), (2, 1), (8, 2), (64, 16)):
         monkeypatch.setattr(staffing, "cores", lambda n=cores: n)
-        assert len(devices_of(settings(tmp_path))) == workers
+        assert len(devices_of(settings(tmp_path, runtime={"devices": ["cpu"]}))) == workers
 
 
 def test_cores_are_shared_out_among_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staffing, "cores", lambda: 8)
-    assert pool_options(settings(tmp_path)).worker.threads == 4
-    assert pool_options(settings(tmp_path, runtime={"workers": 3})).worker.threads == 2
-    assert pool_options(settings(tmp_path, runtime={"threads": 1})).worker.threads == 1
+    for runtime, threads in (({}, 4), ({"workers": 3}, 2), ({"threads": 1}, 1)):
+        given = settings(tmp_path, runtime={"devices": ["cpu"], **runtime})
+        assert pool_options(given).worker.threads == threads
 
 
 def test_each_worker_sees_its_own_accelerator_and_no_other(tmp_path: Path) -> None:
     devices = devices_of(settings(tmp_path, runtime={"devices": ["cuda:0", "cuda:1"], "workers": 3}))
     assert [device.name for device in devices] == ["cuda:0", "cuda:1", "cuda:0"]
     assert [device.environment["CUDA_VISIBLE_DEVICES"] for device in devices] == ["0", "1", "0"]
-    (cpu,) = devices_of(settings(tmp_path, runtime={"workers": 1}))
+    (cpu,) = devices_of(settings(tmp_path, runtime={"workers": 1, "devices": ["cpu"]}))
     assert cpu.environment["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_by_itself_it_takes_every_gpu_that_there_is_and_a_provider_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = (Device(name="cuda:0"), Device(name="cuda:1"))
+    monkeypatch.setattr(staffing, "cuda_devices", lambda: gpus)
+    assert devices_of(settings(tmp_path)) == gpus
+    assert devices_of(settings(tmp_path, runtime={"devices": ["cuda"], "workers": 4})) == gpus * 2
+    on_cpu = devices_of(settings(tmp_path, inference={"providers": ["cpu"]}))
+    assert {device.name for device in on_cpu} == {"cpu"}
+    monkeypatch.setattr(staffing, "cuda_devices", tuple)
+    assert {device.name for device in devices_of(settings(tmp_path))} == {"cpu"}
+
+
+def test_a_container_s_limit_is_shared_out_among_workers_and_spares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: 4 << 30)
+    given = settings(tmp_path, runtime={"devices": ["cpu"], "workers": 1, "spares": 1})
+    recycle = pool_options(given).recycle
+    assert 0 < recycle.soft_rss_bytes < recycle.hard_rss_bytes < 2 << 30
+    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: None)
+    assert pool_options(given).recycle.hard_rss_bytes == 0
+
+
+def test_spares_may_be_left_to_the_device(tmp_path: Path) -> None:
+    assert pool_options(settings(tmp_path, runtime={"spares": "auto"})).spares is None
 
 
 def test_a_mig_instance_is_a_device(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ class Route:
     handle: Handler
     is_work: bool = False
     """Whether a client that goes away ends it."""
+    is_named: bool = True
+    """Whether `Host` and `Origin` are checked where no keys are asked for."""
 
 
 class Application:
@@ -39,10 +41,11 @@ class Application:
         self._documents = document_application()
         faces, health = FaceRoutes(backend), HealthRoutes(backend)
         self._routes = {
-            "/v1/swap": Route("POST", faces.swap, is_work=True),
-            "/v1/faces": Route("POST", faces.faces, is_work=True),
+            "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
+            "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
             "/health": Route("GET", health.health),
-            "/health/live": Route("GET", health.live),
+            # Tells nothing, and the guardian asks it by whatever address the service listens on.
+            "/health/live": Route("GET", health.live, is_named=False),
             "/health/ready": Route("GET", health.ready),
             "/healthz": Route("GET", health.ready),
             "/health/simple": Route("GET", health.simple),
@@ -101,7 +104,7 @@ class Application:
             raise UnknownRoute(f"Nothing is served at {exchange.path[:200]}.")
         if exchange.method != route.method and not (exchange.method == "HEAD" and route.method == "GET"):
             raise WrongMethod(f"{exchange.path} is asked by {route.method}, not {exchange.method[:20]}.")
-        if not route.is_work and not self._backend.access.needs_keys:
+        if route.is_named and not self._backend.access.needs_keys:
             self._backend.access.check_names(exchange)
         await route.handle(exchange)
 

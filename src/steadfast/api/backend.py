@@ -8,14 +8,14 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
 from steadfast.observability.request_log import RequestLog
-from steadfast.runtime.supervisor import Supervisor
+from steadfast.runtime.port import Runtime
 
 
 @dataclass(kw_only=True, slots=True)
 class Backend:
     """Everything behind HTTP."""
 
-    supervisor: Supervisor
+    runtime: Runtime
     gate: Gate
     access: Access
     room: Room

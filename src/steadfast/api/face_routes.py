@@ -210,10 +210,11 @@ class FaceRoutes:
             features=features_of(order.request, order.blobs),
         )
         payloads = [held.payload for held in order.blobs]
-        await self._backend.supervisor.refuse_poison(TASK, order.request, payloads)
+        # Before the gate: what nobody will touch must not wait for a worker first.
+        await self._backend.runtime.refuse_poison(TASK, order.request, payloads)
         async with self._backend.gate.admit(arrival, knocked=True) as permit:
             left_s -= asyncio.get_running_loop().time() - now_s
-            outcome = await self._backend.supervisor.submit(
+            outcome = await self._backend.runtime.submit(
                 TASK, order.request, payloads, deadline_s=max(0.0, left_s)
             )
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)

@@ -49,11 +49,11 @@ class HealthRoutes:
 
     async def metrics(self, exchange: Exchange) -> None:
         """Counts and gauges in Prometheus' text format."""
-        text = self._backend.tally.exposition(self._backend.supervisor.snapshot())
+        text = self._backend.tally.exposition(self._backend.runtime.snapshot())
         await exchange.answer_text(text, content_type=_METRICS_TYPE)
 
     def _pools(self, exchange: Exchange) -> tuple[PoolSnapshot, ...]:
-        pools = self._backend.supervisor.snapshot().pools
+        pools = self._backend.runtime.snapshot().pools
         wanted = exchange.query.get("task")
         if wanted is None:
             return pools

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from steadfast.doctor.codecs import examine_codecs
+from steadfast.doctor.confinement import examine_confinement
 from steadfast.doctor.devices import examine_inference
 from steadfast.doctor.engines import engine_findings, engine_taken, model_findings, try_engines
 from steadfast.doctor.finding import Diagnosis, Finding
@@ -23,6 +24,7 @@ def examine(settings: Settings) -> Diagnosis:
         yield from examine_codecs()
         yield from model_findings(store)
         yield from engine_findings(verdicts, wanted, store)
+        yield from examine_confinement()
 
     taken = engine_taken(verdicts, wanted)
     return Diagnosis(findings=tuple(findings()), auto_engine=taken.value if taken else None)

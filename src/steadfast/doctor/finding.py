@@ -23,6 +23,7 @@ class Section(StrEnum):
     CODECS = "codecs"
     MODELS = "models"
     ENGINES = "engines"
+    CONFINEMENT = "confinement"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

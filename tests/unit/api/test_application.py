@@ -1,0 +1,140 @@
+"""The whole application without sockets and processes: every request is answered, whatever happens."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.faulty_faces import FaultyFaces, act
+
+from steadfast.admission.gate import Gate
+from steadfast.api.access import Access
+from steadfast.api.application import Application
+from steadfast.api.backend import Backend
+from steadfast.api.exchange import Exchange
+from steadfast.api.intake import IntakeLimits, Room
+from steadfast.errors import ShuttingDown
+from steadfast.runtime.in_memory import InMemoryRuntime
+from steadfast.tasks.face_messages import TASK
+
+
+@pytest.fixture
+def runtime() -> InMemoryRuntime:
+    return InMemoryRuntime({TASK: FaultyFaces({})})
+
+
+@pytest.fixture
+def backend(tmp_path: Path, runtime: InMemoryRuntime) -> Iterator[Backend]:
+    asyncio.run(runtime.start())
+    limits = IntakeLimits(
+        max_request_bytes=10_000, max_parts=6, buffer_bytes=5_000, body_grace_s=5.0, min_bytes_per_s=1e6
+    )
+    room = Room(folder=tmp_path, memory_bytes=50_000, disk_bytes=50_000)
+    yield Backend(
+        runtime=runtime,
+        gate=Gate(),
+        access=Access(None, None),
+        room=room,
+        limits=limits,
+        deadline_s=5.0,
+    )
+    assert (room.held_bytes, room.filed_bytes) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def ask(backend: Backend, method: str, path: str, **options: Any) -> httpx.Response:
+    async def asking() -> httpx.Response:
+        transport = httpx.ASGITransport(app=Application(backend))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(asking())
+
+
+def swap(backend: Backend, do: str = "echo", **options: Any) -> httpx.Response:
+    return ask(backend, "POST", "/v1/swap", files={"source": b"s", "target": act(do)}, **options)
+
+
+def test_a_swap_goes_through_to_the_task_and_back(backend: Backend) -> None:
+    answer = swap(backend)
+    assert answer.status_code == 200
+    assert answer.json()["sizes"] == [1, len(act())]
+    assert answer.headers["x-steadfast-faces"] == "found=2;swapped=1"
+
+
+def test_several_sources_and_a_reference_reach_the_task_in_order(backend: Backend) -> None:
+    files = [("source", b"1"), ("reference", b"333"), ("source", b"22"), ("target", act())]
+    answer = ask(backend, "POST", "/v1/swap", files=files)
+    assert answer.json()["sizes"] == [1, 2, 3, len(act())]
+
+
+def test_options_may_stand_in_the_query_too(backend: Backend) -> None:
+    assert swap(backend, params={"format": "json"}).json()["engine"] == "faulty"
+    assert swap(backend, params={"quality": "900"}).status_code == 400
+
+
+@pytest.mark.parametrize("twice", ["target", "reference"])
+def test_of_target_and_reference_there_is_one(backend: Backend, twice: str) -> None:
+    files = [("source", b"1"), ("target", act()), (twice, b"2"), (twice, b"2")]
+    answer = ask(backend, "POST", "/v1/swap", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
+def test_a_bug_of_our_own_is_answered_without_its_words(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("the secret is 42")
+
+    monkeypatch.setattr(backend.access, "check_names", fail)
+    answer = ask(backend, "GET", "/health")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "42" not in answer.text
+
+
+def test_while_stopping_probes_answer_and_work_is_refused(backend: Backend) -> None:
+    backend.stopping = True
+    refused = swap(backend)
+    assert (refused.status_code, refused.json()["code"]) == (503, ShuttingDown.code)
+    assert refused.headers["connection"] == "close"
+    assert ask(backend, "GET", "/health/live").status_code == 200
+    assert ask(backend, "GET", "/health/ready").status_code == 503
+    assert ask(backend, "GET", "/health/simple").text == "stopping"
+
+
+def test_a_task_that_is_not_ready_turns_readiness_red_with_its_reason(
+    backend: Backend, runtime: InMemoryRuntime
+) -> None:
+    assert ask(backend, "GET", "/healthz").status_code == 200
+    runtime.why_not_ready = "no worker is loaded"
+    answer = ask(backend, "GET", "/health/ready", params={"task": TASK})
+    assert answer.status_code == 503
+    assert answer.json()["tasks"][TASK]["why_not"] == "no worker is loaded"
+
+
+def test_every_answer_is_counted_by_route_and_status(backend: Backend) -> None:
+    swap(backend)
+    swap(backend, "no_face")
+    ask(backend, "GET", "/etc/passwd")
+    text = ask(backend, "GET", "/metrics").text
+    assert 'steadfast_http_requests_total{route="/v1/swap",status="200"} 1' in text
+    assert 'steadfast_http_requests_total{route="/v1/swap",status="422"} 1' in text
+    assert 'steadfast_http_requests_total{route="other",status="404"} 1' in text
+    assert f'steadfast_task_ready{{task="{TASK}"}} 1' in text
+    assert "passwd" not in text
+
+
+def test_a_deadline_that_is_over_before_the_body_has_come_is_a_504(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(exchange: Exchange, scope: object) -> str:
+        await asyncio.sleep(0)
+        return "anonymous"
+
+    monkeypatch.setattr(backend.access, "admit", late)
+    answer = swap(backend, headers={"X-Deadline-Ms": "0"})
+    assert answer.status_code == 400
+    answer = ask(backend, "POST", "/v1/faces", content=act("work", seconds=1), headers={"X-Deadline-Ms": "1"})
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
