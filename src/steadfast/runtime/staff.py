@@ -70,6 +70,8 @@ class Staff:
         """Hook of the upkeep."""
         self.changed = asyncio.Event()
         """Set after every arrival and departure."""
+        self._relieved: dict[int, Slot] = {}
+        """Where those stood who are leaving: what they still die of concerns that place."""
         self._keys = count(1)
         self._replan_timer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -143,6 +145,7 @@ class Staff:
             publish(SpareTookOver(task=self.spec.name, slot=slot.name, worker=worker.name))
         slot.filled_before = True
         if step.instead is not None:
+            self._relieved[step.instead] = slot
             self.workers[step.instead].drain(self.options.recycle.drain_s)
         slot.ladder.adopt(worker.level)
         if worker.state is WorkerState.READY:
@@ -274,10 +277,8 @@ class Staff:
         """Books the death, fills the place, tries its requests again."""
         slot = self.slot_of(worker)
         self.workers.pop(worker.key, None)
-        pinned = None
+        pinned = self._ask_less_after(report, slot or self._relieved.pop(worker.key, None))
         if slot is not None:
-            if report.out_of_memory and self.mending.step_down(slot):
-                pinned = slot
             slot.worker = None
         if report.kill_reason in _HANGS:
             self.hangs_in_a_row += 1
@@ -286,6 +287,15 @@ class Staff:
             self.hiring.count_early_death()
         self.dispatcher.orphaned(orphans, report, pinned)
         self.replan()
+
+    def _ask_less_after(self, report: ExitReport, slot: Slot | None) -> Slot | None:
+        """Steps a place down whose worker died of too little memory; that place, if there was a step."""
+        if slot is None or not report.out_of_memory or not self.mending.step_down(slot):
+            return None
+        relief = slot.worker
+        if relief is not None and relief.state is WorkerState.READY and not relief.dying:
+            self._keep_in_step(slot, relief)  # it came before the step
+        return slot
 
     def oom_evidence(self, worker: WorkerProcess) -> str:
         """Asks the counters of its memory cgroup."""

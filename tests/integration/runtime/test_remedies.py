@@ -15,6 +15,7 @@ from steadfast.runtime.events import (
     CanaryChecked,
     LoadFailed,
     RepairAsked,
+    SpareTookOver,
     SteppedDown,
     SteppedUp,
     WorkerDied,
@@ -22,6 +23,7 @@ from steadfast.runtime.events import (
 )
 from steadfast.runtime.exit_reason import KillReason
 from steadfast.runtime.options import RecycleOptions, RestartOptions, WorkerOptions
+from steadfast.runtime.states import WorkerState
 from steadfast.runtime.supervisor import Employment
 
 MIB = 1 << 20
@@ -319,5 +321,23 @@ def test_a_worker_is_replaced_by_name_when_asked() -> None:
             assert not it.supervisor.recycle("nobody")
             await it.until(lambda: name not in {worker.name for worker in it.pool.workers})
             assert (await it.ask()).worker != name
+
+    run(test())
+
+
+def test_a_worker_that_outgrows_its_limit_while_it_is_being_replaced_steps_its_place_down() -> None:
+    async def test() -> None:
+        async with house(workers=1, spares=1) as it:
+            await it.full()
+            asked = asyncio.ensure_future(it.done(Act(do="allocate", amount=8 * MIB, seconds=30)))
+            await it.until(lambda: it.pool.busy == 1)
+            busy = next(worker for worker in it.pool.workers if worker.state is WorkerState.BUSY)
+            assert it.supervisor.recycle(busy.name, "it grows")
+            await it.until(lambda: len(it.of(SpareTookOver)) == 1)
+            staff = it.supervisor._pool("fault").staff
+            leaving = next(worker for worker in staff.workers.values() if worker.name == busy.name)
+            leaving.kill(KillReason.MEMORY_LIMIT)
+            assert (await asked).level == 1
+            assert [event.level for event in it.of(SteppedDown)] == [1]
 
     run(test())
