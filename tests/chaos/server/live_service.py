@@ -166,7 +166,7 @@ def start(
         "models__dir": folder / "models",
         "models__auto_pull": "never",
         "runtime__face_task": task,
-        "runtime__python_path": _ROOT,
+        "runtime__python_path": f"{_ROOT},{_ROOT / 'src'}",
         "runtime__spares": spares,
         "runtime__threads": 1,
         "logs__format": "json",
@@ -218,7 +218,7 @@ def _environment(values: dict[str, object]) -> dict[str, str]:
     _compile_once()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STEADFAST_")}
     named = {f"STEADFAST_{name.upper()}": str(value) for name, value in values.items()}
-    return kept | named | {"PYTHONPATH": str(_HOOKS)}
+    return kept | named | {"PYTHONPATH": f"{_HOOKS}:{_ROOT / 'src'}"}
 
 
 def _parsed(text: str) -> dict[str, Any]:
