@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
+
 from steadfast.api.backend import Backend
-from steadfast.api.documentation import document_application
 from steadfast.api.exchange import Exchange, Send
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
@@ -38,7 +39,7 @@ class Application:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._documents = document_application()
+        self._description: bytes | None = None
         faces, health = FaceRoutes(backend), HealthRoutes(backend)
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
@@ -115,4 +116,13 @@ class Application:
         await exchange.refuse(error, headers)
 
     async def _describe(self, exchange: Exchange) -> None:
-        await exchange.answer_json(self._documents.openapi())
+        if self._description is None:
+            self._description = await asyncio.to_thread(_described)
+        await exchange.answer(200, b"application/json", self._description)
+
+
+def _described() -> bytes:
+    # FastAPI is only needed for this, and costs a start half a second and the server 20 MB.
+    from steadfast.api.documentation import document_application  # noqa: PLC0415
+
+    return msgspec.json.encode(document_application().openapi())
