@@ -186,4 +186,5 @@ class Pool:
             device_bytes=worker.device_bytes,
             retiring=worker.retiring,
             confinement=worker.confinement,
+            requests=tuple(ticket.id for ticket in worker.tickets),
         )

@@ -27,6 +27,8 @@ class WorkerSnapshot:
     retiring: bool
     confinement: dict[str, str]
     """Measure → `on`, `off`, or why it could not be had."""
+    requests: tuple[int, ...] = ()
+    """What it is working on, by the numbers that `abort` takes."""
 
 
 @dataclass(frozen=True, kw_only=True)

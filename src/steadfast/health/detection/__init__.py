@@ -1,0 +1,1 @@
+"""Turns readings, counts and events into signs that something is wrong, or about to be."""
