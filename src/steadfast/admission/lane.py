@@ -67,8 +67,8 @@ class Lane:
         arrival = permit.arrival
         permit.raw_wait_s = self._raw_wait_s(arrival.priority, arrival.flow)
         permit.predicted_wait_s = self._calibration.correct(arrival.priority, permit.raw_wait_s)
-        in_time_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve) + permit.forecast.mean_s
-        if in_time_s > arrival.deadline_s:
+        wait_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve)
+        if wait_s + self._needed_s(permit) > arrival.deadline_s:
             raise self._refusal(arrival, Refusal.TOO_LATE, permit.predicted_wait_s)
         if self._line.is_full and not self._displace_for(permit):
             raise self._refusal(arrival, Refusal.QUEUE_FULL, permit.predicted_wait_s)
@@ -127,7 +127,7 @@ class Lane:
         while self._waiters and len(self._inside) < self._limit.limit:
             permit = self._line.pop().ticket
             del self._waiters[permit]
-            if permit.left_s < permit.forecast.median_s:
+            if permit.left_s < self._needed_s(permit):
                 self._refuse_waiting(permit, Refusal.HOPELESS)
                 continue
             self._let_in(permit)
@@ -139,6 +139,14 @@ class Lane:
             )
             if permit.future is not None and not permit.future.done():
                 permit.future.set_result(None)
+
+    def _needed_s(self, permit: Permit) -> float:
+        """Time that must be left for it to be worth a worker.
+
+        Late work is lost work, and a worker that cannot stop is killed for it: while others wait who could
+        use it better, a request must be almost sure to be done in time.
+        """
+        return permit.forecast.slow_s if self._waiters else permit.forecast.median_s
 
     def staff(self, workers: int) -> None:
         """Says how many requests can be worked on at once now."""
@@ -183,9 +191,8 @@ class Lane:
         if reason is Refusal.QUEUE_FULL:
             detail = f"{len(self._line)} requests wait already, as many as may."
         else:
-            detail = (
-                f"A worker would be free in about {wait_s:.1f} s; {arrival.deadline_s:.3g} s are allowed."
-            )
+            allowed = f"{arrival.deadline_s:.3g} s that are allowed"
+            detail = f"The wait would be about {wait_s:.1f} s, too long to be done in the {allowed}."
         return Overloaded(detail, retry_after_s=wait_s)
 
     def _send_away(self, permit: Permit, reason: Refusal) -> None:

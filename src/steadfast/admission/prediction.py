@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 
 from steadfast.admission.regression import RobustRegression
 
@@ -22,7 +22,7 @@ _RECENT = 64
 _ERRORS = 256
 _FIRST_GUESS_S = 1.0
 _SHORTEST_S = 1e-5
-_SLOW_QUANTILE = 0.75
+_SLOW = 0.9
 _RATE = 0.02
 """Weight of one observation in running means: they cover about the last fifty."""
 
@@ -35,6 +35,8 @@ class Forecast:
     """As likely more as less."""
     mean_s: float
     """What counts when many are added up; above the median where a few take very long."""
+    slow_s: float
+    """Nine of ten take less."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ class ServiceTimePredictor:
         self._recent_s: deque[float] = deque(maxlen=_RECENT)
         self._errors: deque[float] = deque(maxlen=_ERRORS)
         self._mean_over_median = 1.0
+        self._slow_over_median = 1.5
 
     def predict(self, features: Features) -> Forecast:
         """What a request with these features will take."""
@@ -108,7 +111,11 @@ class ServiceTimePredictor:
         median_s = math.exp(self._regression.estimate(self._inputs(features)))
         # Beyond anything seen lately a formula is not to be believed, whatever a header claims.
         median_s = min(max(median_s, min(self._recent_s) / 4), max(self._recent_s) * 4)
-        return Forecast(median_s=median_s, mean_s=median_s * self._mean_over_median)
+        return Forecast(
+            median_s=median_s,
+            mean_s=median_s * self._mean_over_median,
+            slow_s=median_s * self._slow_over_median,
+        )
 
     def learn(self, features: Features, cost: Mapping[str, float], worked_s: float) -> None:
         """Learns from a finished request: `cost` is what its worker reported."""
@@ -131,10 +138,10 @@ class ServiceTimePredictor:
 
     def _by_quantile(self) -> Forecast:
         if not self._recent_s:
-            return Forecast(median_s=self._first_guess_s, mean_s=self._first_guess_s)
+            guess_s = self._first_guess_s
+            return Forecast(median_s=guess_s, mean_s=guess_s, slow_s=guess_s)
         ordered = sorted(self._recent_s)
-        slow_s = ordered[int(_SLOW_QUANTILE * (len(ordered) - 1))]
-        return Forecast(median_s=median(ordered), mean_s=slow_s)
+        return Forecast(median_s=median(ordered), mean_s=fmean(ordered), slow_s=ordered[-1])
 
     def _judge(self, forecast: Forecast, worked_s: float) -> None:
         if self._regression.observations < _LEAST_OBSERVATIONS:
@@ -142,6 +149,10 @@ class ServiceTimePredictor:
         self._errors.append(abs(forecast.median_s - worked_s) / worked_s)
         ratio = min(worked_s / forecast.median_s, 20.0)
         self._mean_over_median += _RATE * (ratio - self._mean_over_median)
+        # Up by nine where it was exceeded, down by one where not, rests where one in ten exceeds it.
+        step = _RATE * self._slow_over_median
+        self._slow_over_median += step * _SLOW if ratio > self._slow_over_median else step * (_SLOW - 1.0)
+        self._slow_over_median = max(1.0, self._slow_over_median)
 
     def _note(self, known: Features) -> None:
         size = known.get("bytes")
