@@ -1,5 +1,6 @@
 """Help is whole and plain in a terminal of 80 columns, for every command."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_it_fits_80_columns_and_names_no_type_beside_a_flag(
     shown = _help(words, capsys, monkeypatch)
     assert max(map(len, shown.splitlines())) <= 80
     assert "<bool>" not in shown
-    assert "…" not in shown.replace(" … ", "").replace("=…", "")  # nothing is cut short
+    assert not re.search(r"\S… *│", shown)  # Rich cuts a cell short like this
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words], ids=" ".join)
