@@ -1,6 +1,7 @@
 """Faces in a worker: pictures are decoded, searched, changed and encoded here, in a process that may die."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ class FaceTask(Task[FaceRequest]):
 
     def _list(self, request: Request[FaceRequest], progress: Progress) -> Response:
         watch = StopWatch()
-        picture = self._read(request.blobs[0], "the picture")
+        picture = self._read(request.blobs[0], "The picture", name="the picture")
         progress(1, 2)
         watch.lap("read")
         listing = list_faces(picture, self._loaded)
@@ -146,10 +147,15 @@ class FaceTask(Task[FaceRequest]):
     def _swap(self, request: Request[FaceRequest], progress: Progress) -> Response:
         fields, engine, watch = request.fields, self._loaded, StopWatch()
         *blobs, last = request.blobs
-        target = scaled_down(self._read(last, "the target"), self._point.max_side_px)
+        target = scaled_down(self._read(last, "The target", name="the target"), self._point.max_side_px)
         progress(1)
-        sources = [self._read(blob, f"source {n}") for n, blob in enumerate(blobs[: fields.sources], start=1)]
-        reference = self._read(blobs[-1], "the reference") if fields.has_reference else None
+        sources = [
+            self._read(blob, f"Source {number}", name=f"number {number}")
+            for number, blob in enumerate(blobs[: fields.sources], start=1)
+        ]
+        reference = (
+            self._read(blobs[-1], "The reference", name="the reference") if fields.has_reference else None
+        )
         progress(2)
         watch.lap("read")
         cast = cast_pictures(sources, engine, _selection(fields), reference)
@@ -197,12 +203,13 @@ class FaceTask(Task[FaceRequest]):
         """What an answer confesses when a better engine was to work and its files could not be mended."""
         return self._loaded.notes if self._complained else ()
 
-    def _read(self, blob: Blob, name: str) -> Picture:
+    def _read(self, blob: Blob, label: str, *, name: str) -> Picture:
+        """The picture; `label` names it at the beginning of a sentence, `name` inside one."""
         # By its bytes also where it is a file: messages about files tell paths, and this one is ours.
         content = blob.read_bytes() if isinstance(blob, Path) else bytes(blob)
         if not content:
-            raise EmptyInput(f"{name[0].upper()}{name[1:]} is empty.")
-        return read_picture(content, self._limits, name=name[0].upper() + name[1:])
+            raise EmptyInput(f"{label} is empty.")
+        return replace(read_picture(content, self._limits, name=label), name=name)
 
     def _answer(self, watch: StopWatch, picture: Picture, **found: Any) -> FaceAnswer:
         engine = self._loaded

@@ -181,6 +181,8 @@ def test_bad_bytes_are_declared_errors_that_tell_no_path(
         (empty, EmptyInput),
         (blank, NoFace),
     ]
+    with pytest.raises(NoFace, match=r"the source photo number 1\."):
+        asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), memoryview(blank.read_bytes()), blobs[0])
     for target, error in cases:
         with pytest.raises(error) as refused:
             asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), blobs[0], target)
