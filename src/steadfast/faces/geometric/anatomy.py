@@ -25,6 +25,7 @@ class _Groups:
 
     oval: Indices
     cheeks: Indices  # the outline below the eyes
+    jaw: Indices  # the outline below the eyes and above the chin
     chin: Indices  # the outline below the nose
     eyes: tuple[Indices, Indices]
     brows: tuple[Indices, Indices]
@@ -40,6 +41,7 @@ class _Groups:
 def _groups(mesh: FaceMesh) -> _Groups:
     parts, height = mesh.parts, mesh.layout[:, 1]
     eye_line = float(height[list(parts.left_eye)].mean())
+    mouth = float(height[list(parts.mouth_corners)].mean())
     inner, half = parts.lips_inner, len(parts.lips_inner) // 2
 
     def rows(group: tuple[int, ...] | list[int]) -> Indices:
@@ -48,6 +50,7 @@ def _groups(mesh: FaceMesh) -> _Groups:
     return _Groups(
         oval=rows(mesh.oval),
         cheeks=rows([i for i in parts.oval if height[i] > eye_line + 60]),
+        jaw=rows([i for i in parts.oval if eye_line + 60 < height[i] < mouth + 110]),
         chin=rows([i for i in parts.oval if height[i] > height[parts.nose_tip] + 80]),
         eyes=(rows(parts.left_eye), rows(parts.right_eye)),
         brows=(rows(parts.left_brow), rows(parts.right_brow)),
@@ -83,6 +86,12 @@ class Anatomy:
         """Both eyes with their lids."""
         left, right = _groups(self.mesh).eyes
         return fill_hulls([self.points[left], self.points[right]], self.size, 1.5)
+
+    @cached_property
+    def around_eyes(self) -> Weights:
+        """Both eyes with their sockets: where lenses are."""
+        left, right = _groups(self.mesh).eyes
+        return fill_hulls([self.points[left], self.points[right]], self.size, 3.2)
 
     @cached_property
     def brows(self) -> Weights:
@@ -138,6 +147,11 @@ class Anatomy:
         below_ears = fill_hulls([chin], self.size, 1.1)
         beside = shrink_inwards(mask, self.width * _INSET_AT_EARS)
         return np.asarray(np.maximum(beside, near * below_ears), dtype=np.float32)
+
+    @cached_property
+    def between_ears(self) -> Weights:
+        """All inside the outline from below the eyes to the mouth."""
+        return fill_hulls([self.points[_groups(self.mesh).jaw]], self.size)
 
     @cached_property
     def mouth_interior(self) -> Weights:

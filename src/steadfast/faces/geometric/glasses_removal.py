@@ -32,7 +32,7 @@ def take_off(glasses: Glasses, pixels: BgrImage, skin: SkinColour) -> tuple[BgrI
     eye_distance = glasses.eye_distance * width / glasses.frame.shape[1]
     zone = resize(grow_outwards(glasses.frame, _BEYOND * glasses.eye_distance), width, height) > 0.3
     lab = to_lab(pixels)
-    # Neither skin nor hair has the colour opposite to skin: a dark frame that mirrors the sky has, or the sky.
+    # Neither skin nor hair has the colour opposite to skin: a dark frame mirroring the sky has, or the sky.
     opposite = np.asarray(lab[..., 1:] @ skin.centre[1:] < 0, dtype=np.bool_)
     frame = _frame_pixels(lab, zone, opposite, eye_distance)
     if not frame.any():

@@ -37,7 +37,7 @@ def add_grain(source: BgrField, target: BgrField, skin: Weights) -> BgrField:
 
 
 def grain_level(image: BgrField, there: NDArray[np.bool_]) -> float:
-    """How much brightness varies at the finest scale where `there` is true: a robust deviation, grey levels."""
+    """How much brightness varies at the finest scale where `there` is true, in grey levels (robust)."""
     luma = image @ _LUMA
     fine = luma - np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0), dtype=np.float32)
     return float(np.median(np.abs(fine[there]))) * _ROBUST

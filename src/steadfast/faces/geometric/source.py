@@ -17,10 +17,11 @@ from steadfast.faces.geometric.anatomy import (
     with_lips_off_teeth,
 )
 from steadfast.faces.geometric.crop import crop_around
+from steadfast.faces.geometric.eye_shade import lighten_eye_shade
 from steadfast.faces.geometric.filling import continue_smoothly
 from steadfast.faces.geometric.mesh import FaceMesh, mesh_of
 from steadfast.faces.geometric.resample import sample
-from steadfast.faces.geometric.skin import measure_skin, skin_likeness, to_lab
+from steadfast.faces.geometric.skin import LabImage, SkinColour, measure_skin, skin_likeness, to_lab
 from steadfast.faces.geometric.tone import apply_tone, match_tone
 from steadfast.faces.geometric.visibility import reaching_in
 from steadfast.faces.geometric.warp import GridSize, dense_map, rasterise
@@ -35,6 +36,8 @@ from steadfast.faces.roles import SourceIdentity, SourcePhoto
 
 _LARGEST_PX = 640  # the longest side of the kept texture
 _SMALLEST_FACE_PX = 16
+_BESIDE = 0.08  # of the face's width, inside its outline
+_SHADOW = 3.0  # spreads of the skin's L*
 _LINE_SOFT = 0.004
 _LINE_BETWEEN_LIPS = 0.15  # of the lips' brightness
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
@@ -113,7 +116,7 @@ def _texture(photo: SourcePhoto, mesh: FaceMesh) -> Texture:
         raise FaceTooSmall("The source face is too small to be given to anyone.")
     pixels, moved = crop.shrink(crop.cut(photo.image)), crop.to_grid(points)
     anatomy = Anatomy(mesh=mesh, points=moved, size=crop.grid)
-    pixels, width = without_teeth(pixels, anatomy), anatomy.width
+    pixels, width = lighten_eye_shade(without_teeth(pixels, anatomy), anatomy), anatomy.width
     visible = visible_source(pixels, anatomy)
     seeds = shrink_inwards(visible, width * 0.03)  # edges carry the shadow of hair and hat
     pixels = continue_smoothly(pixels, visible, seeds, near=width * 0.02, far=width)
@@ -134,7 +137,15 @@ def visible_source(pixels: NDArray[np.uint8], face: Anatomy) -> Weights:
     solid = shrink_inwards(grow_outwards(solid, width * 0.03), width * 0.06)
     solid = grow_outwards(solid, width * 0.025)
     seen = face.oval * np.maximum(face.trusted, solid) * (1 - reaching_in(likeness, face))
+    seen *= 1 - _shadow_of_ears(lab, skin, face)
     return soften(face.draw_in(seen, 0.018), width * 0.012)
+
+
+def _shadow_of_ears(lab: LabImage, skin: SkinColour, face: Anatomy) -> Weights:
+    """1 on what is darker than skin beside the cheeks, where landmarks err: an ear's shadow, a curl."""
+    beside = (face.between_ears > 0.5) & (shrink_inwards(face.oval, face.width * _BESIDE) < 0.5)
+    dark = beside & (lab[..., 0] < skin.centre[0] - _SHADOW * skin.spread[0]) & (face.around_eyes < 0.5)
+    return grow_outwards(dark.astype(np.float32), face.width * 0.012)
 
 
 def without_teeth(pixels: NDArray[np.uint8], face: Anatomy) -> NDArray[np.uint8]:

@@ -21,7 +21,6 @@ _LIGHT_SIGMA = 0.24  # of the face's width
 _GLOBAL_SHARE = 0.06  # how much the whole face's mean steadies places with little skin
 _LEAST_GAIN, _MOST_GAIN = 0.25, 3.0
 _FINE_SIGMA = 1.0  # grid points: between fine and coarse detail
-_FINE_LIMITS = (0.2, 1.2)  # of sharpness: a picture is as sharp as its camera
 _FEWEST_POINTS = 8.0
 _SHOULDER = np.float32(222)  # grey level from which highlights are rolled off
 _LUMA = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # BT.601, BGR
@@ -32,14 +31,15 @@ class ContrastLimits:
     """How far a source may be fitted to the target's contrast."""
 
     coarse: tuple[float, float]  # of features and wrinkles, which are the person's own
+    fine: tuple[float, float]  # of sharpness
     colour: tuple[float, float]
     steepness: float  # the mean brightness gradient is at most the target's times this
 
 
 # A picture keeps most of what makes the person. In a video whatever moves changes by its gradient times its
 # speed, so edges that the target's camera lacks would flicker.
-PICTURE_LIMITS = ContrastLimits(coarse=(1.0, 1.2), colour=(0.85, 1.2), steepness=3.0)
-VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), colour=(0.4, 1.1), steepness=1.15)
+PICTURE_LIMITS = ContrastLimits(coarse=(1.05, 1.2), fine=(0.95, 1.2), colour=(0.75, 1.2), steepness=3.0)
+VIDEO_LIMITS = ContrastLimits(coarse=(0.5, 1.15), fine=(0.2, 1.2), colour=(0.4, 1.1), steepness=1.15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +126,7 @@ def _mixing(luma: float, colour: float) -> NDArray[np.float32]:
 def _match_contrast(source: BgrField, target: BgrField, face: Weights, limits: ContrastLimits) -> Contrast:
     of_source, of_target = _Detail.of(source), _Detail.of(target)
     fine, coarse, colour = np.sqrt(of_target.variation(face) / of_source.variation(face))
-    coarse, fine = float(np.clip(coarse, *limits.coarse)), float(np.clip(fine, *_FINE_LIMITS))
+    coarse, fine = float(np.clip(coarse, *limits.coarse)), float(np.clip(fine, *limits.fine))
     steep = _steepness(of_source.coarse * coarse + of_source.fine * fine, face)
     calm = min(1.0, limits.steepness * _steepness(of_target.coarse + of_target.fine, face) / steep)
     return Contrast(coarse=coarse * calm, fine=fine * calm, colour=float(np.clip(colour, *limits.colour)))

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from tests.unit.faces.geometric.drawn_faces import (
@@ -46,6 +47,16 @@ def test_each_target_gets_the_smallest_texture_with_a_pixel_for_each_of_its_own(
     assert source.texture_for(40).face_width_px >= 36
     assert source.texture_for(40).face_width_px < 60
     assert source.texture_for(10_000) is source.textures[0]
+
+
+def test_the_dark_between_ear_and_cheek_does_not_come_along() -> None:
+    taken = photo(closed=True)
+    image = taken.image.copy()
+    ear = OPEN[[58, 172]].mean(axis=0).round().astype(int)  # the outline beside the mouth
+    cv2.circle(image, (int(ear[0]) + 3, int(ear[1])), 4, (10, 10, 20), -1)
+    clean, dirty = alone(taken).textures[0], alone(replace(taken, image=image)).textures[0]
+    assert not (image == taken.image).all()
+    assert np.abs(dirty.pixels[..., :3].astype(int) - clean.pixels[..., :3]).max() < 60
 
 
 def test_what_a_hat_hides_continues_the_skin() -> None:
