@@ -16,7 +16,8 @@ _TRUSTED_WORK = 8
 """Requests' worth of work in memory before the measured pace is believed."""
 _BIAS_RATE = 0.05
 _MOST_BIAS = math.log(4.0)
-_LEAST_RESERVE, _MOST_RESERVE, _RESERVE_OF_ERROR = 0.1, 0.4, 1.5
+_FIRST_ERROR = 0.1
+_LEAST_RESERVE, _MOST_RESERVE, _RESERVE_OF_ERROR = 0.3, 1.0, 5.0
 
 
 class Pace:
@@ -60,7 +61,7 @@ class Calibration:
     def __init__(self) -> None:
         self._bias = dict.fromkeys(Priority, 0.0)
         self._errors: deque[float] = deque(maxlen=_ERRORS)
-        self._typical_error = _LEAST_RESERVE
+        self._typical_error = _FIRST_ERROR
 
     def correct(self, priority: Priority, raw_s: float) -> float:
         """The prediction with what was learned."""
