@@ -1,6 +1,7 @@
 """Every fact that the lower layers state becomes one line."""
 
 import dataclasses
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
@@ -38,6 +39,9 @@ def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
 
     def log(event: Event) -> None:
         name = event_name(type(event))
+        # A worker changes its state twice per request: what nobody will read must cost nothing.
+        if _LEVELS.get(name) == "debug" and not logger.is_enabled_for(logging.DEBUG):
+            return
         fields = dict(event_fields(event))
         if "level" in fields:  # of the ladder: that name means something else in a log
             fields["step"] = fields.pop("level")
@@ -48,7 +52,13 @@ def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
 
 def event_name(kind: type) -> str:
     """The class's name as one word: `WorkerDied` is `worker_died`."""
-    return _HUMPS.sub("_", kind.__name__).lower()
+    name = _names.get(kind)
+    if name is None:
+        name = _names[kind] = _HUMPS.sub("_", kind.__name__).lower()
+    return name
+
+
+_names: dict[type, str] = {}
 
 
 def event_fields(event: Any) -> Iterator[tuple[str, Any]]:

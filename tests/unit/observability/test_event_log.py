@@ -1,10 +1,18 @@
 """Events become lines without anybody writing them out."""
 
-import pytest
+import logging
+from collections.abc import MutableMapping
+from typing import Any
 
+import pytest
+import structlog
+
+from steadfast.events import publish
+from steadfast.observability import event_log
 from steadfast.observability.event_log import event_fields, event_name
-from steadfast.runtime.events import SteppedDown, WorkerDied
+from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerStateChanged
 from steadfast.runtime.exit_reason import Cause, ExitReport
+from steadfast.runtime.states import WorkerState
 
 
 @pytest.mark.parametrize(("kind", "name"), [(WorkerDied, "worker_died"), (SteppedDown, "stepped_down")])
@@ -19,3 +27,30 @@ def test_a_nested_record_is_told_beside_the_fields() -> None:
     fields = dict(event_fields(event))
     assert (fields["task"], fields["pid"], fields["cause"], fields["exit_code"]) == ("t", 3, "exited", 1)
     assert "report" not in fields
+
+
+@pytest.mark.parametrize(("level", "lines"), [(logging.INFO, 0), (logging.DEBUG, 1)])
+def test_what_is_below_the_level_costs_nothing(
+    level: int, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    told: list[str] = []
+
+    def fields(event: object) -> list[tuple[str, object]]:
+        asked.append(event)
+        return []
+
+    def note(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> str:
+        told.append(str(entry["event"]))
+        return ""
+
+    monkeypatch.setattr(event_log, "event_fields", fields)
+    logger = structlog.wrap_logger(
+        structlog.ReturnLogger(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[note],
+    )
+    end = event_log.log_events(logger)
+    publish(WorkerStateChanged(task="t", worker="w", pid=1, before=WorkerState.READY, after=WorkerState.BUSY))
+    end()
+    assert len(asked) == len(told) == lines
