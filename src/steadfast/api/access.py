@@ -5,6 +5,7 @@ by a cross-site request, which carries the page's `Origin`, or by DNS rebinding,
 name as `Host`. Both are refused. Keys need no such check: a browser adds none by itself.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -42,6 +43,7 @@ class Access:
         """Without a keyring no key is asked for, and names are checked instead."""
         self._keyring = keyring
         self._aside = aside
+        self._checks: dict[str, asyncio.Future[ApiKey]] = {}
         self._hosts = LOOPBACK_NAMES | {name.lower() for name in allowed_hosts}
 
     @property
@@ -60,11 +62,25 @@ class Access:
         token = _token(exchange)
         key = self._keyring.recall(token)
         if key is None:
-            assert self._aside is not None
-            key = await self._aside(self._keyring.check, token)
-        assert key is not None
+            key = await self._check(token, self._keyring)
         require_scope(key, scope)
         return key.id
+
+    async def _check(self, token: str, keyring: KnownKeys) -> ApiKey:
+        """Asks the database, once for all requests that come with this key in the meantime."""
+        running = self._checks.get(token)
+        if running is None:
+            assert self._aside is not None
+            running = asyncio.ensure_future(self._aside(keyring.check, token))
+            self._checks[token] = running
+            running.add_done_callback(lambda done: self._forget(token, done))
+        # One client that goes away must not end the check for the others.
+        return await asyncio.shield(running)
+
+    def _forget(self, token: str, done: "asyncio.Future[ApiKey]") -> None:
+        del self._checks[token]
+        if not done.cancelled():
+            done.exception()  # looked at, though whoever asked may be gone
 
     def check_names(self, exchange: Exchange) -> None:
         """Raises `ForeignRequest` unless both names are ours."""

@@ -14,6 +14,7 @@ from steadfast.errors import ConfigError
 
 _BACKLOG = 2048
 _SOON_S = 5.0
+_LAST_WORDS_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,19 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are the service's affair."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets nobody in, hears out those who are in, then closes.
+
+        Closing at once would cut requests that have arrived and were not read yet: those of connections the
+        kernel has accepted for us, and those on connections that stood idle a moment ago.
+        """
+        for listening in sockets or ():
+            listening.listen(
+                0
+            )  # who is in the queue is still taken from it; others try again and are refused
+        await asyncio.sleep(_LAST_WORDS_S)
+        await super().shutdown(sockets)
 
 
 class HttpServer:

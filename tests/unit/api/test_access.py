@@ -1,5 +1,6 @@
 """Without keys only this machine's own programs get in; with keys, their holders."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,6 +105,31 @@ def test_a_key_that_was_just_checked_asks_no_database() -> None:
     for _ in range(3):
         run(access.admit(exchange(headers={"X-API-Key": "good"}), Scope.SWAP))
     assert keyring.checked == ["good"]
+
+
+def test_requests_that_come_together_with_one_key_ask_the_database_once() -> None:
+    keyring = OneKey(Scope.SWAP)
+    access = Access(keyring, aside)
+
+    async def together() -> list[str]:
+        asked = (access.admit(exchange(headers={"X-API-Key": "good"}), Scope.SWAP) for _ in range(5))
+        return await asyncio.gather(*asked)
+
+    assert run(together()) == ["k1"] * 5
+    assert keyring.checked == ["good"]
+
+
+def test_a_client_that_goes_away_does_not_end_the_check_for_the_others() -> None:
+    access = keyed(Scope.SWAP)
+
+    async def leave() -> str:
+        first = asyncio.ensure_future(access.admit(exchange(headers={"X-API-Key": "good"}), Scope.SWAP))
+        second = asyncio.ensure_future(access.admit(exchange(headers={"X-API-Key": "good"}), Scope.SWAP))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert run(leave()) == "k1"
 
 
 def test_keys_are_off_only_on_loopback_and_only_without_a_trusted_proxy() -> None:
