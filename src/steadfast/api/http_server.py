@@ -15,6 +15,7 @@ from steadfast.errors import ConfigError
 _BACKLOG = 2048
 _SOON_S = 5.0
 _LAST_WORDS_S = 0.2
+_MOMENT_S = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +42,31 @@ class _Uvicorn(uvicorn.Server):
         Closing at once would cut requests that have arrived and were not read yet: those of connections the
         kernel has accepted for us, and those on connections that stood idle a moment ago.
         """
+        doors = [listening.dup() for listening in sockets or ()]
+        for server in self.servers:
+            server.close()
         for listening in sockets or ():
-            listening.listen(
-                0
-            )  # who is in the queue is still taken from it; others try again and are refused
+            listening.close()
+        await asyncio.sleep(_MOMENT_S)  # now nobody holds the address but `doors`
+        queue = [late for door in doors for late in _last_comers(door)]
+        for late in queue:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, late)
         await asyncio.sleep(_LAST_WORDS_S)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: type[Connection] = self.config.http_protocol_class  # type: ignore[assignment]  # ours
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _last_comers(door: socket.socket) -> list[socket.socket]:
+    """Those in the kernel's queue, which closing the door would cut; it is closed in the same breath."""
+    queue: list[socket.socket] = []
+    with door, contextlib.suppress(OSError):
+        door.setblocking(False)
+        while True:
+            queue.append(door.accept()[0])
+    return queue
 
 
 class HttpServer:
