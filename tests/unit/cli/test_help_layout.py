@@ -41,12 +41,26 @@ def test_it_fits_80_columns_and_names_no_type_beside_a_flag(
 def test_it_says_what_the_command_is_for(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command: Any = typer.main.get_command(app)
-    for word in words:
-        command = command.commands[word]
+    command = _command(words)
     assert command.help
     assert command.help.split()[0] in _help(words, capsys, monkeypatch)
     assert all(parameter.help for parameter in command.params)
+
+
+def test_every_command_can_answer_in_json() -> None:
+    leaves = {words: _command(words) for words in COMMANDS if not hasattr(_command(words), "commands")}
+    assert [words for words, command in leaves.items() if "--json" not in _options(command)] == []
+
+
+def _command(words: tuple[str, ...]) -> Any:
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    return command
+
+
+def _options(command: Any) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
 
 
 @pytest.mark.parametrize(
