@@ -23,8 +23,8 @@ _ERRORS = 256
 _FIRST_GUESS_S = 1.0
 _SHORTEST_S = 1e-5
 _SLOW = 0.9
-_RATE = 0.02
-"""Weight of one observation in running means: they cover about the last fifty."""
+_RATE = 0.01
+"""Weight of one observation in running means: they cover about the last hundred."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,10 @@ _ERRORS = 256
 _LEAST_ERRORS = 12
 _SHORTEST_S = 0.02
 """Waits below this are over before anybody could act on them; their relative error says nothing."""
-_MEMORY_S = 30.0
+_MEMORY_S = 60.0
 _TRUSTED_WORK = 8
 """Requests' worth of work in memory before the measured pace is believed."""
-_BIAS_RATE = 0.05
+_BIAS_RATE = 0.02
 _MOST_BIAS = math.log(4.0)
 _FIRST_ERROR = 0.1
 _LEAST_RESERVE, _MOST_RESERVE, _RESERVE_OF_ERROR = 0.3, 1.0, 5.0
