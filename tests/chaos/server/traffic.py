@@ -214,6 +214,10 @@ class Load:
             assert answer.status == 200, (answer.status, answer.body[:300])
             self._right[number] = answer.body
 
+    def again(self, port: int) -> "Load":
+        """The same load on another service, which must give the same answers."""
+        return Load(port=port, clients=self.clients, requests=self.requests, _right=self._right)
+
     def _fill(self) -> None:
         if not self.requests:
             # Without the measure of identity a swap costs a worker half, and nothing else is different.
