@@ -37,15 +37,17 @@ _LEVELS: Final[Mapping[str, str]] = {
 def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
     """Logs every event from now on; the answer is a function that ends it."""
 
+    bound = logger.bind()  # once: structlog would otherwise assemble a logger for every event
+
     def log(event: Event) -> None:
         name = event_name(type(event))
         # A worker changes its state twice per request: what nobody will read must cost nothing.
-        if _LEVELS.get(name) == "debug" and not logger.is_enabled_for(logging.DEBUG):
+        if _LEVELS.get(name) == "debug" and not bound.is_enabled_for(logging.DEBUG):
             return
         fields = dict(event_fields(event))
         if "level" in fields:  # of the ladder: that name means something else in a log
             fields["step"] = fields.pop("level")
-        getattr(logger, _level_of(name, fields))(name, **fields)
+        getattr(bound, _level_of(name, fields))(name, **fields)
 
     return subscribe(log)
 
