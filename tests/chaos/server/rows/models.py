@@ -1,4 +1,4 @@
-"""Row: a model file is overwritten with noise while the service runs; then a worker falls, then all restarts."""
+"""Row: a model file is overwritten with noise while the service runs; a worker falls, then all restarts."""
 
 import asyncio
 import hashlib
@@ -32,9 +32,9 @@ class NoisyModel:
 
     def __str__(self) -> str:
         return (
-            f"{self.quarantined} quarantined, pulled again for the next worker: {self.whole_again_after_worker}, "
-            f"at the restart: {self.whole_again_after_restart}; answers {self.statuses}, after the restart "
-            f"{self.after_restart}, {self.wrong} wrong"
+            f"{self.quarantined} quarantined, pulled again for the next worker: "
+            f"{self.whole_again_after_worker}, at the restart: {self.whole_again_after_restart}; answers "
+            f"{self.statuses}, after the restart {self.after_restart}, {self.wrong} wrong"
         )
 
 

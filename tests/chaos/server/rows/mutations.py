@@ -116,19 +116,15 @@ def _mutate(rng: random.Random, data: bytes, originals: Sequence[bytes]) -> byte
     at = rng.randrange(len(data))
     if rng.random() < 0.5:
         at = rng.randrange(min(len(data), _HEADER_BYTES))  # where the fields lie that decoders trust
-    match rng.randrange(7):
-        case 0:
-            return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :]
-        case 1:
-            word = rng.choice((*_WORDS, rng.randbytes(24)))
-            return data[:at] + word + data[at + len(word) :]
-        case 2:
-            return data[:at]
-        case 3:
-            return data[:at] + data[at + rng.randint(1, 5000) :]
-        case 4:
-            return data[:at] + rng.randbytes(rng.randint(1, 64)) + data[at:]
-        case 5:
-            return data[: at + rng.randint(1, 5000)] + data[at:]
-        case _:
-            return data[:at] + rng.choice(originals)[at:]
+    behind = at + rng.randint(1, 5000)
+    word = rng.choice((*_WORDS, rng.randbytes(24)))
+    ways = (
+        data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :],
+        data[:at] + word + data[at + len(word) :],
+        data[:at],
+        data[:at] + data[behind:],
+        data[:at] + word + data[at:],
+        data[:behind] + data[at:],
+        data[:at] + rng.choice(originals)[at:],
+    )
+    return rng.choice(ways)

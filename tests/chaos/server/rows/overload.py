@@ -20,7 +20,7 @@ class Overload:
     """What an open loop of too many requests came to."""
 
     capacity_per_s: float
-    """Measured just before, by clients that wait for their answers."""
+    """Measured just before and just after, by clients that wait for their answers."""
     offered_per_s: float
     goodput_per_s: float
     statuses: dict[str, int]
@@ -34,6 +34,11 @@ class Overload:
     """… and the median before it."""
 
     @property
+    def share(self) -> float:
+        """Goodput as a part of the capacity."""
+        return self.goodput_per_s / self.capacity_per_s
+
+    @property
     def refused_late(self) -> int:
         """Refusals that took longer than 50 ms."""
         return sum(took_ms > 50 for took_ms in self.refused_ms)
@@ -42,8 +47,7 @@ class Overload:
         times = self.refused_ms or (float("nan"),)
         return (
             f"offered {self.offered_per_s:.0f}/s of {self.capacity_per_s:.1f}/s: goodput "
-            f"{self.goodput_per_s:.1f}/s ({self.goodput_per_s / self.capacity_per_s:.0%}), {self.statuses}; refusals: "
-            f"median {times[len(times) // 2]:.1f} ms, p99 {times[int(len(times) * 0.99)]:.1f} ms, worst "
+            f"{self.goodput_per_s:.1f}/s ({self.share:.0%}), {self.statuses}; refusals: median {times[len(times) // 2]:.1f} ms, p99 {times[int(len(times) * 0.99)]:.1f} ms, worst "
             f"{times[-1]:.0f} ms, {self.refused_late} over 50 ms; server {self.server_rss_mib[0]} → "
             f"{self.server_rss_mib[1]} MiB; first request after it {self.first_after_ms:.0f} ms "
             f"(calm: {self.calm_ms:.0f} ms)"
@@ -56,20 +60,25 @@ async def flood(folder: Path, *, seconds: float) -> Overload:
         server = service.server
         assert server is not None
         calm = Load(port=service.port, clients=_CALM_CLIENTS)
+        calm_s = max(4.0, seconds / 4)
         async with calm:
-            await asyncio.sleep(max(4.0, seconds / 4))
-        took_s = max(4.0, seconds / 4)
-        capacity_per_s = len(calm.answers) / took_s
+            await asyncio.sleep(calm_s)
+        capacity_per_s = len(calm.answers) / calm_s
         rss_before = server.memory_info().rss // _MIB
         requests = [swap(target, measure="false", deadline_s=DEADLINE_S) for target in faces(16)]
-        answers, elapsed_s = await _send_at(service.port, requests, TIMES * capacity_per_s, seconds)
+        answers = await _send_at(service.port, requests, TIMES * capacity_per_s, seconds)
         rss_after = server.memory_info().rss // _MIB
         first = await send(service.port, requests[0])
+        after = Load(port=service.port, clients=_CALM_CLIENTS)
+        async with after:
+            await asyncio.sleep(calm_s)
+    ended_s = answers[0].sent_at_s + seconds
     good = [answer for answer in answers if answer.status == 200]
+    in_time = [answer for answer in good if answer.sent_at_s + answer.took_ms / 1000 <= ended_s]
     return Overload(
-        capacity_per_s=capacity_per_s,
+        capacity_per_s=(capacity_per_s + len(after.answers) / calm_s) / 2,
         offered_per_s=len(answers) / seconds,
-        goodput_per_s=len(good) / elapsed_s,
+        goodput_per_s=len(in_time) / seconds,
         statuses=dict(Counter(f"{answer.status} {answer.code}".strip() for answer in answers)),
         refused_ms=tuple(sorted(answer.took_ms for answer in answers if answer.status in (429, 503))),
         server_rss_mib=(rss_before, rss_after),
@@ -78,10 +87,8 @@ async def flood(folder: Path, *, seconds: float) -> Overload:
     )
 
 
-async def _send_at(
-    port: int, requests: list[Ask], rate_per_s: float, seconds: float
-) -> tuple[list[Answer], float]:
-    """An open loop over connections that are kept; the answers, and the time until the last one."""
+async def _send_at(port: int, requests: list[Ask], rate_per_s: float, seconds: float) -> list[Answer]:
+    """An open loop over connections that are kept."""
     free: list[Client] = []
     answers: list[Answer] = []
 
@@ -101,7 +108,6 @@ async def _send_at(
             sent += 1
         await asyncio.sleep(0.005)
     await asyncio.gather(*running)
-    elapsed_s = time.monotonic() - began_s
     for client in free:
         await client.close()
-    return answers, elapsed_s
+    return answers
