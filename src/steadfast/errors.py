@@ -30,6 +30,7 @@
     │   ├── SlowClient                  its bytes came too slowly
     │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
+    │   ├── IncidentUnknown             there is no incident or crash report of that id
     │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
     │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
     │   ├── PoisonInput                 this input killed the workers that touched it
@@ -368,6 +369,15 @@ class KeyUnknown(CallerError):
     status = 404
     exit_code = ExitCode.NO_INPUT
     default_remedy = "`steadfast keys list` shows the ids."
+
+
+class IncidentUnknown(CallerError):
+    """There is no incident or crash report of that id."""
+
+    code = "incident_unknown"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "`steadfast incidents list` and `steadfast crashes list` show the ids."
 
 
 class IdempotencyMismatch(CallerError):

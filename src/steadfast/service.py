@@ -29,16 +29,20 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
-from steadfast.errors import DatabaseProblem, ModelProblem, OutputUnwritable, SteadfastError
+from steadfast.errors import DatabaseProblem, ExitCode, ModelProblem, OutputUnwritable, SteadfastError
 from steadfast.guardian.attach import Attachment
+from steadfast.health.observed_runtime import ObservedRuntime
+from steadfast.health.watch import HealthWatch
+from steadfast.health.work_record import WorkRecord
 from steadfast.models.store import ModelStore
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import face_employment, gate_options, local_models, spool_mode
+from steadfast.staffing import face_employment, gate_options, local_models, spool_group
 from steadfast.tasks.face_messages import TASK
+from steadfast.watchkeeping import health_watch
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ _FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
 _LOOK_EVERY_S = 0.02
+_FETCH_FIRST_S = 5.0
+"""How long workers wait for models from a mirror on this machine, before they start with what there is."""
 _COUNT_EVERY_S = 0.25
 """How soon admission hears that there are more or fewer workers."""
 _KNOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -80,11 +86,17 @@ class Service:
         self._backend: Backend | None = None
         self._http: HttpServer | None = None
         self._control: ControlSocket | None = None
+        self._work_record = WorkRecord(time.monotonic)
+        self._health: HealthWatch | None = None
+        self._attachment: Attachment | None = None
+        self.exit_code = 0
+        """What the process ends with after `run`."""
 
     # --- life -------------------------------------------------------------------------------------------
 
     async def run(self, attachment: Attachment, on_started: Callable[[Started], None]) -> None:
         """Serves until SIGTERM or SIGINT, then finishes what runs."""
+        self._attachment = attachment
         started = await self.start()
         loop = asyncio.get_running_loop()
         for signum in _KNOWN_SIGNALS:
@@ -103,6 +115,12 @@ class Service:
             self._backend.stopping = True
         self._stop.set()
 
+    def leave(self, why: str) -> None:
+        """Ends in order with a status that has the guardian start another server."""
+        _log.error("server ends itself", extra={"kind": why})
+        self.exit_code = int(ExitCode.FAILED)
+        self.ask_to_stop()
+
     async def start(self) -> Started:
         """Everything up; workers may still be loading, which readiness tells."""
         settings = self.settings
@@ -110,15 +128,22 @@ class Service:
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
         self._backend = self._build_backend(self._database)
+        if settings.health.enabled:
+            self._health = self._backend.health = self._build_watch(self._database)
         self._http = HttpServer(Application(self._backend), _http_options(settings))
         host, port = self._http.bind()
         self._backend.room.clear()
-        hide_memory()
-        await self.supervisor.start(wait_s=0.0)
-        await self._http.start()
         self._control = ControlSocket(settings.data_dir / "control.sock", {"reload": self.reload})
         await self._control.open()
+        fetching = asyncio.create_task(self._fetch_local_models())
+        await asyncio.wait([fetching], timeout=_FETCH_FIRST_S)
+        hide_memory()  # after the socket: what is hidden may not follow its own links in /proc
+        await self.supervisor.start(wait_s=0.0)
+        await self._http.start()
+        self._chore(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
         self._begin_chores()
+        if self._health is not None:
+            await self._health.start(self._attachment.last_death if self._attachment else None)
         return Started(host=host, port=port, needs_keys=self._keyring is not None, first_key=first_key)
 
     async def stop(self) -> None:
@@ -129,6 +154,8 @@ class Service:
         self._backend.stopping = True
         until_s = began_s + self.settings.server.grace_s
         self._backend.gate.close()
+        if self._health is not None:
+            self._health.feed.close()  # else who listens would hold up the end
         while self._has_work() and time.monotonic() < until_s:
             await asyncio.sleep(_LOOK_EVERY_S)
         self._backend.gate.refuse_waiting()
@@ -140,6 +167,8 @@ class Service:
         await self._http.stop()
         for chore in self._chores:
             chore.cancel()
+        if self._health is not None:
+            await self._health.stop()
         if self._control is not None:
             await self._control.close()
         if self._database is not None:
@@ -183,14 +212,14 @@ class Service:
         folder = settings.data_dir / "answers"
         keep = timedelta(hours=server.idempotency_hours)
         return Backend(
-            runtime=self.supervisor,
+            runtime=ObservedRuntime(self.supervisor, self._work_record),
             gate=Gate(gate_options(settings)),
             access=Access(self._keyring, database.run, (*server.allowed_hosts, server.host)),
             room=Room(
                 folder=spool_folder(settings),
                 memory_bytes=server.all_buffers_bytes,
                 disk_bytes=server.scratch_quota_bytes,
-                file_mode=spool_mode(settings),
+                file_group=spool_group(settings),
             ),
             limits=IntakeLimits(
                 max_request_bytes=server.max_request_bytes,
@@ -202,6 +231,18 @@ class Service:
             deadline_s=settings.runtime.deadline_s,
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
+        )
+
+    def _build_watch(self, database: Database) -> HealthWatch:
+        attachment = self._attachment
+        return health_watch(
+            self.settings,
+            runtime=self.supervisor,
+            record=self._work_record,
+            database=database,
+            leave=self.leave,
+            guardian_pid=attachment.guardian_pid if attachment else None,
+            last_death=attachment.last_death if attachment else None,
         )
 
     async def _repair(self, model: str) -> bool:
@@ -219,16 +260,24 @@ class Service:
             self._chore(self._backend.replays.forget_forever())
         self._chore(self._flush_keys_forever())
         self._chore(self._count_workers_forever(self._backend.gate))
-        self._chore(self._fetch_local_models())
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        task.add_done_callback(self._chore_ended)
 
-    async def _fetch_local_models(self) -> None:
-        """Models that a mirror on this machine has; workers that came up before it with less are replaced."""
-        if await asyncio.to_thread(local_models, self._store, self.settings):
+    def _chore_ended(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("chore ended", exc_info=error)
+
+    async def _fetch_local_models(self) -> bool:
+        """Fetches what a mirror on this machine has; whether that was anything."""
+        return bool(await asyncio.to_thread(local_models, self._store, self.settings))
+
+    async def _use_what_is_fetched(self, fetching: asyncio.Task[bool], *, came_late: bool) -> None:
+        """Replaces workers that came up before their models had come."""
+        if await fetching and came_late:
             await self._reload_quietly()
 
     async def _reload_quietly(self) -> None:
@@ -247,7 +296,8 @@ class Service:
         while True:
             await asyncio.sleep(_FLUSH_EVERY_S)
             assert self._database is not None
-            await self._database.run(self._flush_keys)
+            with suppress(DatabaseProblem):  # when a key was last used is worth no failure
+                await self._database.run(self._flush_keys)
 
     def _flush_keys(self) -> None:
         if self._keyring is not None:
@@ -271,14 +321,18 @@ def run_service(
     process_title.show_role("server")
     logs = configure_logs(settings.logs)
 
-    async def live() -> None:
-        await Service(settings, read_settings=read_settings).run(attachment, on_started)
+    async def live() -> int:
+        service = Service(settings, read_settings=read_settings)
+        await service.run(attachment, on_started)
+        return service.exit_code
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(live())
+            status = runner.run(live())
     finally:
         logs.close()
+    if status:
+        raise SystemExit(status)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -360,6 +360,69 @@ class HealthSettings(Section):
     """Whether crash reports may hold what workers printed as it stands, with names and paths in it."""
 
 
+Least = Literal["warning", "error", "fatal"]
+
+
+class AlertSettings(Section):
+    """Who is told about incidents. A channel is used when its address is given. Keep secrets in the environment
+    or in files of their own (`*_file`): then anybody may see the settings file."""
+
+    instance: str = ""
+    """Which service speaks; empty: the name of the machine."""
+    group_s: float = Field(default=10.0, ge=0)
+    """Seconds for which incidents are collected into one alert."""
+    per_hour: int = Field(default=30, ge=1)
+    """Alerts per channel and hour; what is beyond is counted in the next one."""
+    keep_hours: float = Field(default=24.0, gt=0)
+    """Hours for which an alert is tried again before it is given up."""
+    slack_url: SecretStr | None = None
+    """Incoming webhook of Slack."""
+    slack_url_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    """File that holds it."""
+    slack_least: Least = "warning"
+    """The least severity that goes there."""
+    slack_kinds: Names = ()
+    """Only these kinds of incidents; none: all."""
+    webhook_url: SecretStr | None = None
+    """Receiver of your own."""
+    webhook_url_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    """File that holds it."""
+    webhook_secret: SecretStr | None = None
+    """Key of the HMAC in `X-Steadfast-Signature`."""
+    webhook_secret_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    """File that holds it."""
+    webhook_least: Least = "warning"
+    """The least severity that goes there."""
+    webhook_kinds: Names = ()
+    """Only these kinds of incidents; none: all."""
+    alertmanager_url: str | None = None
+    """Alertmanager of Prometheus, for example `http://alertmanager:9093`."""
+    alertmanager_least: Least = "warning"
+    """The least severity that goes there."""
+    alertmanager_kinds: Names = ()
+    """Only these kinds of incidents; none: all."""
+    mail_host: str | None = None
+    """SMTP server."""
+    mail_port: int = Field(default=587, ge=1, le=65535)
+    """Its port."""
+    mail_encryption: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted."""
+    mail_user: str | None = None
+    """Who logs in there; none: nobody does."""
+    mail_password: SecretStr | None = None
+    """With which password."""
+    mail_password_file: Annotated[Path | None, AfterValidator(_expanded)] = None
+    """File that holds it."""
+    mail_from: str = "steadfast@localhost"
+    """Sender of the mails."""
+    mail_to: Names = ()
+    """Recipients; without any, no mail is sent."""
+    mail_least: Least = "error"
+    """The least severity that goes there."""
+    mail_kinds: Names = ()
+    """Only these kinds of incidents; none: all."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -384,6 +447,7 @@ class Settings(BaseSettings):
     logs: LogSettings = LogSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     health: HealthSettings = HealthSettings()
+    alerts: AlertSettings = AlertSettings()
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()

@@ -14,6 +14,7 @@ from steadfast.api.exchange import Exchange, Send
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
+from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
 from steadfast.observability.request_log import RequestLog
 
@@ -30,6 +31,8 @@ class Route:
     handle: Handler
     is_work: bool = False
     """Whether a client that goes away ends it."""
+    is_stream: bool = False
+    """The same, for an answer without an end, which is not logged as work."""
     is_named: bool = True
     """Whether `Host` and `Origin` are checked where no keys are asked for."""
 
@@ -40,7 +43,7 @@ class Application:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._description: bytes | None = None
-        faces, health = FaceRoutes(backend), HealthRoutes(backend)
+        faces, health, incidents = FaceRoutes(backend), HealthRoutes(backend), IncidentRoutes(backend)
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
@@ -51,15 +54,23 @@ class Application:
             "/healthz": Route("GET", health.ready),
             "/health/simple": Route("GET", health.simple),
             "/metrics": Route("GET", health.metrics),
+            "/v1/incidents": Route("GET", incidents.incidents),
+            "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True),
+            "/v1/crashes": Route("GET", incidents.crashes),
             "/openapi.json": Route("GET", self._describe),
         }
+        self._routes_below = {
+            INCIDENTS: Route("GET", incidents.incident),
+            CRASHES: Route("GET", incidents.crash),
+        }
+        """Routes whose path ends with an id."""
 
     async def __call__(self, scope: dict[str, object], receive: Receive, send: Send) -> None:
         """One request, answered whatever happens."""
         if scope["type"] != "http":
             return
         exchange = Exchange(scope, receive, send)
-        route = self._routes.get(exchange.path)
+        route = self._routes.get(exchange.path) or self._route_below(exchange.path)
         tally, began_s = self._backend.tally, time.perf_counter()
         tally.running += 1
         try:
@@ -69,7 +80,12 @@ class Application:
                 await self._answer(exchange, route)
         finally:
             tally.running -= 1
-            tally.count(exchange.path if route else "other", exchange.status, time.perf_counter() - began_s)
+            # Under its own name only where there are few names: an id in it would make a new count each time.
+            path = exchange.path if exchange.path in self._routes else "other"
+            tally.count(path, exchange.status, time.perf_counter() - began_s)
+
+    def _route_below(self, path: str) -> Route | None:
+        return next((route for prefix, route in self._routes_below.items() if path.startswith(prefix)), None)
 
     async def _answer_and_log(self, exchange: Exchange, route: Route, log: RequestLog) -> None:
         request_id = exchange.request_id.decode()
@@ -81,7 +97,7 @@ class Application:
     async def _answer(self, exchange: Exchange, route: Route | None) -> None:
         if self._backend.stopping:
             exchange.kept_headers.append((b"connection", b"close"))
-        connection = exchange.connection if route is not None and route.is_work else None
+        connection = exchange.connection if route is not None and (route.is_work or route.is_stream) else None
         if connection is not None:
             connection.ends_with_client(asyncio.current_task())
         try:

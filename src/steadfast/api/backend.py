@@ -7,6 +7,7 @@ from steadfast.api.access import Access
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
+from steadfast.health.watch import HealthWatch
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.port import Runtime
 
@@ -26,6 +27,8 @@ class Backend:
     """Answers kept for repetition; None: an Idempotency-Key is ignored."""
     request_log: RequestLog | None = None
     """Two lines per request that does work; None: none."""
+    health: HealthWatch | None = None
+    """Probes and incidents; None: they are switched off."""
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

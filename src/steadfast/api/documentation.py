@@ -17,11 +17,13 @@ from steadfast.errors import (
     DeadlineExceeded,
     ForeignRequest,
     IdempotencyInProgress,
+    IncidentUnknown,
     KeyRefused,
     MalformedRequest,
     MediaTooLarge,
     NoFace,
     PoisonInput,
+    ScopeMissing,
     SlowClient,
     SteadfastError,
     UnsupportedMedia,
@@ -128,6 +130,10 @@ def document_application() -> FastAPI:
         responses=_problems(PoisonInput),
         response_model=FacesAnswer,
     )(_listed_elsewhere)
+    for path, summary in _RECORDS.items():
+        application.get(
+            path, summary=summary, responses=_problems(KeyRefused, ScopeMissing, IncidentUnknown)
+        )(_recorded_elsewhere)
     for path, summary in _PROBES.items():
         application.get(path, summary=summary, responses={503: {"description": "Not ready"}})(
             _probed_elsewhere
@@ -143,6 +149,20 @@ _PROBES = {
     "/health/simple": "One word",
     "/metrics": "Counts and gauges in Prometheus' text format",
 }
+
+
+_RECORDS = {
+    "/v1/incidents": "Incidents, the latest first: `?limit=`, `?open=true`, `?severity=` for the least",
+    "/v1/incidents/{id}": "One incident",
+    "/v1/incidents/stream": "What lasts, then every change as it happens, as server-sent events",
+    "/v1/crashes": "Crash reports, the latest first",
+    "/v1/crashes/{id}": "One report with all its files",
+    "/v1/crashes/{id}/bundle": "The same as an archive that is fit for a bug report",
+}
+
+
+def _recorded_elsewhere() -> None:
+    """Needs a key with the scope `admin`, where keys are asked for."""
 
 
 def _served_elsewhere() -> None:
@@ -236,6 +256,7 @@ def _problems(*more: type[SteadfastError]) -> dict[int | str, dict[str, Any]]:
         ForeignRequest,
         SlowClient,
         IdempotencyInProgress,
+        IncidentUnknown,
         MediaTooLarge,
         UnsupportedMedia,
         DamagedMedia,

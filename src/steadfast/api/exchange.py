@@ -1,7 +1,7 @@
 """One request and its answer: plain ASGI, because every layer above it would cost each request."""
 
 import string
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from random import getrandbits
 from typing import Any, TypeAlias
 
@@ -110,6 +110,20 @@ class Exchange:
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": every})
         await self._send({"type": "http.response.body", "body": body})
+
+    async def answer_stream(self, content_type: bytes, pieces: AsyncIterator[bytes]) -> None:
+        """Sends pieces as they come, until there are no more or the client goes."""
+        self.started, self.status = True, 200
+        every = [
+            (b"content-type", content_type),
+            (b"x-request-id", self.request_id),
+            *SECURITY_HEADERS,
+            *self.kept_headers,
+        ]
+        await self._send({"type": "http.response.start", "status": 200, "headers": every})
+        async for piece in pieces:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def answer_json(self, document: Any, *, status: int = 200, headers: Iterable[Header] = ()) -> None:
         """Sends a document."""

@@ -1,16 +1,20 @@
-"""The probes: what a load balancer, an orchestrator and a person ask.
+"""The probes: what a load balancer, an orchestrator and a person ask; all from what is cached.
 
 `/health/live` asks nothing of a model: it says that this process answers. `/health/ready` is judged by
 finished work (`runtime.readiness`), per task; a degraded service is ready, and says that it is degraded.
+`/health` adds the readings of every probe and the incidents that last. Versions, workers and details are for
+the admin's key, or for this machine's own programs where no keys are asked for.
 """
 
 from typing import Any
 
 from steadfast import __version__
+from steadfast.admission.scopes import Scope
 from steadfast.api.backend import Backend
 from steadfast.api.exchange import Exchange
-from steadfast.errors import UnknownRoute
-from steadfast.runtime.snapshot import PoolSnapshot
+from steadfast.errors import AccessRefused, UnknownRoute
+from steadfast.health.verdict import Judge, Verdict
+from steadfast.runtime.snapshot import PoolSnapshot, Snapshot
 
 _METRICS_TYPE = b"text/plain; version=0.0.4"
 
@@ -20,6 +24,7 @@ class HealthRoutes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._judge = Judge()
 
     async def live(self, exchange: Exchange) -> None:
         """200 while the event loop turns."""
@@ -28,24 +33,34 @@ class HealthRoutes:
     async def ready(self, exchange: Exchange) -> None:
         """200 when a request sent now would be answered, else 503 with the reason."""
         pools = self._pools(exchange)
-        document = {"status": self._status(pools), "tasks": {pool.task: _readiness(pool) for pool in pools}}
-        await exchange.answer_json(document, status=200 if self._is_ready(pools) else 503)
+        verdict = self._judge_tasks(pools)
+        document = {
+            "status": verdict.word.value,
+            "waits_for": verdict.waits_for,
+            "tasks": {pool.task: _readiness(pool) for pool in pools},
+        }
+        await exchange.answer_json(document, status=200 if verdict.can_serve else 503)
 
     async def simple(self, exchange: Exchange) -> None:
-        """One word."""
-        pools = self._pools(exchange)
-        await exchange.answer_text(self._status(pools), status=200 if self._is_ready(pools) else 503)
+        """One word: `OK` or `FAIL`."""
+        can_serve = self._judge_tasks(self._pools(exchange)).can_serve
+        await exchange.answer_text("OK" if can_serve else "FAIL", status=200 if can_serve else 503)
 
     async def health(self, exchange: Exchange) -> None:
-        """Everything a person wants to know at a glance; the status is that of readiness."""
+        """Everything a person wants to know at a glance."""
         pools = self._pools(exchange)
-        document = {
-            "status": self._status(pools),
-            "version": __version__,
-            "requests_running": self._backend.tally.running,
-            "tasks": {pool.task: _readiness(pool) | _details(pool) for pool in pools},
-        }
-        await exchange.answer_json(document, status=200 if self._is_ready(pools) else 503)
+        verdict = self._verdict(pools)
+        is_admin = await self._is_admin(exchange)
+        document = _document(verdict, pools)
+        if is_admin:
+            document |= {
+                "version": __version__,
+                "requests_running": self._backend.tally.running,
+                "tasks": {pool.task: _readiness(pool) | _details(pool) for pool in pools},
+            }
+        if self._backend.health is not None:
+            document |= self._observations(is_admin=is_admin)
+        await exchange.answer_json(document, status=200 if verdict.can_serve else 503)
 
     async def metrics(self, exchange: Exchange) -> None:
         """Counts and gauges in Prometheus' text format."""
@@ -63,15 +78,48 @@ class HealthRoutes:
             raise UnknownRoute(f"There is no task {wanted[:50]!r}; the tasks are: {names}.")
         return chosen
 
-    def _is_ready(self, pools: tuple[PoolSnapshot, ...]) -> bool:
-        return not self._backend.stopping and bool(pools) and all(pool.ready for pool in pools)
+    def _judge_tasks(self, pools: tuple[PoolSnapshot, ...]) -> Verdict:
+        """By the tasks alone: whether the next request would be served."""
+        return self._judge.verdict(Snapshot(pools=pools, stopping=self._backend.stopping))
 
-    def _status(self, pools: tuple[PoolSnapshot, ...]) -> str:
-        if self._backend.stopping:
-            return "stopping"
-        if not self._is_ready(pools):
-            return "not ready"
-        return "degraded" if any(pool.degraded for pool in pools) else "ok"
+    def _verdict(self, pools: tuple[PoolSnapshot, ...]) -> Verdict:
+        """By everything."""
+        if self._backend.health is None:
+            return self._judge_tasks(pools)
+        return self._backend.health.verdict(pools, stopping=self._backend.stopping)
+
+    def _observations(self, *, is_admin: bool) -> dict[str, Any]:
+        health = self._backend.health
+        assert health is not None
+        readings = health.readings()
+        if not is_admin:
+            readings = [{k: v for k, v in one.items() if k not in ("note", "subject")} for one in readings]
+        incidents = [
+            {
+                "kind": incident.kind,
+                "severity": incident.severity.value,
+                "since": incident.detected_at.isoformat(),
+            }
+            | ({"id": incident.id, "subject": incident.subject} if is_admin else {})
+            for incident in health.open_incidents()
+        ]
+        return {"readings": readings, "incidents": incidents}
+
+    async def _is_admin(self, exchange: Exchange) -> bool:
+        try:
+            await self._backend.access.admit(exchange, Scope.ADMIN)
+        except AccessRefused:
+            return False
+        return True
+
+
+def _document(verdict: Verdict, pools: tuple[PoolSnapshot, ...]) -> dict[str, Any]:
+    return {
+        "status": verdict.word.value,
+        "reasons": verdict.reasons,
+        "waits_for": verdict.waits_for,
+        "tasks": {pool.task: _readiness(pool) for pool in pools},
+    }
 
 
 def _readiness(pool: PoolSnapshot) -> dict[str, Any]:

@@ -47,6 +47,10 @@ class ObservedRuntime:
         self._record.count_work(task, size=size, worked_ms=outcome.worked_ms)
         return outcome
 
+    async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
+        """Raises `PoisonInput` for an input that has killed too often."""
+        await self._runtime.refuse_poison(task, fields, blobs)
+
     def snapshot(self) -> Snapshot:
         """What is known now."""
         return self._runtime.snapshot()

@@ -101,7 +101,7 @@ def test_while_stopping_probes_answer_and_work_is_refused(backend: Backend) -> N
     assert refused.headers["connection"] == "close"
     assert ask(backend, "GET", "/health/live").status_code == 200
     assert ask(backend, "GET", "/health/ready").status_code == 503
-    assert ask(backend, "GET", "/health/simple").text == "stopping"
+    assert ask(backend, "GET", "/health/simple").text == "FAIL"
 
 
 def test_a_task_that_is_not_ready_turns_readiness_red_with_its_reason(

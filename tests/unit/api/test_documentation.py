@@ -15,6 +15,12 @@ def test_every_route_is_described() -> None:
         "/healthz",
         "/health/simple",
         "/metrics",
+        "/v1/incidents",
+        "/v1/incidents/{id}",
+        "/v1/incidents/stream",
+        "/v1/crashes",
+        "/v1/crashes/{id}",
+        "/v1/crashes/{id}/bundle",
     }
 
 

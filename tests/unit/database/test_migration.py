@@ -59,12 +59,12 @@ def test_an_open_database_is_current_and_keeps_its_content(tmp_path: Path) -> No
         database.close()
 
 
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9000"
+down_revision = "{head}"
 
 
 def upgrade():
@@ -81,7 +81,7 @@ def test_an_older_schema_is_brought_forward_with_its_content_and_a_copy_of_befor
     database.close()
     newer = tmp_path / "newer"
     shutil.copytree(PACKAGE / "database" / "migrations", newer)
-    (newer / "versions" / "0002_colour.py").write_text(SECOND)
+    (newer / "versions" / "9000_colour.py").write_text(NEXT.format(head=migration.known_revisions()[-1]))
     monkeypatch.setattr(migration, "_FOLDER", newer)
 
     database = open_sqlite(tmp_path)
@@ -90,7 +90,7 @@ def test_an_older_schema_is_brought_forward_with_its_content_and_a_copy_of_befor
     assert KeyStore(database).verify(new.token) == new.key
     database.close()
 
-    copy = tmp_path / "steadfast.db.before-0002"
+    copy = tmp_path / "steadfast.db.before-9000"
     assert copy.stat().st_mode & 0o777 == 0o600
     monkeypatch.undo()
     copy.replace(tmp_path / "steadfast.db")  # the way back
