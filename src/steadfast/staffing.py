@@ -170,9 +170,10 @@ def _worker_user(settings: Settings) -> tuple[int, int] | None:
     return user_for_workers([*_readable(settings), worker_scratch(settings)])
 
 
-def spool_mode(settings: Settings) -> int:
-    """Who may read a body on disk: workers of another user must."""
-    return 0o600 if _worker_user(settings) is None else 0o644
+def spool_group(settings: Settings) -> int | None:
+    """The group that may read a body on disk: that of workers of another user; None: they are of ours."""
+    user = _worker_user(settings)
+    return None if user is None else user[1]
 
 
 def local_models(store: ModelStore, settings: Settings) -> list[str]:

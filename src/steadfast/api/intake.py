@@ -5,6 +5,7 @@ copied once, into a worker's shared memory.
 """
 
 import asyncio
+import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ class Room:
     """Of the files; workers may read there."""
     memory_bytes: int
     disk_bytes: int
-    file_mode: int = 0o600
+    file_group: int | None = None
+    """Of workers that are of another user and must read the files; nobody else may."""
     held_bytes: int = 0
     """In memory now."""
     filed_bytes: int = 0
@@ -117,7 +119,7 @@ class Held:
             return
         pieces, self.pieces, self._unwritten_bytes = self.pieces, [], 0
         try:
-            await asyncio.to_thread(_append, self.file, pieces, self.room.file_mode)
+            await asyncio.to_thread(_append, self.file, pieces, self.room.file_group)
         except OSError as error:
             raise DiskFull(f"The scratch folder cannot take the request ({error.strerror}).") from error
 
@@ -208,11 +210,16 @@ class Intake:
         return self._limits.body_grace_s + self.received_bytes / self._limits.min_bytes_per_s
 
 
-def _append(file: Path, pieces: list[bytes | memoryview], mode: int) -> None:
-    with file.open("ab") as stream:
-        if stream.tell() == 0:
-            file.chmod(mode)
+def _append(file: Path, pieces: list[bytes | memoryview], group: int | None) -> None:
+    with open(file, "ab", opener=_open_private) as stream:
+        if stream.tell() == 0 and group is not None:
+            os.fchown(stream.fileno(), -1, group)
+            os.fchmod(stream.fileno(), 0o640)
         stream.writelines(pieces)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # never readable by others, not even for a moment
 
 
 def announced_bytes(exchange: Exchange) -> int:

@@ -6,6 +6,7 @@ before its record names it, so a record never points at half an answer.
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import msgspec
 from steadfast.admission.idempotency import MAX_KEY_CHARACTERS, Claim, IdempotencyStore, Replay
 from steadfast.api.access import Aside
 from steadfast.api.intake import Held
-from steadfast.errors import MalformedRequest
+from steadfast.errors import DatabaseProblem, MalformedRequest
+
+_log = logging.getLogger(__name__)
 
 _FORGET_EVERY_S = 600.0
 
@@ -65,7 +68,10 @@ class Replays:
     async def forget_forever(self) -> None:
         """Removes what is past its time, every ten minutes."""
         while True:
-            await self._aside(self.forget)
+            try:
+                await self._aside(self.forget)
+            except DatabaseProblem as error:
+                _log.warning("old answers not forgotten", extra={"detail": error.detail})
             await asyncio.sleep(_FORGET_EVERY_S)
 
     def forget(self) -> None:

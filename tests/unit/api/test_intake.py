@@ -142,3 +142,16 @@ def test_what_an_earlier_process_left_is_removed(room: Room) -> None:
     (room.folder / "body-old").write_bytes(b"x")
     room.clear()
     assert list(room.folder.iterdir()) == []
+
+
+def test_a_body_on_disk_is_for_the_workers_group_and_nobody_else(room: Room) -> None:
+    import os
+
+    async def read() -> None:
+        room.file_group = os.getgid()
+        with Intake(exchange(pieces=[b"a" * 1_100]), room, limits()) as intake:
+            file = (await intake.raw()).payload
+            assert isinstance(file, Path)
+            assert file.stat().st_mode & 0o777 == 0o640
+
+    run(read())
