@@ -52,8 +52,6 @@ _LINGER_S = 0.5
 _LOOK_EVERY_S = 0.02
 _FETCH_FIRST_S = 5.0
 """How long workers wait for models from a mirror on this machine, before they start with what there is."""
-_FETCH_FIRST_S = 5.0
-"""How long workers wait for models from a mirror on this machine, before they start with what there is."""
 _COUNT_EVERY_S = 0.25
 """How soon admission hears that there are more or fewer workers."""
 _KNOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
