@@ -14,7 +14,7 @@ from steadfast.faces.geometric.mesh import FaceMesh
 from steadfast.faces.geometric.proportions import give_proportions
 from steadfast.faces.geometric.resample import resize, sample
 from steadfast.faces.geometric.source import GeometricSource, Texture
-from steadfast.faces.geometric.tone import ContrastLimits, Tone, apply_tone, match_tone
+from steadfast.faces.geometric.tone import Contrast, ContrastLimits, Tone, apply_tone, match_tone
 from steadfast.faces.geometric.warp import Field, IdMap, dense_map, rasterise
 from steadfast.faces.geometric.zones import Weights, grow_outwards, soften
 from steadfast.media.canvas import BgrImage
@@ -67,9 +67,18 @@ def draw(
 
 
 def tone_for(
-    drawing: Drawing, small: BgrImage, skin: Weights, mask: Weights, limits: ContrastLimits
+    drawing: Drawing,
+    small: BgrImage,
+    skin: Weights,
+    mask: Weights,
+    *,
+    limits: ContrastLimits,
+    contrast: Contrast | None = None,
 ) -> Tone | None:
-    """The tone that suits the target (`small` on the grid); None if too little of its skin is seen."""
+    """The tone that suits the target (`small` on the grid); None if too little of its skin is seen.
+
+    Contrast is measured within the limits, unless it is known.
+    """
     return match_tone(
         drawing.warped[..., :3].astype(np.float32),
         small.astype(np.float32),
@@ -77,6 +86,7 @@ def tone_for(
         face=mask,
         face_width=drawing.face.width,
         limits=limits,
+        contrast=contrast,
     )
 
 

@@ -31,6 +31,9 @@ _LEARNING = 0.08
 _BELIEVED_AFTER_FRAMES = 150  # a change that stays this long is the face
 _SMALLEST_SHARE = 0.004  # of the face: smaller changes are noise
 _STRANGE_SHARE = 0.55  # of the face: more than this is another light or another scene, not a hand
+_SAMPLED = 6  # every so many places of the unfolded face are enough for a median
+_SETTLING = 0.15  # of the way to a contrast that was measured anew
+_CONTRAST_FIRST, _CONTRAST_AGAIN = 6, 3  # frames: all of the first, then every so many
 _GLASSES_ASKED, _GLASSES_AGAIN = 5, 45  # frames
 _FADE = 0.55  # of the cover a frame later: a trailing edge must not flicker
 
@@ -42,6 +45,7 @@ class _Unfolding:
     points: Points  # mesh points on the unfolded grid
     ids: IdMap
     face: NDArray[np.bool_]  # inside the outline
+    inside: NDArray[np.intp]  # places of `face`, one of a few: what medians are taken of
     features: NDArray[np.bool_]  # eyes and mouth, which change by themselves
     rim: NDArray[np.bool_]  # the outline's inner edge, where things come in
 
@@ -60,6 +64,7 @@ def _unfolding(topology: Topology) -> _Unfolding:
         points=points,
         ids=rasterise(points, mesh.triangles, size, None),
         face=face,
+        inside=np.flatnonzero(face)[::_SAMPLED],
         features=features,
         rim=outside & face,
     )
@@ -77,10 +82,16 @@ class GeometricMemory(SwapMemory):
         self._cover = np.zeros((_SIDE, _SIDE), dtype=np.float32)
         self._covered_for = np.zeros((_SIDE, _SIDE), dtype=np.int32)
 
+    @property
+    def known_contrast(self) -> Contrast | None:
+        """The contrast of the frames before where it need not be measured again: it hardly changes."""
+        is_measured = self.frames <= _CONTRAST_FIRST or self.frames % _CONTRAST_AGAIN == 0
+        return None if is_measured else self._contrast
+
     def settle(self, contrast: Contrast) -> Contrast:
         """The contrast of this frame, drawn towards that of the frames before."""
         before = self._contrast
-        self._contrast = contrast if before is None else before.mixed(contrast, _LEARNING)
+        self._contrast = contrast if before is None else before.mixed(contrast, _SETTLING)
         return self._contrast
 
     @property
@@ -113,8 +124,9 @@ class GeometricMemory(SwapMemory):
         if self._mean is None:
             self._mean = seen
             return self._cover
-        shift = np.median((seen - self._mean)[unfolding.face], axis=0)
-        offset = seen - shift * np.array([1, 0.5, 0.5], dtype=np.float32) - self._mean
+        offset = seen - self._mean
+        sampled = np.take(offset.reshape(-1, 3), unfolding.inside, axis=0)
+        offset -= np.median(sampled, axis=0) * np.array([1, 0.5, 0.5], dtype=np.float32)
         change = soften(np.sqrt(np.square(offset) @ np.square(_COLOUR_WEIGHTS)), 0.9)
         found = self._reaching_in(change, unfolding)
         if float(found[unfolding.face].mean()) > _STRANGE_SHARE:

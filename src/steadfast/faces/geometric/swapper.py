@@ -106,10 +106,11 @@ class GeometricSwapper:
             view = view.behind(cover)
         mask = swap_mask(drawing, view.seen)
         limits = PICTURE_LIMITS if memory is None else VIDEO_LIMITS
-        tone = tone_for(drawing, scene.small, view.skin, mask, limits)
+        known = None if memory is None else memory.known_contrast
+        tone = tone_for(drawing, scene.small, view.skin, mask, limits=limits, contrast=known)
         if tone is None:
             return
-        if memory is not None:
+        if memory is not None and known is None:
             tone = replace(tone, contrast=memory.settle(tone.contrast))
         grained = view.skin if memory is None else None
         blended, changed = paint(drawing, scene.pixels, mask, tone, grained)

@@ -61,11 +61,15 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Tone:
-    """How a warped source must change to stand in the target's light; the fields lie on the grid."""
+    """How a warped source must change to stand in the target's light.
+
+    Light is smooth, so its fields lie on a grid of their own, a few points for each face.
+    """
 
     gain: BgrField  # factor per channel
     base: BgrField  # the source's own low frequencies after the gain
     contrast: Contrast
+    measured_width: int  # points of the grid that contrast was measured on
 
 
 def match_tone(
@@ -76,20 +80,24 @@ def match_tone(
     face: Weights,
     face_width: float,
     limits: ContrastLimits = PICTURE_LIMITS,
+    contrast: Contrast | None = None,
 ) -> Tone | None:
     """The tone that brings `source` to `target`; None if no skin is seen in both.
 
     Light and colour are measured on `skin`, contrast and sharpness on the whole `face` (eyes, brows and
-    mouth are what every face has).
+    mouth are what every face has) unless it is known already.
     """
     if float(skin.sum()) < _FEWEST_POINTS:
         return None
     sigma = max(1.0, _LIGHT_SIGMA * face_width)
-    source_base, target_base = _smooth(source, skin, sigma), _smooth(target, skin, sigma)
+    source_base, target_base = _low_frequencies((source, target), skin, sigma)
     gain = np.clip((target_base + 2) / (source_base + 2), _LEAST_GAIN, _MOST_GAIN)
     base = np.asarray(source_base * gain, dtype=np.float32)
-    contrast = _match_contrast(source * gain - base, target - target_base, face, limits)
-    return Tone(gain=gain, base=base, contrast=contrast)
+    height, width = skin.shape
+    if contrast is None:
+        detail = source * resize(gain, width, height) - resize(base, width, height)
+        contrast = _match_contrast(detail, target - resize(target_base, width, height), face, limits)
+    return Tone(gain=gain, base=base, contrast=contrast, measured_width=width)
 
 
 def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
@@ -100,7 +108,7 @@ def apply_tone(pixels: BgrField, tone: Tone) -> BgrField:
     detail -= base
     mixing = _mixing(contrast.coarse, contrast.colour)
     if abs(contrast.fine - contrast.coarse) > 0.02:
-        sigma = _FINE_SIGMA * size[0] / tone.gain.shape[1]
+        sigma = _FINE_SIGMA * size[0] / tone.measured_width
         coarse = np.asarray(cv2.GaussianBlur(detail, (0, 0), sigma), dtype=np.float32)
         cv2.addWeighted(coarse, contrast.coarse - contrast.fine, detail, contrast.fine, 0, dst=detail)
         mixing = _mixing(1.0, contrast.colour / contrast.coarse)
@@ -162,20 +170,31 @@ def _steepness(luma: NDArray[np.float32], weights: Weights) -> float:
     return float(np.vdot(across + down, weights)) / max(float(weights.sum()), 1.0) + 1e-3
 
 
-def _smooth(image: BgrField, weights: Weights, sigma: float) -> BgrField:
-    """A blur that sees only weighted pixels (normalised convolution) and falls back to their mean."""
+def _low_frequencies(images: tuple[BgrField, BgrField], weights: Weights, sigma: float) -> list[BgrField]:
+    """Blurs that see only weighted pixels (normalised convolution), on a grid just fine enough for them.
+
+    Where hardly any weight is near they fall back to the mean of all.
+    """
+    width = weights.shape[1]
+    # In two steps: products on the full grid would cost more than all the rest.
+    near, far = max(1, int(sigma / 6)), max(1, int(sigma / 2.5))
+    weights = _smaller(weights, near)
     total = float(weights.sum())
-    weighted = image * weights[..., None]
-    mean = weights.ravel() @ image.reshape(-1, 3) / np.float32(total)
-    level = _GLOBAL_SHARE * min(1.0, total / weights.size * 4)
-    top = _blur(weighted, sigma) + level * mean
-    return np.asarray(top / (_blur(weights, sigma) + level)[..., None], dtype=np.float32)
+    level = np.float32(_GLOBAL_SHARE * min(1.0, total / weights.size * 4))
+    spread = sigma * _smaller(weights, far / near).shape[1] / width
+    below = _blurred(_smaller(weights, far / near), spread)[..., None] + level
+    found = []
+    for image in images:
+        weighted = _smaller(image, near) * weights[..., None]
+        mean = weighted.reshape(-1, 3).sum(axis=0) / np.float32(total)
+        found.append((_blurred(_smaller(weighted, far / near), spread) + level * mean) / below)
+    return found
 
 
-def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """A wide Gaussian, made on a coarser grid where that loses nothing."""
+def _smaller(image: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     height, width = image.shape[:2]
-    factor = max(1, int(sigma / 2.5))
-    small = resize(image, max(4, round(width / factor)), max(4, round(height / factor)))
-    blurred = cv2.GaussianBlur(small, (0, 0), sigma * small.shape[1] / width)
-    return resize(np.asarray(blurred, dtype=np.float32), width, height)
+    return resize(image, max(4, round(width / factor)), max(4, round(height / factor)))
+
+
+def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.float32)

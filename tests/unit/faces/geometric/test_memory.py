@@ -98,7 +98,7 @@ def test_contrast_settles_instead_of_jumping() -> None:
     first = memory.settle(Contrast(coarse=1, fine=1, colour=1))
     second = memory.settle(Contrast(coarse=0, fine=0, colour=0))
     assert first.coarse == 1
-    assert second.coarse == pytest.approx(0.92, abs=0.02)
+    assert second.coarse == pytest.approx(0.85, abs=0.02)
 
 
 def test_glasses_are_looked_for_at_first_and_then_only_on_those_who_wear_them() -> None:

@@ -60,7 +60,7 @@ def test_each_triangle_maps_its_corners_onto_the_corners_it_should() -> None:
     bent = SQUARE.copy()
     bent[2] = (50, 20)
     maps = affine_per_triangle(SQUARE, bent, HALVES)
-    for triangle, affine in zip(HALVES, maps, strict=True):
+    for triangle, affine in zip(HALVES, maps.T.reshape(-1, 2, 3), strict=True):
         corners = np.column_stack((SQUARE[triangle], np.ones(3)))
         assert_allclose(corners @ affine.T, bent[triangle], atol=1e-3)
 
