@@ -1,5 +1,8 @@
 """LitServe: FastAPI in front, workers behind queues. It takes JSON, so the body is one JSON string."""
 
+# It runs with an interpreter of its own; here its library is not installed.
+# mypy: disable-error-code="import-not-found,misc"
+
 import sys
 
 import litserve

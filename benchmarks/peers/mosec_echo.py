@@ -1,5 +1,8 @@
 """mosec: a front in Rust, workers in Python."""
 
+# It runs with an interpreter of its own; here its library is not installed.
+# mypy: disable-error-code="import-not-found,misc"
+
 from mosec import Server, Worker
 
 
