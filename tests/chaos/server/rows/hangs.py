@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.server.live_service import LiveService, live_service
 from tests.chaos.server.marks import marked
-from tests.chaos.server.traffic import Load, ask, face, send, swap
+from tests.chaos.server.traffic import Load, ask, face, faces, send, swap
 
 DEADLINE_S = 1.0
 
@@ -41,11 +41,12 @@ class Hangs:
 async def hang_now_and_then(folder: Path, *, seconds: float, do: str, every_s: float = 5.0) -> Hangs:
     """`do` is `hang` (holds the GIL) or `sleep`; before it the same load runs undisturbed for as long."""
     with live_service(folder) as service:
-        calm = Load(port=service.port)
+        requests = [swap(target, measure="false", priority="standard") for target in faces(16)]
+        calm = Load(port=service.port, requests=requests)
         await calm.learn()
         async with calm:
             await asyncio.sleep(seconds)
-        load = Load(port=service.port)
+        load = calm.again(service.port)
         statuses, answered, killed = [], [], []
         async with load:
             until_s = time.monotonic() + seconds

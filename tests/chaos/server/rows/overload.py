@@ -45,12 +45,13 @@ class Overload:
 
     def __str__(self) -> str:
         times = self.refused_ms or (float("nan"),)
+        before, after = self.server_rss_mib
         return (
             f"offered {self.offered_per_s:.0f}/s of {self.capacity_per_s:.1f}/s: goodput "
-            f"{self.goodput_per_s:.1f}/s ({self.share:.0%}), {self.statuses}; refusals: median {times[len(times) // 2]:.1f} ms, p99 {times[int(len(times) * 0.99)]:.1f} ms, worst "
-            f"{times[-1]:.0f} ms, {self.refused_late} over 50 ms; server {self.server_rss_mib[0]} → "
-            f"{self.server_rss_mib[1]} MiB; first request after it {self.first_after_ms:.0f} ms "
-            f"(calm: {self.calm_ms:.0f} ms)"
+            f"{self.goodput_per_s:.1f}/s ({self.share:.0%}), {self.statuses}; refusals: "
+            f"median {times[len(times) // 2]:.1f} ms, p99 {times[int(len(times) * 0.99)]:.1f} ms, "
+            f"worst {times[-1]:.0f} ms, {self.refused_late} over 50 ms; server {before} → {after} MiB; "
+            f"first request after it {self.first_after_ms:.0f} ms (calm: {self.calm_ms:.0f} ms)"
         )
 
 
