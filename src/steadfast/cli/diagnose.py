@@ -108,7 +108,7 @@ def _quoted(evidence: "Evidence") -> Text:
 
 
 def _conclusion(diagnosis: "Diagnosis") -> Text:
-    read = f"{diagnosis.lines:,} lines"
+    read = f"{diagnosis.lines:,} {'line' if diagnosis.lines == 1 else 'lines'}"
     if diagnosis.requests:
         read += f" and the durations of {diagnosis.requests:,} requests"
     if not diagnosis.findings:

@@ -1,7 +1,7 @@
 """How requests behave over a log: slower at once, slower and slower, waiting more, holding more memory."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from steadfast.health.log_diagnosis.change import Trend, find_shift, find_trend
@@ -29,6 +29,10 @@ _LEAST_MEMORY_RATIO = 1.15
 _LEAST_LATE_SHARE = 0.35
 _RESTART_RATIO = 0.6  # memory that falls below this share of what it was belongs to a new process
 _TINY_MS = 0.01
+
+
+AskPlace = Callable[[], Place]
+"""Tells where a line stands, when that is needed."""
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ class Behaviour:
         self._classes: dict[str, _Requests] = {}
         self._processes: dict[tuple[str, str], _Process] = {}
 
-    def add(self, sample: Sample, place: Place) -> None:
+    def add(self, sample: Sample, place: AskPlace) -> None:
         """What one line tells."""
         if sample.total_ms is not None:
             self._add_request(sample, sample.total_ms, place)
@@ -76,7 +80,7 @@ class Behaviour:
             if size_mb is not None and size_mb > 0:
                 self._add_memory(self._process(sample.process, measure), size_mb, place)
 
-    def _add_request(self, sample: Sample, total_ms: float, place: Place) -> None:
+    def _add_request(self, sample: Sample, total_ms: float, place: AskPlace) -> None:
         self.requests += 1
         known = self._classes.get(sample.request_class)
         if known is None:
@@ -96,7 +100,7 @@ class Behaviour:
         return self._processes.setdefault(key, _Process())
 
     @staticmethod
-    def _add_memory(process: _Process, size_mb: float, place: Place) -> None:
+    def _add_memory(process: _Process, size_mb: float, place: AskPlace) -> None:
         if size_mb < _RESTART_RATIO * process.latest_mb:
             if process.series.count >= _LEAST_MEMORY_SAMPLES and _creep(process.series) is not None:
                 process.grown = process.series

@@ -7,7 +7,7 @@ from steadfast.health.log_diagnosis.behaviour import Behaviour
 from steadfast.health.log_diagnosis.findings import Diagnosis, Place, SkippedLog
 from steadfast.health.log_diagnosis.log_files import Block, open_log, read_blocks
 from steadfast.health.log_diagnosis.log_line import LogLine, read_line
-from steadfast.health.log_diagnosis.prefilter import Candidate, Prefilter
+from steadfast.health.log_diagnosis.prefilter import Candidate, Prefilter, Vocabulary, longest_word
 from steadfast.health.log_diagnosis.ranking import ranked
 from steadfast.health.log_diagnosis.request_samples import SAMPLE_LITERALS, sample_of
 from steadfast.health.log_diagnosis.rule import Rule
@@ -15,8 +15,10 @@ from steadfast.health.log_diagnosis.rule_files import builtin_rules
 from steadfast.health.log_diagnosis.tally import Tally
 
 _ALL_SAMPLES_UP_TO = 100_000
-"""Requests; beyond them only some lines are read for their durations, and a median is no worse for it."""
+"""Lines; beyond them only some are read for durations and memory, and a median is no worse for it."""
 _LONGEST_SAMPLE = 20_000  # bytes of a line; a longer one tells of no request
+
+_SAMPLE_WORDS = {longest_word(literal) for literal in SAMPLE_LITERALS}
 
 
 def diagnose(names: Iterable[str], rules: Sequence[Rule] | None = None) -> Diagnosis:
@@ -48,6 +50,7 @@ class _Reading:
         self._prefilter = Prefilter([rule for rule in rules if rule.statistic is None])
         self._tallies: dict[str, Tally] = {}
         self._behaviour = Behaviour()
+        self._read_for_samples = 0
 
     def read(self, name: str) -> None:
         with open_log(name) as stream:
@@ -69,12 +72,15 @@ class _Reading:
         )
 
     def _read_block(self, block: Block, name: str) -> None:
+        lowered = block.data.lower()
+        vocabulary = Vocabulary(lowered)
         number, counted_to = block.first_line, 0
-        for candidate in self._prefilter.candidates(block.data):
+        for candidate in self._prefilter.candidates(block.data, lowered, vocabulary):
             number += block.data.count(b"\n", counted_to, candidate.start)
             counted_to = candidate.start
             self._try_rules(block.data[candidate.start : candidate.end], candidate, name, number)
-        self._take_samples(block, name)
+        if any(vocabulary.may_hold(word) for word in _SAMPLE_WORDS):
+            self._take_samples(block, name)
 
     def _try_rules(self, raw: bytes, candidate: Candidate, name: str, number: int) -> None:
         line = read_line(raw)
@@ -85,30 +91,30 @@ class _Reading:
             self._try_rule(rule, line, place, candidate.near)
 
     def _try_rule(self, rule: Rule, line: LogLine, place: Place, near: int) -> None:
+        tally = self._tallies.get(rule.name)
+        if tally is not None and tally.may_pass_over():
+            return
         sign = rule.find(line, near)
         if sign is not None:
-            tally = self._tallies.get(rule.name)
             if tally is None:
                 tally = self._tallies[rule.name] = Tally(rule)
             tally.add(sign, line, place)
-        elif rule.name in self._tallies and rule.takes_back(line):
-            self._tallies[rule.name].take_back()
+        elif tally is not None and rule.takes_back(line):
+            tally.take_back()
 
     def _take_samples(self, block: Block, name: str) -> None:
-        lowered = block.data.lower()
-        if not any(literal in lowered for literal in SAMPLE_LITERALS):
-            return
-        every = 1 + self._behaviour.requests // _ALL_SAMPLES_UP_TO
+        every = 1 + self._read_for_samples // _ALL_SAMPLES_UP_TO
         number = block.first_line
         for index, raw in enumerate(block.data.split(b"\n")):
             if index % every or len(raw) > _LONGEST_SAMPLE:
                 continue
             low = raw.lower()
-            if any(literal in low for literal in SAMPLE_LITERALS):
-                self._take_sample(raw, Place(file=name, line=number + index))
+            if any(map(low.__contains__, SAMPLE_LITERALS)):
+                self._take_sample(raw, name, number + index)
 
-    def _take_sample(self, raw: bytes, place: Place) -> None:
+    def _take_sample(self, raw: bytes, name: str, number: int) -> None:
+        self._read_for_samples += 1
         line = read_line(raw)
         sample = sample_of(line)
         if sample is not None:
-            self._behaviour.add(sample, Place(file=place.file, line=place.line, at_s=line.at_s))
+            self._behaviour.add(sample, lambda: Place(file=name, line=number, at_s=line.at_s))

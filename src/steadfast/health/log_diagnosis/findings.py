@@ -65,7 +65,7 @@ class Finding:
     cause: str
     remedy: str
     count: int
-    """Lines that show it."""
+    """Lines that show it; beyond 1,000 an estimate."""
     first: Place
     last: Place
     evidence: tuple[Evidence, ...]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -13,8 +13,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _CRI = re.compile(r"^(\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) [FP] ")
 _PREFIX = re.compile(r"^(?:\[pod/[^\]]{1,200}\] |[\w.-]{1,80} +\| )")
 _HTTP_REQUEST = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)(?: |\\?\")[^\"\s]*")
-_CHATTER = re.compile(r"\b(?:DEBUG|TRACE|VERBOSE|debug|trace)\b|\[V:onnxruntime")
-_LEVEL_IN_FRONT = 60  # characters in which a level is looked for
+_METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE")
+_CHATTER = re.compile(r"\b(?:DEBUG|TRACE|VERBOSE)\b|\[debug\b|\[V:onnxruntime")
+_LEVEL_IN_FRONT = 160  # characters in which a level is looked for; programs wrap programs
 _WRAPPINGS = 3
 _DEEPEST = 4
 
@@ -33,25 +34,33 @@ _LEVELS_OF_CHATTER = frozenset({"debug", "trace", "verbose"})
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
 class LogLine:
-    """What a rule is tried on."""
+    """What a rule is tried on. What costs time is worked out when it is asked for."""
 
-    text: str
-    """Everything that is said; of a JSON line its texts one after the other, those of clients left out."""
-    fields: dict[str, Any]
-    """Of a JSON line; else empty."""
-    at_s: float | None
-    whole: str = ""
-    """The text with what clients sent: paths tell which kind of request a line is about."""
+    def __init__(self, whole: str, fields: dict[str, Any], wrapped_at_s: float | None = None) -> None:
+        """`whole`: the text of a line that is no JSON; `wrapped_at_s`: what its wrapping says of the time."""
+        self.whole = whole
+        self.fields = fields
+        self._wrapped_at_s = wrapped_at_s
+
+    @cached_property
+    def text(self) -> str:
+        """Everything that is said; of a JSON line its texts in a row. What clients sent is left out."""
+        return _without_requests(" | ".join(_texts(self.fields)) if self.fields else self.whole)
+
+    @cached_property
+    def at_s(self) -> float | None:
+        """When, in seconds since 1970, where the line or its wrapping says so."""
+        own = time_of_fields(self.fields) if self.fields else time_of_text(self.whole)
+        return own if own is not None else self._wrapped_at_s
 
     @property
     def is_chatter(self) -> bool:
         """Whether it is of a level below what an operator reads: libraries think aloud there."""
         level = self.fields.get("level") or self.fields.get("levelname") or self.fields.get("severity")
-        if isinstance(level, str):
-            return level.lower() in _LEVELS_OF_CHATTER
-        return not self.fields and _CHATTER.search(self.text, 0, _LEVEL_IN_FRONT) is not None
+        if isinstance(level, str) and level.lower() in _LEVELS_OF_CHATTER:
+            return True
+        return _CHATTER.search(self.text, 0, _LEVEL_IN_FRONT) is not None
 
 
 def read_line(raw: bytes | str) -> LogLine:
@@ -59,26 +68,18 @@ def read_line(raw: bytes | str) -> LogLine:
     text = raw if isinstance(raw, str) else decoded(raw)
     at_s: float | None = None
     for _ in range(_WRAPPINGS):
-        text = _COLOUR.sub("", text) if "\x1b" in text else text
-        if found := _CRI.match(text):
-            at_s = time_of_text(found[1])
-            text = text[found.end() :]
-        elif found := _PREFIX.match(text):
-            text = text[found.end() :]
+        if not text.startswith("{"):
+            text, at_s = _unwrapped(text, at_s)
         fields = _fields_of(text)
         if fields is None:
-            return _plain(text, _first(time_of_text(text), at_s))
-        at_s = _first(time_of_fields(fields), at_s)
+            break
         inner = next((fields[name] for name in _INNER_TEXT if isinstance(fields.get(name), str)), None)
         if inner is None:
-            return LogLine(_without_requests(" | ".join(_texts(fields))), fields, at_s)
-        text = inner.rstrip("\n")
-    return _plain(text, at_s)
-
-
-def _plain(text: str, at_s: float | None) -> LogLine:
-    text = text.strip()
-    return LogLine(_without_requests(text), {}, at_s, text)
+            return LogLine("", fields, at_s)
+        own_s = time_of_fields(fields)
+        at_s = own_s if own_s is not None else at_s
+        text = inner
+    return LogLine(text.strip(), {}, at_s)
 
 
 def decoded(raw: bytes) -> str:
@@ -89,14 +90,24 @@ def decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def _unwrapped(text: str, at_s: float | None) -> tuple[str, float | None]:
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    if found := _CRI.match(text):
+        return text[found.end() :], time_of_text(found[1])
+    if found := _PREFIX.match(text):
+        return text[found.end() :], at_s
+    return text, at_s
+
+
 def _fields_of(text: str) -> dict[str, Any] | None:
-    if not text.lstrip(" ").startswith("{"):
+    if not text.startswith("{"):
         return None
     try:
         fields = _decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return fields if isinstance(fields, dict) else None
+    return fields if isinstance(fields, dict) and fields else None
 
 
 def _texts(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
@@ -114,10 +125,4 @@ def _texts(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
 
 def _without_requests(text: str) -> str:
     """What a client asked for is no sign of anything: its path becomes a dash."""
-    if "GET" in text or "POST" in text or "PUT" in text or "HEAD" in text or "DELETE" in text:
-        return _HTTP_REQUEST.sub("-", text)
-    return text
-
-
-def _first(one: float | None, other: float | None) -> float | None:
-    return one if one is not None else other
+    return _HTTP_REQUEST.sub("-", text) if any(method in text for method in _METHODS) else text

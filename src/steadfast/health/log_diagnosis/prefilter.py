@@ -1,13 +1,19 @@
 """Finds the few lines of a block that can matter, without looking at the others one by one.
 
-Searching a megabyte for one literal takes a third of a millisecond, so a hundred literals over all bytes are
-cheaper than one regular expression over all lines.
+A block is first reduced to its vocabulary, the different words in it, which is small: logs repeat themselves.
+A literal whose longest word does not occur there is not searched for. Those that are left are searched in the
+whole block, which is faster than trying one regular expression on every line.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from steadfast.health.log_diagnosis.rule import Rule
+
+_BLANKS = bytes(code if chr(code).isalpha() and code < 128 else 32 for code in range(256))
+"""Makes of everything that is no letter a blank: numbers and ids would swell a vocabulary."""
+_WORDS = re.compile("[a-z]+")
 
 
 @dataclass(slots=True)
@@ -21,6 +27,17 @@ class Candidate:
     literals: set[bytes]
 
 
+class Vocabulary:
+    """The words of a block, in lower case."""
+
+    def __init__(self, lowered: bytes) -> None:
+        self._words = b" ".join(set(lowered.translate(_BLANKS).split()))
+
+    def may_hold(self, word: bytes) -> bool:
+        """Whether some word contains this one."""
+        return word in self._words
+
+
 class Prefilter:
     """The literals of all rules."""
 
@@ -30,32 +47,18 @@ class Prefilter:
         for rule in rules:
             for literal in rule.literals:
                 self._of.setdefault(literal.encode(), []).append(rule)
+        self._words = {literal: longest_word(literal) for literal in self._of}
         self._order = {rule.name: index for index, rule in enumerate(rules)}
 
-    @property
-    def reads_every_line(self) -> bool:
-        """Whether a rule without literals makes every line a candidate."""
-        return bool(self._always)
-
-    def candidates(self, block: bytes) -> Iterator[Candidate]:
+    def candidates(self, block: bytes, lowered: bytes, vocabulary: Vocabulary) -> Iterator[Candidate]:
         """The lines of a block that hold literals, in order."""
-        lowered = block.lower()
         found: dict[int, Candidate] = {}
         if self._always:
             for start, end in _lines(block):
                 found[start] = Candidate(start, end, 0, set())
-        for literal in self._of:
-            at = lowered.find(literal)
-            while at >= 0:
-                start = block.rfind(b"\n", 0, at) + 1
-                candidate = found.get(start)
-                if candidate is None:
-                    end = block.find(b"\n", at)
-                    candidate = found[start] = Candidate(
-                        start, end if end >= 0 else len(block), at - start, set()
-                    )
-                candidate.literals.add(literal)
-                at = lowered.find(literal, candidate.end)
+        for literal, word in self._words.items():
+            if vocabulary.may_hold(word):
+                _search(literal, lowered, found)
         for start in sorted(found):
             yield found[start]
 
@@ -68,6 +71,24 @@ class Prefilter:
         rules = {rule.name: rule for literal in literals for rule in self._of[literal]}
         rules |= {rule.name: rule for rule in self._always}
         return sorted(rules.values(), key=lambda rule: self._order[rule.name])
+
+
+def longest_word(literal: bytes) -> bytes:
+    """The longest run of letters; every block with the literal has a word that contains it."""
+    return max(_WORDS.findall(literal.decode()), key=len, default="").encode()
+
+
+def _search(literal: bytes, lowered: bytes, found: dict[int, Candidate]) -> None:
+    at = lowered.find(literal)
+    while at >= 0:
+        start = lowered.rfind(b"\n", 0, at) + 1
+        candidate = found.get(start)
+        if candidate is None:
+            end = lowered.find(b"\n", at)
+            end = end if end >= 0 else len(lowered)
+            candidate = found[start] = Candidate(start, end, at - start, set())
+        candidate.literals.add(literal)
+        at = lowered.find(literal, candidate.end)
 
 
 def _lines(block: bytes) -> Iterator[tuple[int, int]]:

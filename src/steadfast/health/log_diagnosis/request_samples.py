@@ -18,6 +18,8 @@ SAMPLE_LITERALS = tuple(
         *(
             "_ms",
             "ms)",
+            "ms (",
+            "post /",
             " ms",
             "duration",
             "latency",

@@ -1,5 +1,6 @@
 """A long run of numbers in bounded memory: neighbours are averaged as more come in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from steadfast.health.log_diagnosis.findings import Place
@@ -22,8 +23,8 @@ class Series:
     _every: int = 1
     _buckets: list[_Bucket] = field(default_factory=list)
 
-    def add(self, value: float, place: Place) -> None:
-        """The next number, and the line that told it."""
+    def add(self, value: float, place: Callable[[], Place]) -> None:
+        """The next number; `place` tells the line that told it, and is asked only where that is kept."""
         self.count += 1
         if self._buckets and self._buckets[-1].count < self._every:
             last = self._buckets[-1]
@@ -32,7 +33,7 @@ class Series:
             return
         if len(self._buckets) == 2 * MOST_POINTS:
             self._halve()
-        self._buckets.append(_Bucket(value, 1, place))
+        self._buckets.append(_Bucket(value, 1, place()))
 
     def _halve(self) -> None:
         pairs = zip(self._buckets[::2], self._buckets[1::2], strict=True)

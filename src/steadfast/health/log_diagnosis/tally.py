@@ -13,6 +13,8 @@ _LONGEST_TEXT = 300
 _BEFORE_SIGN = 100
 _PER_EXTRA_SIGN = 0.02
 _UNTIMED_DISCOUNT = 0.9
+_FLOOD = 1000  # signs after which only every eighth line is tried
+_FLOOD_STEP = 8
 
 
 class Tally:
@@ -23,10 +25,22 @@ class Tally:
         self.count = 0
         self.satisfied = False
         """Whether there were once enough signs within a window."""
+        self._tried = 0
+        self._passed_over = 0
         self._recent: deque[Place] = deque(maxlen=rule.min_count)
         self._first: list[Evidence] = []
         self._last: Evidence | None = None
         self._caught: dict[str, Counter[str]] = {}
+
+    def may_pass_over(self) -> bool:
+        """Whether the next line need not be tried: in a flood of one error some lines stand for all."""
+        if self.count < _FLOOD or not self.satisfied:
+            return False
+        self._tried += 1
+        if self._tried % _FLOOD_STEP == 1:
+            return False
+        self._passed_over += 1
+        return True
 
     def add(self, sign: Sign, line: LogLine, place: Place) -> bool:
         """Counts a sign; whether the rule is satisfied by it for the first time."""
@@ -49,10 +63,6 @@ class Tally:
         if self._recent:
             self._recent.pop()
 
-    def forget(self) -> None:
-        """Begins anew."""
-        self.__init__(self.rule)  # type: ignore[misc]
-
     def _is_enough(self) -> bool:
         if len(self._recent) < self.rule.min_count:
             return False
@@ -73,7 +83,7 @@ class Tally:
             confidence=self._confidence(),
             cause=filled(self.rule.cause, details),
             remedy=filled(self.rule.remedy, details),
-            count=self.count,
+            count=self._estimate(),
             first=self._first[0].place,
             last=self._last.place,
             evidence=evidence,
@@ -82,6 +92,13 @@ class Tally:
             },
             leads_to=self.rule.leads_to,
         )
+
+    def _estimate(self) -> int:
+        """All signs: beyond a flood's begin as many of the lines passed over as of those tried."""
+        tried_late = self._tried - self._passed_over
+        if not tried_late:
+            return self.count
+        return self.count + round(self._passed_over * (self.count - _FLOOD) / tried_late)
 
     def _confidence(self) -> float:
         """More signs make it surer; many that may lie far apart, because no line has a time, less sure."""
