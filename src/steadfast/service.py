@@ -46,6 +46,8 @@ from steadfast.watchkeeping import health_watch
 
 _log = logging.getLogger(__name__)
 
+_CHATTY = ("alembic", "uvicorn")
+"""Libraries whose every-day messages say nothing that our own events do not."""
 _FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
@@ -75,6 +77,7 @@ class Service:
     """One server process."""
 
     def __init__(self, settings: Settings, *, read_settings: ReadSettings | None = None) -> None:
+        _make_folders(settings)
         self.settings = settings
         self._read_settings = read_settings or (lambda: settings)
         self._database: Database | None = None
@@ -124,7 +127,6 @@ class Service:
     async def start(self) -> Started:
         """Everything up; workers may still be loading, which readiness tells."""
         settings = self.settings
-        _make_folders(settings)
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
         self._backend = self._build_backend(self._database)
@@ -320,6 +322,8 @@ def run_service(
     """The server process from its first to its last moment. Raises what stops a start."""
     process_title.show_role("server")
     logs = configure_logs(settings.logs)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
     async def live() -> int:
         service = Service(settings, read_settings=read_settings)

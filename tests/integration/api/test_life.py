@@ -101,6 +101,9 @@ def test_a_taken_port_and_a_wrong_setting_stop_the_start_with_a_sentence(tmp_pat
     assert said.returncode == 78
     assert f"127.0.0.1:{port}" in said.stderr
     assert _serve("--port", "70000").returncode == 2
+    nowhere = _serve("--data-dir", "/proc/nowhere")
+    assert nowhere.returncode == 73
+    assert "/proc/nowhere" in nowhere.stderr
 
 
 def _serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
