@@ -31,10 +31,8 @@ FigureT = TypeVar("FigureT")
 
 
 def run(row: Coroutine[Any, Any, FigureT]) -> FigureT:
-    """Runs one row and shows its figures, also where it holds."""
-    figures = asyncio.run(row)
-    print(figures)
-    return figures
+    """Runs one row."""
+    return asyncio.run(row)
 
 
 def long(full: float, short: float) -> float:

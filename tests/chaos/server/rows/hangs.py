@@ -10,7 +10,7 @@ from tests.chaos.server.live_service import LiveService, live_service
 from tests.chaos.server.marks import marked
 from tests.chaos.server.traffic import Load, ask, face, faces, send, swap
 
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
