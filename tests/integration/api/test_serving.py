@@ -247,3 +247,30 @@ class raw_connection:  # noqa: N801 — read as a verb
 
 def test_nothing_of_a_request_is_left_behind(house: ServingHouse, tmp_path: Path) -> None:
     assert list((house.data_dir / "scratch" / "bodies").iterdir()) == []
+
+
+def test_clients_that_leave_at_any_moment_leave_nothing_behind(house: ServingHouse) -> None:
+    boundary = "--b\r\nContent-Disposition: form-data; name="
+    body = (
+        f'{boundary}"source"\r\n\r\n'.encode()
+        + b"x" * 700_000  # beyond the buffer: it goes to disk
+        + f'\r\n{boundary}"target"\r\n\r\n'.encode()
+        + act("work", seconds=5)
+        + b"\r\n--b--\r\n"
+    )
+    head = (
+        "POST /v1/swap HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    for sent in (10, len(head), len(head) + 1000, len(head) + 600_000, len(head) + len(body)):
+        for _ in range(3):
+            with raw_connection(house) as connection:
+                connection.sendall((head + body)[:sent])
+
+    def is_idle() -> bool:
+        pool = house.client.get("/health").json()["tasks"]["face_swap"]
+        return not pool["busy"] and not pool["waiting"]
+
+    house.until(is_idle)
+    house.until(lambda: not list((house.data_dir / "scratch" / "bodies").iterdir()))
+    assert house.swap().status_code == 200
