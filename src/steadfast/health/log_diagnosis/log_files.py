@@ -74,7 +74,7 @@ def read_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
     has been handed out before.
     """
     carried, line, continues = b"", 1, False
-    for fresh in _text_of(stream, name):
+    for fresh in filter(None, _text_of(stream, name)):
         data = carried + fresh
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) < LONGEST_LINE_BYTES:
