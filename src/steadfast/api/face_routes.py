@@ -65,6 +65,15 @@ class Visit:
         return "" if self.key == ANONYMOUS else self.key
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """An order that was carried out."""
+
+    outcome: Outcome
+    queue_ms: float
+    """From its last byte to its answer, without the time in the worker."""
+
+
 class FaceRoutes:
     """The two routes that do work."""
 
@@ -164,8 +173,8 @@ class FaceRoutes:
     async def _carry_out(self, exchange: Exchange, order: Order, visit: Visit) -> None:
         given = key_in(exchange.headers.get(b"idempotency-key"))
         if given is None or self._backend.replays is None:
-            outcome = await self._submit(exchange, order, visit)
-            await _send(exchange, _answer(exchange, order, outcome))
+            done = await self._submit(exchange, order, visit)
+            await _send(exchange, _answer(exchange, order, done))
             return
         await self._carry_out_once(exchange, order, visit, given)
 
@@ -184,16 +193,16 @@ class FaceRoutes:
             await _send(exchange, claim, ((b"idempotent-replayed", b"true"),))
             return
         try:
-            outcome = await self._submit(exchange, order, visit)
+            done = await self._submit(exchange, order, visit)
         except BaseException:
             # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
             await asyncio.shield(replays.abandon(claim))
             raise
-        answer = _answer(exchange, order, outcome)
+        answer = _answer(exchange, order, done)
         await replays.keep(claim, answer)
         await _send(exchange, answer)
 
-    async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Outcome:
+    async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Done:
         now_s = asyncio.get_running_loop().time()
         left_s = self._backend.deadline_s
         if order.deadline_s is not None:
@@ -219,8 +228,9 @@ class FaceRoutes:
             )
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
             queue_ms = (asyncio.get_running_loop().time() - now_s) * 1000 - outcome.worked_ms
-            _note(exchange, order, visit, outcome, queue_ms)
-            return outcome
+            done = Done(outcome=outcome, queue_ms=max(0.0, queue_ms))
+            _note(exchange, order, visit, done)
+            return done
 
 
 def _the_one(found: Sequence[Held], name: str) -> Held:
@@ -246,15 +256,16 @@ def _filled(blobs: Sequence[Held]) -> Sequence[Held]:
     return blobs
 
 
-def _answer(exchange: Exchange, order: Order, outcome: Outcome) -> KeptAnswer:
+def _answer(exchange: Exchange, order: Order, done: Done) -> KeptAnswer:
+    outcome = done.outcome
     answer = outcome.decode(FaceAnswer)
-    headers = _headers(exchange, answer, outcome)
+    headers = _headers(exchange, answer, done)
     body = outcome.blobs[0] if outcome.blobs else b""
     if order.request.job is FaceJob.LIST:
         return KeptAnswer(status=200, content_type=_JSON, headers=headers, body=body)
     content_type = CONTENT_TYPES.get(answer.format, "application/octet-stream")
     if order.answer is AnswerKind.JSON:
-        document = _document(exchange, answer, outcome, content_type)
+        document = _document(exchange, answer, done, content_type)
         return KeptAnswer(status=200, content_type=_JSON, headers=headers, body=msgspec.json.encode(document))
     return KeptAnswer(status=200, content_type=content_type.encode(), headers=headers, body=body)
 
@@ -263,8 +274,9 @@ async def _send(exchange: Exchange, kept: KeptAnswer, more: Sequence[Header] = (
     await exchange.answer(kept.status, kept.content_type, kept.body, [*kept.headers, *more])
 
 
-def _headers(exchange: Exchange, answer: FaceAnswer, outcome: Outcome) -> list[Header]:
-    stages = {**{name: s * 1000 for name, s in answer.seconds.items()}, "queue": outcome.waited_ms}
+def _headers(exchange: Exchange, answer: FaceAnswer, done: Done) -> list[Header]:
+    outcome = done.outcome
+    stages = {**{name: s * 1000 for name, s in answer.seconds.items()}, "queue": done.queue_ms}
     timing = ", ".join(f"{name};dur={ms:.1f}" for name, ms in {**stages, "worker": outcome.worked_ms}.items())
     headers = [
         (b"x-steadfast-engine", answer.engine.encode()),
@@ -282,7 +294,8 @@ def _headers(exchange: Exchange, answer: FaceAnswer, outcome: Outcome) -> list[H
     return headers
 
 
-def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_type: str) -> dict[str, Any]:
+def _document(exchange: Exchange, answer: FaceAnswer, done: Done, content_type: str) -> dict[str, Any]:
+    outcome = done.outcome
     return {
         "request_id": exchange.request_id.decode(),
         "engine": answer.engine,
@@ -295,7 +308,7 @@ def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_
         "attempts": outcome.attempts,
         "timings_ms": {
             **{name: round(s * 1000, 2) for name, s in answer.seconds.items()},
-            "queue": round(outcome.waited_ms, 2),
+            "queue": round(done.queue_ms, 2),
             "worker": round(outcome.worked_ms, 2),
         },
         "picture": {
@@ -307,8 +320,9 @@ def _document(exchange: Exchange, answer: FaceAnswer, outcome: Outcome, content_
     }
 
 
-def _note(exchange: Exchange, order: Order, visit: Visit, outcome: Outcome, queue_ms: float) -> None:
+def _note(exchange: Exchange, order: Order, visit: Visit, done: Done) -> None:
     """What the log of requests says of one that was carried out."""
+    outcome = done.outcome
     # What a worker says is looked at by name only: it must not overwrite what the server knows.
     drivers = {name: outcome.cost[name] for name in ("pixels", "faces", "swapped") if name in outcome.cost}
     exchange.noted.update(
@@ -318,7 +332,7 @@ def _note(exchange: Exchange, order: Order, visit: Visit, outcome: Outcome, queu
         attempts=outcome.attempts,
         degraded=outcome.degraded,
         bytes=sum(held.size_bytes for held in order.blobs),
-        queue_ms=round(queue_ms, 3),
+        queue_ms=round(done.queue_ms, 3),
         infer_ms=round(outcome.worked_ms, 3),
         **drivers,
     )

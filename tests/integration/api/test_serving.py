@@ -274,3 +274,14 @@ def test_clients_that_leave_at_any_moment_leave_nothing_behind(house: ServingHou
     house.until(is_idle)
     house.until(lambda: not list((house.data_dir / "scratch" / "bodies").iterdir()))
     assert house.swap().status_code == 200
+
+
+def test_the_time_in_line_is_told_apart_from_the_time_at_work(house: ServingHouse) -> None:
+    other = house.new_client()
+    first = threading.Thread(target=lambda: house.swap("echo", other, seconds=0.6))
+    first.start()
+    house.until(lambda: house.client.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
+    timings = house.swap(data={"format": "json"}).json()["timings_ms"]
+    first.join()
+    assert timings["queue"] > 100
+    assert timings["worker"] < 100
