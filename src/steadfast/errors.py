@@ -53,6 +53,7 @@
         │   ├── DatabaseBusy            somebody else holds it for too long
         │   ├── DatabaseDamaged         its file is no database any more
         │   └── SchemaTooNew            a newer version of this program has written it
+        ├── ServiceUnreachable          no service answers at the URL that was given
         ├── ServiceUnsupported          this system cannot keep workers
         └── ServingProblem              the request is fine; the service could not carry it out now
             ├── DeadlineExceeded        its time was over before it was done
@@ -559,6 +560,15 @@ class SchemaTooNew(DatabaseProblem):
     default_remedy = (
         "Run that version, or go back to the copy from before its upgrade (`steadfast.db.before-…`)."
     )
+
+
+class ServiceUnreachable(ServiceError):
+    """No service answers at the URL that was given."""
+
+    code = "service_unreachable"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Start it with `steadfast serve`, or say where it is: STEADFAST_URL=http://host:port."
 
 
 class ServiceUnsupported(ServiceError):

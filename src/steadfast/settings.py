@@ -28,7 +28,9 @@ from steadfast.errors import ConfigError
 
 PREFIX = "STEADFAST_"
 CONFIG_VARIABLE = "STEADFAST_CONFIG"
-"""Names the settings file; the one variable of this prefix that is no setting."""
+"""Names the settings file."""
+NO_SETTINGS = frozenset({CONFIG_VARIABLE, "STEADFAST_URL", "STEADFAST_KEY"})
+"""Variables of this prefix that are no settings; the others tell clients where the service is."""
 
 
 def _listed(value: object) -> object:
@@ -565,7 +567,7 @@ def _settings_over(table: Mapping[str, Any]) -> type[Settings]:
 def _refuse_unknown_sections() -> None:
     """Refuses variables of sections that do not exist, which pydantic passes over in silence."""
     for variable in os.environ:
-        if not variable.upper().startswith(PREFIX) or variable.upper() == CONFIG_VARIABLE:
+        if not variable.upper().startswith(PREFIX) or variable.upper() in NO_SETTINGS:
             continue
         section = variable[len(PREFIX) :].split("__")[0].lower()
         if section not in Settings.model_fields:
