@@ -107,7 +107,19 @@ def test_sound_that_is_corrupt_is_said_where_it_cannot_be_copied(
     for place, size in places:
         data[place : place + size] = b"\xff" * size
     bad.write_bytes(data)
-    error = failure(["swap", "-s", str(hopper_path), "-t", str(bad), "-o", str(tmp_path / "out.webm")])
+    error = failure(
+        [
+            "swap",
+            "-s",
+            str(hopper_path),
+            "-t",
+            str(bad),
+            "-o",
+            str(tmp_path / "out.webm"),
+            "--preset",
+            "ultrafast",
+        ]
+    )
     assert (error["code"], error["exit_code"]) == ("damaged_media", ExitCode.BAD_INPUT)
     assert "--no-sound" in error["remedy"]
     assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
