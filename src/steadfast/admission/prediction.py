@@ -19,7 +19,9 @@ Features = Mapping[str, float | str]
 _MOST_INPUTS = 12
 _LEAST_OBSERVATIONS = 12
 _RECENT = 64
-_ERRORS = 256
+_JUDGED = 256
+_RECKON_EVERY = 8
+_MOST_RATIO = 20.0
 _FIRST_GUESS_S = 1.0
 _SHORTEST_S = 1e-5
 _SLOW = 0.9
@@ -100,7 +102,7 @@ class ServiceTimePredictor:
         self._habits: dict[str, _Habit] = {}
         self._ranges: dict[str, _Range] = {}
         self._recent_s: deque[float] = deque(maxlen=_RECENT)
-        self._errors: deque[float] = deque(maxlen=_ERRORS)
+        self._ratios: deque[float] = deque(maxlen=_JUDGED)
         self._mean_over_median = 1.0
         self._slow_over_median = 1.5
 
@@ -129,7 +131,9 @@ class ServiceTimePredictor:
     @property
     def error(self) -> float | None:
         """Median absolute error of the last predictions, as a part of the true time; None: too few yet."""
-        return median(self._errors) if len(self._errors) >= _LEAST_OBSERVATIONS else None
+        if len(self._ratios) < _LEAST_OBSERVATIONS:
+            return None
+        return median(abs(1.0 / ratio - 1.0) for ratio in self._ratios)
 
     @property
     def observations(self) -> int:
@@ -146,13 +150,11 @@ class ServiceTimePredictor:
     def _judge(self, forecast: Forecast, worked_s: float) -> None:
         if self._regression.observations < _LEAST_OBSERVATIONS:
             return
-        self._errors.append(abs(forecast.median_s - worked_s) / worked_s)
-        ratio = min(worked_s / forecast.median_s, 20.0)
-        self._mean_over_median += _RATE * (ratio - self._mean_over_median)
-        # Up by nine where it was exceeded, down by one where not, rests where one in ten exceeds it.
-        step = _RATE * self._slow_over_median
-        self._slow_over_median += step * _SLOW if ratio > self._slow_over_median else step * (_SLOW - 1.0)
-        self._slow_over_median = max(1.0, self._slow_over_median)
+        self._ratios.append(min(worked_s / forecast.median_s, _MOST_RATIO))
+        if self._regression.observations % _RECKON_EVERY == 0:
+            ordered = sorted(self._ratios)
+            self._mean_over_median = fmean(ordered)
+            self._slow_over_median = max(1.0, ordered[int(_SLOW * (len(ordered) - 1))])
 
     def _note(self, known: Features) -> None:
         size = known.get("bytes")

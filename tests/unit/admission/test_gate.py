@@ -251,6 +251,23 @@ def test_who_can_no_longer_be_done_in_time_is_sent_away_before_the_deadline(stat
     assert [e.reason for e in stated if isinstance(e, RequestShed)] == [Refusal.HOPELESS]
 
 
+def test_while_others_wait_no_worker_is_given_to_who_will_probably_be_late() -> None:
+    async def test() -> None:
+        house = House()
+        for number in range(200):  # every fifth takes five times as long
+            await house.send(f"lesson {number}", service_s=1.0 if number % 5 else 5.0)
+            await house.tasks[f"lesson {number}"]
+        house.done.clear()
+        await house.send("inside", service_s=6.0)
+        await house.send("tight", deadline_s=9.0)
+        await house.send("patient")
+        await house.end()
+        assert house.done == ["inside", "patient"]
+        assert isinstance(house.failed["tight"], Overloaded)
+
+    run(test())
+
+
 def test_when_workers_are_lost_the_least_urgent_are_sent_away_first() -> None:
     async def test() -> None:
         house = House(workers=10)

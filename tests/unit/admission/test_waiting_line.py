@@ -205,7 +205,9 @@ def test_the_greediest_client_of_the_least_urgent_gives_way_with_its_latest() ->
 
 def test_what_clients_were_given_is_remembered_within_bounds() -> None:
     line: WaitingLine[int] = WaitingLine(capacity=4)
-    line.add(waiter(flow="stays", work_s=1e9))
+    line.add(waiter(flow="stays", work_s=1e12))
+    line.add(waiter(flow="stays"))
+    line.pop()
     for number in range(500):
         line.add(waiter(flow=f"client {number}", work_s=1e6))
         line.pop()
