@@ -3,6 +3,9 @@
 NVML only asks the driver: it makes no CUDA context and takes no device memory, so the server may use it.
 """
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +13,8 @@ from typing import Any
 from steadfast.health.probes.contract import Probe
 from steadfast.health.readings import Sample, Status, Thresholds
 
+_FRESH_S = 1.0
+_XIDS_LAST_S = 60.0
 _NOTHING_HERE = "there is no NVML, no driver or no device"
 _BAD_XIDS = frozenset({13, 31, 43, 45, 48, 61, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120})
 """Xid errors that say that the device or a program on it has failed, after NVIDIA's catalogue of them."""
@@ -33,29 +38,41 @@ class DeviceReading:
     ecc_errors: int | None = None
     """Uncorrected ones since the driver was loaded."""
     xid_errors: tuple[int, ...] = ()
-    """New ones since the last look."""
+    """Of the last minute."""
 
 
 ReadDevices = Callable[[], list[DeviceReading]]
 
 
 class Nvml:
-    """The driver's own library. One look at all devices serves all probes of this file."""
+    """The driver's own library. One look at all devices serves all probes of this file, from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
         self._nvml: Any = None
         self._handles: list[Any] = []
         self._events: Any = None
         self._was_tried = False
+        self._xids: deque[tuple[float, int, int]] = deque(maxlen=100)
+        self._read_at_s = float("-inf")
+        self._found: list[DeviceReading] = []
 
     def __call__(self) -> list[DeviceReading]:
         """All devices; none where there is nothing."""
-        if not self._was_tried:
-            self._was_tried = True
-            self._open()
-        xids = self._new_xids()
+        with self._lock:
+            if not self._was_tried:
+                self._was_tried = True
+                self._open()
+            if self._clock() - self._read_at_s >= _FRESH_S:
+                self._read_at_s = self._clock()
+                self._found = self._read_all()
+            return self._found
+
+    def _read_all(self) -> list[DeviceReading]:
+        self._hear_xids()
         return [
-            self._read(index, handle, tuple(xid for at, xid in xids if at == index))
+            self._read(index, handle, tuple(xid for _, at, xid in self._xids if at == index))
             for index, handle in enumerate(self._handles)
         ]
 
@@ -79,16 +96,16 @@ class Nvml:
         except pynvml.NVMLError:  # some devices and containers have none
             self._events = None
 
-    def _new_xids(self) -> list[tuple[int, int]]:
-        """Device number and Xid of what has come since the last look."""
-        found: list[tuple[int, int]] = []
+    def _hear_xids(self) -> None:
+        now_s = self._clock()
+        while self._xids and now_s - self._xids[0][0] > _XIDS_LAST_S:
+            self._xids.popleft()
         while self._events is not None:
             try:
                 event = self._nvml.nvmlEventSetWait_v2(self._events, 0)
             except self._nvml.NVMLError:  # mostly: there is no more
                 break
-            found.append((self._number_of(event.device), int(event.eventData)))
-        return found
+            self._xids.append((now_s, self._number_of(event.device), int(event.eventData)))
 
     def _number_of(self, device: Any) -> int:
         return int(self._nvml.nvmlDeviceGetIndex(device))
@@ -205,7 +222,7 @@ class DeviceErrors(_DeviceProbe):
     thresholds = Thresholds(error=1)
 
     def sample(self, device: DeviceReading) -> Sample:
-        """Uncorrected ECC errors, and Xid errors since the last look."""
+        """Uncorrected ECC errors, and Xid errors of the last minute."""
         bad = [xid for xid in device.xid_errors if xid in _BAD_XIDS]
         if device.ecc_errors is None and not device.xid_errors:
             return Sample(value=0.0, subject=device.name, status=Status.OK, note="it counts no ECC errors")

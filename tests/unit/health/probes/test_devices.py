@@ -1,6 +1,10 @@
 """Accelerators, by what the driver says; where it says nothing, nothing is wrong."""
 
+import sys
+
 import pytest
+from tests.unit.health.probes.fake_nvml import fake_nvml
+from tests.unit.health.probes.surroundings import Hand
 
 from steadfast.health.probes import devices
 from steadfast.health.probes.devices import DeviceReading
@@ -51,3 +55,18 @@ def test_a_device_that_tells_nothing_is_not_judged() -> None:
     for probe in devices.device_probes(lambda: [DeviceReading(name="gpu:0")]):
         (sample,) = probe.take()
         assert sample.value is None or sample.status is Status.OK
+
+
+def test_nvml_is_asked_for_everything_and_may_refuse_some_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml([79, 13]))
+    clock = Hand()
+    read = devices.Nvml(clock)
+    read()
+    clock.pass_(30)
+    (found,) = read()  # whoever looked first has not taken them away
+    assert (found.memory_used_bytes, found.utilisation, found.power_w) == (90, 0.5, 100.0)
+    assert (found.power_limit_w, found.ecc_errors) == (None, None)
+    assert found.xid_errors == (79, 13)
+    clock.pass_(31)
+    (again,) = read()
+    assert again.xid_errors == ()
