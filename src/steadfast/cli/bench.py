@@ -1,5 +1,7 @@
 """`steadfast bench`: how fast this machine is, and what to set."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +16,9 @@ from steadfast.errors import ExitCode, InvalidOption, SteadfastError
 if TYPE_CHECKING:
     from steadfast.bench.cases import BenchCase, BenchResult, Recommendation
 
-_RIGHT = {"threads", "frames/s", "analyse ms", "swap ms", "transcode ms", "memory MB", "device MB"}
+_NAMES = ("engine", "provider", "size")
+_TIMES = ("analyse\nms", "swap\nms", "transcode\nms")
+_HEADINGS = (*_NAMES, "threads", "frames\n/s", *_TIMES, "memory\nMB", "device\nMB")
 
 
 @command
@@ -57,7 +61,7 @@ def bench(
     )
     results = _run(invocation, cases, seconds, run_cases)
     advice = recommend(results)
-    invocation.output.show(_plain(results, advice), lambda: _overview(results, advice))
+    invocation.output.show(_plain(results, advice), lambda: _overview(results, advice, invocation.config))
     if advice is None:
         raise typer.Exit(int(ExitCode.UNAVAILABLE))
 
@@ -123,31 +127,44 @@ def _fields(advice: "Recommendation") -> dict[str, Any]:
     }
 
 
-def _overview(results: "list[BenchResult]", advice: "Recommendation | None") -> RenderableType:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    headings = ("engine", "provider", "size", "threads", "frames/s", "analyse ms", "swap ms")
-    for heading in (*headings, "transcode ms", "memory MB", "device MB"):
-        table.add_column(heading, justify="right" if heading in _RIGHT else "left")
-    for result in results:
-        table.add_row(*_row(result))
+def _overview(
+    results: "list[BenchResult]", advice: "Recommendation | None", config: Path | None
+) -> RenderableType:
+    from steadfast.settings import default_settings_file  # noqa: PLC0415
+
+    failures = Text("\n".join(_failure(result) for result in results if result.figures is None), style="red")
+    table = _table([result for result in results if result.figures is not None])
     if advice is None:
-        return Group(table, Text("\nNothing worked; `steadfast doctor` says why.", style="red"))
+        return Group(failures, Text("Nothing worked; `steadfast doctor` says why.", style="red"))
     head = f"\nRecommended here ({advice.fps:.0f} frames/s at the largest size):"
-    where = "Put it into the settings file; `steadfast doctor` says where that is."
-    return Group(table, Text(head), Text(advice.as_toml(), style="green"), Text(where, style="dim"))
+    where = f"Put it into the settings file, {config or default_settings_file()}."
+    shown = (table, failures) if failures else (table,)
+    return Group(*shown, Text(head), Text(advice.as_toml(), style="green"), Text(where, style="dim"))
 
 
-def _row(result: "BenchResult") -> tuple[str, ...]:
+def _table(results: "list[BenchResult]") -> Table:
+    """Of what worked; without the column of device memory where no model was on a device."""
+    on_device = any(result.figures and result.figures.device_memory_mb is not None for result in results)
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if on_device else 2, 0, 0))
+    for heading in _HEADINGS if on_device else _HEADINGS[:-1]:
+        table.add_column(heading, justify="left" if heading in _NAMES else "right", no_wrap=True)
+    for result in results:
+        table.add_row(*_row(result, on_device=on_device))
+    return table
+
+
+def _row(result: "BenchResult", *, on_device: bool) -> Iterator[str]:
     case, figures = result.case, result.figures
-    about = (case.engine, case.provider, f"{case.width}x{case.height}", str(case.threads))
-    if figures is None:
-        return (*about, f"failed: {(result.error or {}).get('detail', '')}")
-    device = "—" if figures.device_memory_mb is None else f"{figures.device_memory_mb:.0f}"
-    times = (figures.analyse_ms, figures.swap_ms, figures.transcode_ms)
-    return (
-        *about,
-        f"{figures.fps:.1f}",
-        *(f"{t:.1f}" for t in times),
-        f"{figures.peak_memory_mb:.0f}",
-        device,
-    )
+    assert figures is not None
+    yield from (case.engine, case.provider, f"{case.width}x{case.height}", str(case.threads))
+    yield f"{figures.fps:.1f}"
+    yield from (f"{ms:.1f}" for ms in (figures.analyse_ms, figures.swap_ms, figures.transcode_ms))
+    yield f"{figures.peak_memory_mb:.0f}"
+    if on_device:
+        yield "—" if figures.device_memory_mb is None else f"{figures.device_memory_mb:.0f}"
+
+
+def _failure(result: "BenchResult") -> str:
+    case = result.case
+    what = f"{case.engine}, {case.provider}, {case.width}x{case.height}, threads {case.threads}"
+    return f"{what} failed: {(result.error or {}).get('detail', '')}"

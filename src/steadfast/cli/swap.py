@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from steadfast.cli.frame_progress import video_progress
@@ -94,7 +95,8 @@ def summary(report: "SwapReport") -> RenderableType:
     """What was done, in a few lines."""
     seconds = sum(report.seconds.values())
     first = Text.assemble(("✓ ", "green"), (str(report.output), "bold"))
-    return Group(first, *(f"  {line}" for line in [*_lines(report, seconds), *_quality_lines(report)]))
+    lines = [*_lines(report, seconds), *_quality_lines(report)]
+    return Group(first, *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in lines))
 
 
 def _lines(report: "SwapReport", seconds: float) -> list[str]:
