@@ -13,12 +13,13 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,11 @@ def running(server: Server, folder: Path, *, with_logs: bool = False) -> Iterato
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        with suppress(ProcessLookupError):  # some leave processes behind that go on serving the port
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         log.close()
 
 
