@@ -1,12 +1,12 @@
-"""The fault table at full length: what a running service does under each fault, as the table of docs/reliability.md.
+"""The fault table of docs/reliability.md at full length: what a running service does under each fault.
 
     python -m benchmarks.reliability [--short] [--only kills,leaks,…] [--mirror FOLDER] [--write]
 
-Every row starts `steadfast serve` (guardian, server, workers) on a free port with a data folder of its own and
-16 clients on loopback that swap real faces without pause; faults are real signals and marked pictures. The rows
-are those of `tests/chaos/server`, which holds them in CI, shortened. `--mirror` is a folder of model files by
-name (default: `shared/models` beside the checkout; without it that row is left out). `--write` puts the table
-into docs/reliability.md.
+Every row starts `steadfast serve` (guardian, server, workers) on a free port with a data folder of its own
+and 16 clients on loopback that swap real faces without pause; faults are real signals and marked pictures.
+The rows are those of `tests/chaos/server`, which holds them in CI, shortened. `--mirror` is a folder of
+model files by name (default: `shared/models` beside the checkout; without it that row is left out).
+`--write` puts the table into docs/reliability.md.
 """
 
 import argparse
@@ -58,23 +58,59 @@ def rows(*, full: bool, mirror: Path) -> list[Row]:
         return seconds if full else short
 
     listed: list[tuple[str, str, Run]] = [
-        ("kills", "SIGKILL of a busy worker every 2 s", lambda at: kills.kill_busy_workers(at, seconds=long(60, 12))),
-        ("segfault", "SIGSEGV in native code on one input", lambda at: native_faults.send_poison(at, times=int(long(30, 5)))),
-        ("hang", "an inference that never returns, holding the GIL, every 5 s", lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="hang")),
-        ("sleep", "an inference that sleeps for ever, every 5 s", lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="sleep")),
+        (
+            "kills",
+            "SIGKILL of a busy worker every 2 s",
+            lambda at: kills.kill_busy_workers(at, seconds=long(60, 12)),
+        ),
+        (
+            "segfault",
+            "SIGSEGV in native code on one input",
+            lambda at: native_faults.send_poison(at, times=int(long(30, 5))),
+        ),
+        (
+            "hang",
+            "an inference that never returns, holding the GIL, every 5 s",
+            lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="hang"),
+        ),
+        (
+            "sleep",
+            "an inference that sleeps for ever, every 5 s",
+            lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="sleep"),
+        ),
         ("readiness", "all workers hang (deadline 3 s)", hangs.hang_everywhere),
         ("crash", "a crash where nothing may be retried", native_faults.crash_without_retry),
         ("address-space", "memory limit by RLIMIT_AS", memory.exhaust_address_space),
         ("cgroup", "memory cgroup shared with the server", memory.exhaust_cgroup),
-        ("models", "a model file overwritten with noise", lambda at: models.overwrite_model(at, mirror=mirror)),
+        (
+            "models",
+            "a model file overwritten with noise",
+            lambda at: models.overwrite_model(at, mirror=mirror),
+        ),
         ("leaks", "20 MB leaked per request", lambda at: leaks.leak(at, seconds=long(60, 15))),
         ("overload", "10 × more than capacity", lambda at: overload.flood(at, seconds=long(30, 10))),
-        ("mutations", "mutated uploads", lambda at: mutations.send_mutations(at, pictures=int(long(1000, 150)), videos=int(long(200, 30)))),
-        ("server-killed", "the server is SIGKILLed", lambda at: outages.lose_the_server(at, how=signal.SIGKILL, times=int(long(5, 2)))),
-        ("server-blocked", "the server's loop is blocked", lambda at: outages.lose_the_server(at, how=signal.SIGUSR2, times=int(long(5, 2)))),
-        ("slow-clients", "200 clients of one byte per second", lambda at: slow_clients.drip(at, seconds=long(30, 8))),
+        (
+            "mutations",
+            "mutated uploads",
+            lambda at: mutations.send_mutations(at, pictures=int(long(1000, 150)), videos=int(long(200, 30))),
+        ),
+        (
+            "server-killed",
+            "the server is SIGKILLed",
+            lambda at: outages.lose_the_server(at, how=signal.SIGKILL, times=int(long(5, 2))),
+        ),
+        (
+            "server-blocked",
+            "the server's loop is blocked",
+            lambda at: outages.lose_the_server(at, how=signal.SIGUSR2, times=int(long(5, 2))),
+        ),
+        (
+            "slow-clients",
+            "200 clients of one byte per second",
+            lambda at: slow_clients.drip(at, seconds=long(30, 8)),
+        ),
         ("sigterm", "SIGTERM under load", leaving.leave_under_load),
-    ]  # fmt: skip
+    ]
     return [Row(name=name, fault=fault, run=run) for name, fault, run in listed]
 
 
@@ -105,7 +141,8 @@ def write(lines: list[str]) -> None:
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    head = f"{_BEGIN}\nMeasured {today} with {os.cpu_count()} cores.\n\n| fault | what was seen | machine's load before |\n|---|---|---|\n"
+    heading = "| fault | what was seen | machine's load before |\n|---|---|---|"
+    head = f"{_BEGIN}\nMeasured {today} with {os.cpu_count()} cores.\n\n{heading}\n"
     _PAGE.write_text(before + head + "\n".join(lines) + f"\n{_END}" + after, encoding="utf-8")
 
 

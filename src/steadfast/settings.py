@@ -366,8 +366,8 @@ Least = Literal["warning", "error", "fatal"]
 
 
 class AlertSettings(Section):
-    """Who is told about incidents. A channel is used when its address is given. Keep secrets in the environment
-    or in files of their own (`*_file`): then anybody may see the settings file."""
+    """Who is told about incidents. A channel is used when its address is given. Keep secrets in the
+    environment or in files of their own (`*_file`): then anybody may see the settings file."""
 
     instance: str = ""
     """Which service speaks; empty: the name of the machine."""
