@@ -2,10 +2,10 @@
 
     python -m benchmarks.probe_overhead --looks 500
 
-Prints one table: processor time of each probe per look and the part of one core that it takes at its interval;
-of the detector; of the record that every request passes; and the time of one `/health`, built from what is
-cached. The bar: at most 0.5 % of one core together. Measured as processor time of this process, threads of
-probes among it, so other work on the machine disturbs it little.
+Prints one table: processor time of each probe per look and the part of one core that it takes at its
+interval; of the detector; of the record that every request passes; and the time of one `/health`, built from
+what is cached. The bar: at most 0.5 % of one core together. Measured as processor time of this process, its
+threads among it, so other work on the machine disturbs it little.
 """
 
 import argparse

@@ -19,11 +19,13 @@ from steadfast.health.detection.sign import Sign
 from steadfast.health.flight_recorder import FlightRecorder
 from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import IncidentBook
+from steadfast.health.log_diagnosis.rule_files import load_rules
 from steadfast.health.probes.contract import Surroundings
 from steadfast.health.probes.selection import choose_probes
 from steadfast.health.remedies import Healer
 from steadfast.health.watch import HealthWatch, Parts
 from steadfast.health.work_record import WorkRecord
+from steadfast.health.worker_words import WorkerWords
 from steadfast.observability.redaction import Redactor
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
@@ -78,6 +80,9 @@ def health_watch(
         crashes=crashes,
         clock=time.monotonic,
         courier=_courier(settings, database),
+        words=WorkerWords(
+            load_rules(settings.diagnosis.rules, disabled=settings.diagnosis.disabled), clock=time.monotonic
+        ),
     )
     watch = HealthWatch(settings.health, parts)
     watch.reporter = CrashReporter(

@@ -7,6 +7,7 @@ from typing import Any
 
 from steadfast.events import Event
 from steadfast.health.plain_facts import plain_fact
+from steadfast.runtime.events import WorkerPrinted
 
 _MOST_EVENTS = 200
 _MOST_WORKERS = 64
@@ -25,6 +26,8 @@ class FlightRecorder:
 
     def hear(self, event: Event) -> None:
         """Keeps one fact; it is only written out when somebody asks, which is seldom."""
+        if isinstance(event, WorkerPrinted):  # anybody's words: the outline of them comes with the death
+            return
         worker = getattr(event, "worker", "") or getattr(event, "slot", "")
         track = self._tracks.get(worker)
         if track is None:

@@ -29,6 +29,7 @@ from steadfast.health.readings import Reading
 from steadfast.health.remedies import Healer, remedies_for
 from steadfast.health.verdict import Judge, Verdict
 from steadfast.health.work_record import WorkRecord
+from steadfast.health.worker_words import WorkerWords
 from steadfast.runtime.events import CanaryChecked
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot
 from steadfast.settings import HealthSettings
@@ -57,6 +58,8 @@ class Parts:
     crashes: CrashFolder
     clock: Callable[[], float]
     courier: Courier | None = None
+    words: WorkerWords | None = None
+    """Diagnoses what workers print; None: nobody listens."""
 
 
 class HealthWatch:
@@ -169,6 +172,9 @@ class HealthWatch:
         self._parts.recorder.hear(event)
         if self.reporter is not None and self._settings.crash_reports:
             self.reporter.hear(event)
+        if self._parts.words is not None:
+            for sign in self._parts.words.hear(event):
+                self.report(sign)
         findings: Findings = self._detector.hear(event)
         if findings.signs:
             self._parts.book.apply(findings)

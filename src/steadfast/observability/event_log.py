@@ -15,6 +15,7 @@ _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _LEVELS: Final[Mapping[str, str]] = {
     "worker_state_changed": "debug",
+    "worker_printed": "debug",
     "canary_checked": "debug",
     "worker_died": "error",
     "load_failed": "error",

@@ -35,6 +35,14 @@ class WorkerDied(RuntimeEvent):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerPrinted(RuntimeEvent):
+    """A worker wrote to its standard output or error: anything, in pieces of any length."""
+
+    worker: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SpareTookOver(RuntimeEvent):
     """A loaded spare stands in the place of a worker that died or was drained."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Literal
 
 _MOST_BYTES = 64 * 1024
@@ -13,10 +14,19 @@ class OutputPipe:
     Of a native traceback the first bytes tell the thread that fell; of what a process prints, the last.
     """
 
-    def __init__(self, fd: int, loop: asyncio.AbstractEventLoop, *, keep: Literal["first", "last"]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        keep: Literal["first", "last"],
+        heard: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """`heard` is given every piece as it comes."""
         self._fd = fd
         self._loop = loop
         self._keep_first = keep == "first"
+        self._heard = heard
         self._kept = bytearray()
         loop.add_reader(fd, self._read)
 
@@ -29,6 +39,8 @@ class OutputPipe:
         if not data:
             self._loop.remove_reader(self._fd)
             return False
+        if self._heard is not None:
+            self._heard(data)
         self._kept += data
         if len(self._kept) > _MOST_BYTES:
             del self._kept[

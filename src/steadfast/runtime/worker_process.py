@@ -18,7 +18,7 @@ from steadfast.events import publish
 from steadfast.runtime import messages
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.channel import ChannelBroken, ServerChannel
-from steadfast.runtime.events import WorkerDied, WorkerStateChanged
+from steadfast.runtime.events import WorkerDied, WorkerPrinted, WorkerStateChanged
 from steadfast.runtime.exit_reason import ExitReport, KillReason, explain_exit
 from steadfast.runtime.kernel_oom import kernel_log_names
 from steadfast.runtime.leaks import LeakDetector
@@ -108,12 +108,16 @@ class WorkerProcess:
         self.arena = spawned.arena
         self._channel = ServerChannel(spawned.channel, on_message=self._hear, on_broken=self._on_broken)
         self._crash = OutputPipe(spawned.crash_fd, self.loop, keep="first")
-        self._output = OutputPipe(spawned.output_fd, self.loop, keep="last")
+        self._output = OutputPipe(spawned.output_fd, self.loop, keep="last", heard=self._tell_words)
         self._channel.listen(self.loop)
         self.loop.add_reader(spawned.pidfd, self._reap)
         self._watchdog = Watchdog(loop=self.loop, clock=self.clock, bite=self.kill)
         self._state_changed(None)
         self._watchdog.expect_within(self.spec.load_s, KillReason.LOAD_TIMEOUT)
+
+    def _tell_words(self, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        publish(WorkerPrinted(task=self.spec.name, worker=self.name, text=text))
 
     # --- orders -----------------------------------------------------------------------------------------
 
