@@ -6,7 +6,7 @@ from steadfast.errors import SteadfastError
 from steadfast.health.log_diagnosis.behaviour import Behaviour
 from steadfast.health.log_diagnosis.findings import Diagnosis, Place, SkippedLog
 from steadfast.health.log_diagnosis.log_files import Block, open_log, read_blocks
-from steadfast.health.log_diagnosis.log_line import LogLine, read_line
+from steadfast.health.log_diagnosis.log_line import read_line
 from steadfast.health.log_diagnosis.prefilter import Candidate, Prefilter, Vocabulary, longest_word
 from steadfast.health.log_diagnosis.ranking import ranked
 from steadfast.health.log_diagnosis.request_samples import SAMPLE_LITERALS, sample_of
@@ -83,24 +83,25 @@ class _Reading:
             self._take_samples(block, name)
 
     def _try_rules(self, raw: bytes, candidate: Candidate, name: str, number: int) -> None:
+        rules = [rule for rule in self._prefilter.rules_of(candidate.literals) if self._is_worth(rule)]
+        if not rules:
+            return
         line = read_line(raw)
         if line.is_chatter:
             return
-        place = Place(file=name, line=number, at_s=line.at_s)
-        for rule in self._prefilter.rules_of(candidate.literals):
-            self._try_rule(rule, line, place, candidate.near)
+        for rule in rules:
+            sign = rule.find(line, candidate.near)
+            tally = self._tallies.get(rule.name)
+            if sign is not None:
+                tally = self._tallies.setdefault(rule.name, tally or Tally(rule))
+                tally.add(sign, line, Place(file=name, line=number, at_s=line.at_s))
+            elif tally is not None and rule.takes_back(line):
+                tally.take_back()
 
-    def _try_rule(self, rule: Rule, line: LogLine, place: Place, near: int) -> None:
+    def _is_worth(self, rule: Rule) -> bool:
+        """Whether the rule is to be tried on the next line; not on all of a flood."""
         tally = self._tallies.get(rule.name)
-        if tally is not None and tally.may_pass_over():
-            return
-        sign = rule.find(line, near)
-        if sign is not None:
-            if tally is None:
-                tally = self._tallies[rule.name] = Tally(rule)
-            tally.add(sign, line, place)
-        elif tally is not None and rule.takes_back(line):
-            tally.take_back()
+        return tally is None or not tally.may_pass_over()
 
     def _take_samples(self, block: Block, name: str) -> None:
         every = 1 + self._read_for_samples // _ALL_SAMPLES_UP_TO

@@ -15,22 +15,9 @@ from steadfast.health.log_diagnosis.log_line import LogLine
 SAMPLE_LITERALS = tuple(
     text.encode()
     for text in (
-        *(
-            "_ms",
-            "ms)",
-            "ms (",
-            "post /",
-            " ms",
-            "duration",
-            "latency",
-            "elapsed",
-            "took",
-            "request_time",
-            "rss",
-            "http/1",
-            "[gin]",
-        ),
-        *("mem_mb", "memory", "memoryused"),
+        *("_ms", "ms)", "ms (", " ms", "duration", "latency", "elapsed", "took", "request_time"),
+        *("post /", "http/1", "[gin]"),
+        *("rss", "mem_mb", "memory=", "memory:", "memory_", "memoryused"),
     )
 )
 """Every line that tells of a duration or of memory holds one of them, in lower case."""
