@@ -143,6 +143,20 @@ def test_a_refusal_says_how_long_the_wait_would_be() -> None:
     run(test())
 
 
+def test_with_many_workers_the_first_in_line_waits_for_one_of_them_only() -> None:
+    async def test() -> None:
+        house = House(workers=10)
+        await house.teach()
+        for number in range(10):
+            await house.send(f"inside {number}")
+            await asyncio.sleep(0.09)
+        wait_s = house.gate.predicted_wait_s(Arrival(task=TASK, key="new"))
+        assert wait_s == pytest.approx(0.1, abs=0.1)
+        await house.end()
+
+    run(test())
+
+
 def test_a_refusal_at_the_door_needs_no_body() -> None:
     async def test() -> None:
         house = House()
