@@ -1,12 +1,12 @@
-"""The fault table of docs/reliability.md at full length: what a running service does under each fault.
+"""What a running service does under each fault, at full length: the table of docs/reliability.md.
 
     python -m benchmarks.reliability [--short] [--only kills,leaks,…] [--mirror FOLDER] [--write]
 
-Every row starts `steadfast serve` (guardian, server, workers) on a free port with a data folder of its own
-and 16 clients on loopback that swap real faces without pause; faults are real signals and marked pictures.
-The rows are those of `tests/chaos/server`, which holds them in CI, shortened. `--mirror` is a folder of
-model files by name (default: `shared/models` beside the checkout; without it that row is left out).
-`--write` puts the table into docs/reliability.md.
+Every row starts `steadfast serve` (guardian, server, workers) with a data folder of its own and 16 clients on
+loopback that swap real faces without pause; faults are real signals and marked pictures. The rows are those of
+`tests/chaos/server`, which holds them in CI, shortened. `--mirror` is a folder of model files by name (default:
+`shared/models` beside the checkout; without it that row is left out). `--write` puts the table into
+docs/reliability.md.
 """
 
 import argparse
@@ -38,6 +38,7 @@ from tests.chaos.server.rows import (
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGE = _ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
+_HEAD = "| fault | what was seen | load of the machine before |\n|---|---|---|"
 
 Run = Callable[[Path], Awaitable[Any]]
 
@@ -54,61 +55,55 @@ class Row:
 def rows(*, full: bool, mirror: Path) -> list[Row]:
     """All of them, at full length or shortened."""
 
-    def long(seconds: float, short: float) -> float:
-        return seconds if full else short
+    def long(usual: float, short: float) -> float:
+        return usual if full else short
+
+    def killing(at: Path) -> Awaitable[Any]:
+        return kills.kill_busy_workers(at, seconds=long(60, 12))
+
+    def poisoning(at: Path) -> Awaitable[Any]:
+        return native_faults.send_poison(at, times=int(long(30, 5)))
+
+    def hanging(at: Path) -> Awaitable[Any]:
+        return hangs.hang_now_and_then(at, seconds=long(60, 12), do="hang")
+
+    def sleeping(at: Path) -> Awaitable[Any]:
+        return hangs.hang_now_and_then(at, seconds=long(60, 12), do="sleep")
+
+    def spoiling(at: Path) -> Awaitable[Any]:
+        return models.overwrite_model(at, mirror=mirror)
+
+    def leaking(at: Path) -> Awaitable[Any]:
+        return leaks.leak(at, seconds=long(60, 15))
+
+    def flooding(at: Path) -> Awaitable[Any]:
+        return overload.flood(at, seconds=long(30, 10))
+
+    def mutating(at: Path) -> Awaitable[Any]:
+        return mutations.send_mutations(at, pictures=int(long(1000, 150)), videos=int(long(200, 30)))
+
+    def losing(how: signal.Signals) -> Run:
+        return lambda at: outages.lose_the_server(at, how=how, times=int(long(5, 2)))
+
+    def dripping(at: Path) -> Awaitable[Any]:
+        return slow_clients.drip(at, seconds=long(30, 8))
 
     listed: list[tuple[str, str, Run]] = [
-        (
-            "kills",
-            "SIGKILL of a busy worker every 2 s",
-            lambda at: kills.kill_busy_workers(at, seconds=long(60, 12)),
-        ),
-        (
-            "segfault",
-            "SIGSEGV in native code on one input",
-            lambda at: native_faults.send_poison(at, times=int(long(30, 5))),
-        ),
-        (
-            "hang",
-            "an inference that never returns, holding the GIL, every 5 s",
-            lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="hang"),
-        ),
-        (
-            "sleep",
-            "an inference that sleeps for ever, every 5 s",
-            lambda at: hangs.hang_now_and_then(at, seconds=long(60, 12), do="sleep"),
-        ),
+        ("kills", "SIGKILL of a busy worker every 2 s", killing),
+        ("segfault", "SIGSEGV in native code on one input", poisoning),
+        ("hang", "an inference every 5 s that never returns and holds the GIL", hanging),
+        ("sleep", "an inference every 5 s that sleeps for ever", sleeping),
         ("readiness", "all workers hang (deadline 3 s)", hangs.hang_everywhere),
         ("crash", "a crash where nothing may be retried", native_faults.crash_without_retry),
         ("address-space", "memory limit by RLIMIT_AS", memory.exhaust_address_space),
         ("cgroup", "memory cgroup shared with the server", memory.exhaust_cgroup),
-        (
-            "models",
-            "a model file overwritten with noise",
-            lambda at: models.overwrite_model(at, mirror=mirror),
-        ),
-        ("leaks", "20 MB leaked per request", lambda at: leaks.leak(at, seconds=long(60, 15))),
-        ("overload", "10 × more than capacity", lambda at: overload.flood(at, seconds=long(30, 10))),
-        (
-            "mutations",
-            "mutated uploads",
-            lambda at: mutations.send_mutations(at, pictures=int(long(1000, 150)), videos=int(long(200, 30))),
-        ),
-        (
-            "server-killed",
-            "the server is SIGKILLed",
-            lambda at: outages.lose_the_server(at, how=signal.SIGKILL, times=int(long(5, 2))),
-        ),
-        (
-            "server-blocked",
-            "the server's loop is blocked",
-            lambda at: outages.lose_the_server(at, how=signal.SIGUSR2, times=int(long(5, 2))),
-        ),
-        (
-            "slow-clients",
-            "200 clients of one byte per second",
-            lambda at: slow_clients.drip(at, seconds=long(30, 8)),
-        ),
+        ("models", "a model file overwritten with noise", spoiling),
+        ("leaks", "20 MB leaked per request", leaking),
+        ("overload", "10 × more than capacity", flooding),
+        ("mutations", "mutated uploads", mutating),
+        ("server-killed", "the server is SIGKILLed", losing(signal.SIGKILL)),
+        ("server-blocked", "the server's loop is blocked", losing(signal.SIGUSR2)),
+        ("slow-clients", "200 clients of one byte per second", dripping),
         ("sigterm", "SIGTERM under load", leaving.leave_under_load),
     ]
     return [Row(name=name, fault=fault, run=run) for name, fault, run in listed]

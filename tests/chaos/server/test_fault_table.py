@@ -76,10 +76,10 @@ def test_readiness_is_red_within_one_deadline_of_hangs_everywhere_and_green_when
 
 
 def test_a_crash_that_may_not_be_retried_is_answered_at_once_with_its_cause(tmp_path: Path) -> None:
-    answer = run(native_faults.crash_without_retry(tmp_path))
-    assert (answer.status, answer.code) == (503, "worker_crashed")
-    assert "SIGSEGV" in answer.json()["detail"]
-    assert answer.took_ms <= 1000
+    seen = run(native_faults.crash_without_retry(tmp_path))
+    assert (seen.answer.status, seen.answer.code) == (503, "worker_crashed"), seen
+    assert "SIGSEGV" in seen.detail, seen
+    assert seen.answer.took_ms <= 1000, seen
 
 
 def _check_memory(seen: memory.OutOfMemory) -> None:

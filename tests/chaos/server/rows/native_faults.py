@@ -57,7 +57,19 @@ async def send_poison(folder: Path, *, times: int, every_s: float = 0.5) -> Nati
         )
 
 
-async def crash_without_retry(folder: Path) -> Answer:
+@dataclass(frozen=True, kw_only=True)
+class Crash:
+    """What one crash is answered with."""
+
+    answer: Answer
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.answer.status} {self.answer.code} after {self.answer.took_ms:.0f} ms: {self.detail}"
+
+
+async def crash_without_retry(folder: Path) -> Crash:
     """One crash where one attempt is all that is allowed."""
     with live_service(folder, workers=1, runtime__max_attempts=1) as service:
-        return await send(service.port, swap(marked(face(), "segfault")))
+        answer = await send(service.port, swap(marked(face(), "segfault")))
+    return Crash(answer=answer, detail=answer.json()["detail"])
