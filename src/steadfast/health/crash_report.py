@@ -7,8 +7,9 @@ the settings no secret and no path. With `keep_inputs` they also hold what the w
 import json
 import re
 import shutil
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,15 @@ class CrashFolder:
         self._folder = folder
         self._most = most
         self._most_bytes = most_bytes
+        self._lock = threading.Lock()
 
     def write(self, report_id: str, files: Mapping[str, str]) -> Path:
         """Stores a report, whole or not at all, and makes room. Raises `DiskFull`, `OutputUnwritable`."""
+        # One at a time: making room sweeps up what another write, broken off, has left half-done.
+        with self._lock:
+            return self._write(report_id, files)
+
+    def _write(self, report_id: str, files: Mapping[str, str]) -> Path:
         aside = self._folder / f".{report_id}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -125,6 +132,7 @@ def exit_facts(
         "fault": report.fault.value,
         "requests_inside": report.requests_inside,
         "served": report.served,
+        "requests": [asdict(shape) for shape in report.requests],
         "tracebacks": outline(report.native_traceback),
         "printed": outline(report.last_words),
     }

@@ -138,7 +138,7 @@ class IncidentBook:
             known,
             severity=sign.severity if is_graver else known.severity,
             evidence=_joined(known.evidence, sign.evidence),
-            requests=tuple(dict.fromkeys((*known.requests, *sign.requests)))[:_MOST_REQUESTS],
+            requests=tuple(dict.fromkeys((*known.requests, *sign.requests, *sign.touched)))[:_MOST_REQUESTS],
             signs=known.signs + 1,
         )
         self._tell(Change.RAISED if is_graver else Change.JOINED, self._open[sign.key], sign)
@@ -150,7 +150,7 @@ class IncidentBook:
             severity=sign.severity,
             subject=sign.subject,
             evidence=(sign.evidence,),
-            requests=sign.requests[:_MOST_REQUESTS],
+            requests=(*sign.requests, *sign.touched)[:_MOST_REQUESTS],
             detected_at=self._now(),
         )
 

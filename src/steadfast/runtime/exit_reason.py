@@ -48,6 +48,22 @@ _NATIVE_FAULTS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestShape:
+    """What may be told of a request: its sizes and the numbers it asked with, never what was in it."""
+
+    id: int
+    """The runtime's own number, which `abort` takes."""
+    part_bytes: tuple[int, ...]
+    """Of each part: the pictures."""
+    options: dict[str, bool | int | float]
+    """Those that are numbers or yes and no."""
+    attempts: int
+    """Workers that it was given to."""
+    worked_ms: float
+    """Since this worker had it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExitReport:
     """Everything that is known of one death."""
 
@@ -69,6 +85,8 @@ class ExitReport:
     """How many it was working on; of a batch, all, though some were answered already."""
     served: int = 0
     """Requests it had answered."""
+    requests: tuple[RequestShape, ...] = ()
+    """Those inside that were not answered."""
 
     @property
     def fault(self) -> Fault:
@@ -121,6 +139,7 @@ def explain_exit(
     last_words: str = "",
     requests_inside: int = 0,
     served: int = 0,
+    requests: tuple[RequestShape, ...] = (),
 ) -> ExitReport:
     """The report of a death; `code` and `status` are `si_code` and `si_status` of waitid(2)."""
     cause, exit_code, signal_name = _cause_of(code, status, kill_reason, oom_evidence)
@@ -135,6 +154,7 @@ def explain_exit(
         last_words=last_words,
         requests_inside=requests_inside,
         served=served,
+        requests=requests,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from steadfast.runtime import poison
 from steadfast.runtime.arena import Buffer
+from steadfast.runtime.exit_reason import RequestShape
 
 if TYPE_CHECKING:
     from steadfast.runtime.slot import Slot
@@ -89,6 +90,18 @@ class Ticket:
         sizes = tuple(_file_size(blob) if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs)
         return poison.Outline(self.task, self.fields, sizes)
 
+    def shape(self, now_s: float) -> RequestShape:
+        """What may be told of it."""
+        return RequestShape(
+            id=self.id,
+            part_bytes=tuple(
+                _file_size(blob) if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs
+            ),
+            options=_numbers_of(self.fields),
+            attempts=self.attempts,
+            worked_ms=(now_s - self.started_at_s) * 1000.0,
+        )
+
     @property
     def carries_files(self) -> bool:
         """Whether reading its content means reading a disk."""
@@ -116,6 +129,19 @@ class Ticket:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+def _numbers_of(fields: bytes) -> dict[str, bool | int | float]:
+    """The options that are no text; by name, or by place where they carry no names."""
+    try:
+        options = msgspec.msgpack.decode(fields)
+    except msgspec.MsgspecError:
+        return {}
+    if isinstance(options, list):
+        options = dict(enumerate(options))
+    if not isinstance(options, dict):
+        return {}
+    return {str(name): value for name, value in options.items() if isinstance(value, bool | int | float)}
 
 
 def _file_size(path: Path) -> int:

@@ -342,6 +342,7 @@ class WorkerProcess:
             last_words=self._output.close(),
             requests_inside=self._dispatch_size if self._dispatch else 0,
             served=self.served,
+            requests=tuple(ticket.shape(self.clock()) for ticket in self._dispatch.values()),
         )
 
     # --- small things -----------------------------------------------------------------------------------

@@ -111,4 +111,16 @@ def test_nothing_of_a_users_is_in_what_health_has_written(house: ServingHouse) -
     with sqlite3.connect(house.data_dir / "steadfast.db") as database:
         written += str(database.execute("SELECT document FROM incidents").fetchall()).encode()
     assert b"SIGSEGV" in written
+    assert b'"part_bytes"' in written
     assert not [secret for secret in secrets if secret.encode() in written]
+
+
+def test_a_fatal_reading_is_reported_and_ends_the_server_in_order(tmp_path: Path) -> None:
+    fatal = FAST | {"STEADFAST_HEALTH__PROBES__THREADS__FATAL": "1", "STEADFAST_SERVER__GRACE_S": "2"}
+    with serving(tmp_path, fatal, ready=False) as house:
+        assert house.process.wait(30) == 70
+    reports = [json.loads(file.read_text()) for file in tmp_path.glob("crashes/*/report.json")]
+    assert "threads" in {report["kind"] for report in reports}
+    with sqlite3.connect(tmp_path / "steadfast.db") as database:
+        (row,) = database.execute("SELECT document FROM incidents WHERE kind = 'threads'")
+    assert json.loads(row[0])["actions"] == ["a crash report was ordered", "the server was told to end"]

@@ -73,6 +73,7 @@ def _died(event: WorkerDied) -> Sign | None:
         Severity.ERROR,
         f"a worker died: {why} {what}".strip() + f", with {report.requests_inside} requests inside",
         worker=event.worker,
+        touched=tuple(shape.id for shape in report.requests),
     )
 
 
@@ -124,6 +125,7 @@ def _sign(
     evidence: str,
     *,
     worker: str = "",
+    touched: tuple[int, ...] = (),
     is_moment: bool = False,
 ) -> Sign:
     return Sign(
@@ -135,6 +137,7 @@ def _sign(
         is_moment=is_moment,
         task=getattr(event, "task", ""),
         worker=worker,
+        touched=touched,
     )
 
 

@@ -29,7 +29,9 @@ class Sign:
     """Whom remedies are for."""
     worker: str = ""
     requests: tuple[int, ...] = ()
-    """Requests that it touches, by the runtime's numbers."""
+    """Requests that hang on it, by the runtime's numbers: what `abort` would end."""
+    touched: tuple[int, ...] = ()
+    """Requests that it has touched and that need no remedy: they were started again."""
 
     @property
     def key(self) -> tuple[str, str]:
