@@ -100,7 +100,7 @@ def _text_of(stream: IO[bytes], name: str) -> Iterator[bytes]:
         data = head
         while data:
             # A file that was cut off by a power failure ends in, or is holed by, zero bytes.
-            yield data.replace(b"\0", b"") if b"\0" in data else data
+            yield data.translate(None, b"\0") if b"\0" in data else data
             data = _read(stream, BLOCK_BYTES, name)
         return
     decoder = codecs.getincrementaldecoder(encoding)("replace")
@@ -125,7 +125,7 @@ def _refuse_binary(head: bytes, name: str) -> None:
     for mark, what, remedy in _FOREIGN:
         if head.startswith(mark):
             raise LogUnreadable(f"{name} is {what}, not a text log.", remedy=remedy)
-    text = head.replace(b"\0", b"")
+    text = head.translate(None, b"\0")
     controls = len(text) - len(text.translate(None, _CONTROLS))
     if controls > _MOST_CONTROLS * len(text) or (head and not text):
         raise LogUnreadable(f"{name} is binary, not a text log.")
