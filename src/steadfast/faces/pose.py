@@ -5,11 +5,13 @@ whole head in the picture, yaw and pitch are what remains once the picture is tu
 turned by 30° has its roll changed by 30° and nothing else, and a mirrored one has yaw and roll negated.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from steadfast.faces.canonical import canonical_face, fit_camera
-from steadfast.faces.face import Landmarks, Pose
+from steadfast.faces.face import Landmarks, Pose, Topology
 
 Rotation = NDArray[np.float64]
 """3 × 3, orthonormal, from the canonical face to the picture: x right, y down, z away from the camera."""
@@ -25,9 +27,14 @@ def _rotation_from_depth(landmarks: Landmarks) -> Rotation | None:
     """The best rotation between two sets of 3-D points (Kabsch 1976)."""
     assert landmarks.depth is not None
     points = np.column_stack((landmarks.points, landmarks.depth)).astype(np.float64)
-    model = canonical_face(landmarks.topology).points.astype(np.float64)
-    points -= points.mean(axis=0)
-    return _nearest_rotation(points.T @ (model - model.mean(axis=0)))
+    # Centring one side is enough: the other's mean then meets a sum of zero.
+    return _nearest_rotation(points.T @ _centred_model(landmarks.topology))
+
+
+@cache
+def _centred_model(topology: Topology) -> NDArray[np.float64]:
+    model = canonical_face(topology).points.astype(np.float64)
+    return np.asarray(model - model.mean(axis=0), dtype=np.float64)
 
 
 def _rotation_flat(landmarks: Landmarks) -> Rotation | None:
@@ -50,8 +57,8 @@ def _nearest_rotation(matrix: NDArray[np.float64]) -> Rotation | None:
     left, strengths, right = np.linalg.svd(matrix)
     if strengths[1] <= 1e-9 * max(strengths[0], 1e-9):
         return None
-    handed = np.diag((1.0, 1.0, np.sign(np.linalg.det(left @ right))))
-    return np.asarray(left @ handed @ right, dtype=np.float64)
+    handed = np.array((1.0, 1.0, np.sign(np.linalg.det(left @ right))))
+    return np.asarray((left * handed) @ right, dtype=np.float64)
 
 
 def _angles(turned: Rotation) -> Pose:

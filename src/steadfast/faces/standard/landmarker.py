@@ -59,7 +59,10 @@ def crop_of(hint: Detection | Landmarks) -> UprightCrop | None:
 
 def network_input(crop: BgrImage) -> NDArray[np.float32]:
     """1 × 3 × 192 × 192, RGB 0–1."""
-    return np.asarray(cv2.dnn.blobFromImage(crop, scalefactor=1 / 255, swapRB=True), dtype=np.float32)
+    tensor = np.empty((1, 3, *crop.shape[:2]), dtype=np.float32)
+    for channel, plane in enumerate(cv2.split(crop)):
+        np.multiply(plane, np.float32(1 / 255), out=tensor[0, 2 - channel])
+    return tensor
 
 
 def _sigmoid(logit: float) -> float:
