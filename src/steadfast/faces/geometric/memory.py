@@ -122,7 +122,7 @@ class GeometricMemory(SwapMemory):
     def _learn(self, seen: LabImage, unfolding: _Unfolding) -> Weights:
         self.frames += 1
         if self._mean is None:
-            self._mean = seen
+            self._mean = seen.copy()
             return self._cover
         offset = seen - self._mean
         sampled = np.take(offset.reshape(-1, 3), unfolding.inside, axis=0)
@@ -156,15 +156,15 @@ class GeometricMemory(SwapMemory):
 
     def _update(self, seen: LabImage, change: NDArray[np.float32], found: NDArray[np.bool_]) -> None:
         assert self._mean is not None
-        rate = max(_LEARNING, 1 / self.frames)
+        free = (~found).astype(np.uint8)
+        cv2.accumulateWeighted(seen, self._mean, max(_LEARNING, 1 / self.frames), free)
+        cv2.accumulateWeighted(change, self._deviation, _LEARNING, free)
         believed = self._covered_for > _BELIEVED_AFTER_FRAMES
-        rates = np.where(believed, 1.0, np.where(found, 0.0, rate)).astype(np.float32)
-        self._mean = self._mean + rates[..., None] * (seen - self._mean)
-        self._deviation += np.where(found, 0, _LEARNING).astype(np.float32) * (change - self._deviation)
+        np.copyto(self._mean, seen, where=believed[..., None])
 
     def _forget(self, seen: LabImage) -> None:
         self.frames = 1
-        self._mean = seen
+        self._mean = seen.copy()
         self._deviation[:] = 1.5
         self._cover = np.zeros_like(self._cover)
         self._covered_for[:] = 0

@@ -38,6 +38,7 @@ _LARGEST_PX = 640  # the longest side of the kept texture
 _SMALLEST_FACE_PX = 16
 _BESIDE = 0.08  # of the face's width, inside its outline
 _SHADOW = 3.0  # spreads of the skin's L*
+_SHADE = 18.0  # L*: darker than the cheeks by this is hardly lit
 _LINE_SOFT = 0.004
 _LINE_BETWEEN_LIPS = 0.15  # of the lips' brightness
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
@@ -118,10 +119,20 @@ def _texture(photo: SourcePhoto, mesh: FaceMesh) -> Texture:
     anatomy = Anatomy(mesh=mesh, points=moved, size=crop.grid)
     pixels, width = lighten_eye_shade(without_teeth(pixels, anatomy), anatomy), anatomy.width
     visible = visible_source(pixels, anatomy)
-    seeds = shrink_inwards(visible, width * 0.03)  # edges carry the shadow of hair and hat
+    # Edges carry the shadow of hair and hat: what they hide is filled from skin in the light.
+    seeds = shrink_inwards(visible, width * 0.03) * _lit(pixels, anatomy)
     pixels = continue_smoothly(pixels, visible, seeds, near=width * 0.02, far=width)
     seen = np.round(visible * 255).astype(np.uint8)
     return Texture(pixels=np.dstack((pixels, seen)), points=moved, face_width_px=width)
+
+
+def _lit(pixels: NDArray[np.uint8], face: Anatomy) -> Weights:
+    """1 where it is as bright as the cheeks, 0 where it is darker by a clear shadow."""
+    lab = to_lab(pixels)
+    skin = measure_skin(lab, face.core)
+    if skin is None:
+        return np.ones(lab.shape[:2], dtype=np.float32)
+    return np.asarray(np.clip((lab[..., 0] - skin.centre[0]) / _SHADE + 1, 0.02, 1), dtype=np.float32)
 
 
 def visible_source(pixels: NDArray[np.uint8], face: Anatomy) -> Weights:

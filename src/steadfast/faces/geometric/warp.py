@@ -112,8 +112,9 @@ def affine_per_triangle(start: Points, end: Points, triangles: Triangles) -> NDA
 def dense_map(start: Points, end: Points, triangles: Triangles, ids: IdMap) -> Field:
     """Where every grid point of `start`'s picture lies in `end`'s: exact inside the mesh, affine outside."""
     height, width = ids.shape
-    overall = fit_affine(start, end).reshape(6, 1)
-    maps = np.concatenate((affine_per_triangle(start, end, triangles), overall), axis=1)
+    # Outside, where nothing of the mesh is seen, one triangle that spans it all is good enough.
+    widest = [[start[:, 0].argmin(), start[:, 0].argmax(), start[:, 1].argmax()]]
+    maps = affine_per_triangle(start, end, np.concatenate((triangles, widest)))
     each = np.take(maps, ids, axis=1)  # id −1 takes the last one
     x = np.arange(width, dtype=np.float32)
     y = np.arange(height, dtype=np.float32)[:, None]

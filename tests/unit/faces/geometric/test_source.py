@@ -59,6 +59,18 @@ def test_the_dark_between_ear_and_cheek_does_not_come_along() -> None:
     assert np.abs(dirty.pixels[..., :3].astype(int) - clean.pixels[..., :3]).max() < 60
 
 
+def test_the_shadow_under_a_fringe_does_not_colour_what_the_fringe_hides() -> None:
+    taken = photo(closed=True)
+    image = taken.image.copy()
+    brow = int(OPEN[:, 1].min()) + 24
+    image[: brow - 8] = 0  # the fringe
+    image[brow - 8 : brow] = (image[brow - 8 : brow] * 0.75).astype(np.uint8)  # its shadow
+    texture = alone(replace(taken, image=image)).textures[0]
+    top, cheek = (texture.points[i].astype(int) for i in (10, 50))
+    forehead = texture.pixels[top[1] + 2, top[0], :3].astype(int)
+    assert forehead.sum() > 0.9 * texture.pixels[cheek[1], cheek[0], :3].sum()
+
+
 def test_what_a_hat_hides_continues_the_skin() -> None:
     taken = photo(closed=True)
     image = taken.image.copy()
