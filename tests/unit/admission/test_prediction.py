@@ -92,6 +92,25 @@ def test_headers_that_lie_do_not_spoil_the_predictions_for_others() -> None:
     assert errors[len(errors) // 2] < 0.4
 
 
+def test_what_the_worker_reports_counts_more_than_what_a_header_claimed() -> None:
+    predictor, dice = ServiceTimePredictor(), random.Random(6)
+    for number in range(600):
+        pixels = math.exp(dice.uniform(math.log(1e5), math.log(1e7)))
+        claimed = 1.0 if number % 2 else pixels
+        predictor.learn({"pixels": claimed}, {"pixels": pixels}, pixels / 1e7)
+    assert predictor.predict({"pixels": 3e5}).median_s == pytest.approx(0.03, rel=0.15)
+    assert predictor.predict({"pixels": 5e6}).median_s == pytest.approx(0.5, rel=0.15)
+
+
+def test_a_few_that_take_very_long_lift_the_mean_and_not_the_median() -> None:
+    predictor, dice = ServiceTimePredictor(), random.Random(7)
+    for number in range(800):
+        predictor.learn({"bytes": 1e6}, {}, (1.0 if number % 10 else 10.0) * dice.uniform(0.9, 1.1))
+    forecast = predictor.predict({"bytes": 1e6})
+    assert forecast.median_s < 1.4
+    assert forecast.mean_s == pytest.approx(1.9, rel=0.2)
+
+
 def test_a_claim_beyond_anything_seen_is_not_believed_without_end() -> None:
     predictor = taught()
     huge = predictor.predict({"bytes": 1e12, "pixels": 1e15, "engine": "standard"})
