@@ -11,14 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.http_receiver import Hook
 from tests.serving_house import FAULTY, ROOT, ServingHouse, serving
 
 FAST = FAULTY | {"STEADFAST_RUNTIME__WORKERS": "1", "STEADFAST_HEALTH__INTERVAL_S": "0.2"}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingHouse]:
-    options = FAST | {"STEADFAST_SERVER__REQUIRE_KEYS": "always"}
+def hook() -> Iterator[Hook]:
+    hook = Hook()
+    yield hook
+    hook.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[ServingHouse]:
+    options = FAST | {
+        "STEADFAST_SERVER__REQUIRE_KEYS": "always",
+        "STEADFAST_ALERTS__WEBHOOK_URL": f"{hook.url}/alerts",
+        "STEADFAST_ALERTS__WEBHOOK_KINDS": "worker_died",
+        "STEADFAST_ALERTS__GROUP_S": "0",
+    }
     with serving(tmp_path_factory.mktemp("house"), options) as house:
         yield house
 
@@ -42,7 +55,9 @@ def steadfast(house: ServingHouse, *arguments: str, key: str | None = None, cwd:
     )
 
 
-def test_a_killed_worker_is_an_incident_with_a_report_and_both_recover(house: ServingHouse) -> None:
+def test_a_killed_worker_is_an_incident_an_alert_and_a_report_and_it_recovers(
+    house: ServingHouse, hook: Hook
+) -> None:
     house.await_ready()
     house.workers()[0].send_signal(signal.SIGKILL)
     house.until(lambda: any(one["outcome"] == "recovered" for one in incidents(house, "worker_died")))
@@ -54,6 +69,11 @@ def test_a_killed_worker_is_an_incident_with_a_report_and_both_recover(house: Se
     assert report["report.json"]["what"]["signal_name"] == "SIGKILL"
     assert report["readings.json"]
     assert [event["event"] for event in report["events.json"]][-1] == "worker_died"
+    house.until(lambda: len(hook.got) >= 2)
+    begun, ended = (json.loads(body)["incidents"][0] for _, _, body in hook.got[:2])
+    assert begun["id"] == ended["id"] == one["id"]
+    assert begun["recovered_at"] is None
+    assert ended["recovered_at"] is not None
 
 
 def test_the_public_answer_hides_what_only_an_admin_may_see(house: ServingHouse) -> None:
