@@ -3,10 +3,9 @@
     python -m benchmarks.reliability [--short] [--only kills,leaks,…] [--mirror FOLDER] [--write]
 
 Every row starts `steadfast serve` (guardian, server, workers) with its own data folder and 16 clients on
-loopback that swap real faces without pause; faults are real signals and marked pictures. The rows are those of
-`tests/chaos/server`, which holds them in CI, shortened. `--mirror` is a folder of model files (default:
-`shared/models` beside the checkout; without it that row is left out). `--write` puts the table into
-docs/reliability.md.
+loopback that swap real faces without pause; faults are real signals and marked pictures. `tests/chaos/server`
+holds the same rows in CI, shortened. `--mirror` is a folder of model files (default: `shared/models` beside
+the checkout; without it that row is left out). `--write` puts the table into docs/reliability.md.
 """
 
 import argparse

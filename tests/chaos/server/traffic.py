@@ -257,9 +257,10 @@ class Load:
         return sum(answer.status != 200 for answer in self.answers)
 
     @property
-    def retried(self) -> int:
-        """Answers that took more than one worker."""
-        return sum(answer.attempts > 1 for answer in self.answers)
+    def failures(self) -> dict[str, int]:
+        """Those, counted by status and code."""
+        failed = (answer for answer in self.answers if answer.status != 200)
+        return dict(Counter(f"{answer.status} {answer.code}".strip() for answer in failed))
 
     def p_ms(self, percent: int) -> float:
         """A percentile of the times of answers that were 200."""

@@ -20,6 +20,7 @@ class Kills:
     kills: int
     requests: int
     failed: int
+    failures: dict[str, int]
     wrong: int
     takeovers_ms: tuple[float, ...]
     p50_ms: float
@@ -32,7 +33,8 @@ class Kills:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills, {self.requests} requests, {self.failed} failed, {self.wrong} wrong; "
+            f"{self.kills} kills, {self.requests} requests, {self.failed} failed {self.failures or ''}, "
+            f"{self.wrong} wrong; "
             f"{len(self.takeovers_ms)} takeovers: median {self.takeover_ms:.1f} ms, "
             f"worst {max(self.takeovers_ms):.0f} ms; p50 {self.p50_ms:.0f}, p99 {self.p99_ms:.0f} ms"
         )
@@ -56,6 +58,7 @@ async def kill_busy_workers(folder: Path, *, seconds: float, every_s: float = 2.
             kills=kills,
             requests=len(load.answers),
             failed=load.failed,
+            failures=load.failures,
             wrong=load.wrong,
             takeovers_ms=tuple(line["gap_ms"] for line in service.told("request_retried")),
             p50_ms=load.p_ms(50),
