@@ -63,8 +63,7 @@ class WorkerOptions:
     affinity: tuple[int, ...] = ()
     """Cores it may use; empty: those of the server."""
     nice: int = 5
-    """Above the server's, so that the server answers first; taken on once it is loaded, because until there
-    is a spare again the next death costs an outage."""
+    """Above the server's, so that the server answers first."""
     oom_score_adj: int = 500
     """In a shared memory cgroup the kernel otherwise may pick the server."""
     max_open_files: int = 1024
@@ -81,7 +80,7 @@ class WorkerOptions:
 class RetryOptions:
     """What a death costs the request that was being worked on."""
 
-    soft_stop_s: float = 0.15
+    soft_stop_s: float = 0.1
     """From the deadline to SIGKILL: a worker that stops between units of work in this time stays loaded."""
     max_attempts: int = 5
     """Dispatches of one request, when its workers die of causes from outside."""

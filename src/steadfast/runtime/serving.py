@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import os
 import time
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -79,8 +78,6 @@ class _Serving:
             verdict = task.canary()
         except Exception as error:  # noqa: BLE001 — the border of the process: it becomes a recorded fact
             return NotLoaded(failure_of(error), self._points)
-        if self._task is None:
-            os.nice(self._setup.nice)  # only now: see `WorkerOptions.nice`
         self._task, self._level = task, level
         ended_s = time.perf_counter()
         load_ms, canary_ms = _ms(began_s, loaded_s), _ms(loaded_s, ended_s)

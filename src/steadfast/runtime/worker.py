@@ -57,6 +57,7 @@ def _close_all_but(*kept: int) -> None:
 def _limit_resources(setup: Setup) -> None:
     if setup.affinity:
         os.sched_setaffinity(0, setup.affinity)
+    os.nice(setup.nice)
     Path("/proc/self/oom_score_adj").write_text(str(setup.oom_score_adj), encoding="ascii")
     _limit(resource.RLIMIT_NOFILE, setup.max_open_files)
     _limit(resource.RLIMIT_CORE, setup.max_core_bytes)

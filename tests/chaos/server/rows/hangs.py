@@ -10,7 +10,7 @@ from tests.chaos.server.live_service import LiveService, live_service
 from tests.chaos.server.marks import marked
 from tests.chaos.server.traffic import Load, ask, face, faces, send, swap
 
-DEADLINE_S = 2.0
+LEAST_DEADLINE_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +46,22 @@ async def hang_now_and_then(folder: Path, *, seconds: float, do: str, every_s: f
         await calm.learn()
         async with calm:
             await asyncio.sleep(seconds)
+        # Long enough to reach a worker: a request that cannot is refused, and nothing hangs.
+        deadline_s = max(LEAST_DEADLINE_S, calm.p_ms(50) / 2000)
         load = calm.again(service.port)
         statuses, answered, killed = [], [], []
         async with load:
             until_s = time.monotonic() + seconds
             while time.monotonic() < until_s:
                 deaths = len(service.told("worker_died"))
-                due_at, due_s = time.time() + DEADLINE_S, time.monotonic() + DEADLINE_S
+                due_at, due_s = time.time() + deadline_s, time.monotonic() + deadline_s
                 number = f"{do} {due_at}"  # another input each time: none is refused as poison
                 target = marked(face(), do, number=number)
                 # The most urgent: it must reach a worker before its time is over.
-                answer = await send(service.port, swap(target, deadline_s=DEADLINE_S))
+                answer = await send(service.port, swap(target, deadline_s=deadline_s))
                 statuses.append(answer.status)
                 answered.append((time.monotonic() - due_s) * 1000)
-                await asyncio.sleep(max(0.5, due_s + every_s - DEADLINE_S - time.monotonic()))
+                await asyncio.sleep(max(0.5, due_s + every_s - deadline_s - time.monotonic()))
                 killed += [(_at(line) - due_at) * 1000 for line in service.told("worker_died")[deaths:]]
         return Hangs(
             statuses=tuple(statuses),
