@@ -1,5 +1,6 @@
 """Databases for tests: SQLite files, and a PostgreSQL of one's own where its programs are installed."""
 
+import importlib
 import os
 import select
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+import steadfast
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.settings import DatabaseSettings
@@ -21,6 +23,7 @@ from steadfast.settings import DatabaseSettings
 REQUIRED = "POSTGRESQL_REQUIRED"
 """Set where a missing PostgreSQL must fail the tests rather than skip them: in CI."""
 _PATIENCE_S = 60
+_PACKAGE = Path(steadfast.__file__).parent
 
 
 class Clock:
@@ -35,6 +38,13 @@ class Clock:
     def turn(self, **by: float) -> None:
         """Forward, in the words of `timedelta`."""
         self.time += timedelta(**by)
+
+
+def import_every_module_with_a_table() -> None:
+    """So that the metadata has every table that the code declares."""
+    for file in _PACKAGE.rglob("*.py"):
+        if "METADATA" in file.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(file.relative_to(_PACKAGE.parent).with_suffix("").parts))
 
 
 def open_sqlite(folder: Path) -> Database:

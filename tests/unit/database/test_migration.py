@@ -1,6 +1,5 @@
 """A clean start needs no step, an old schema is brought forward, a newer one is refused."""
 
-import importlib
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from tests.databases import open_sqlite
+from tests.databases import import_every_module_with_a_table, open_sqlite
 
 import steadfast
 from steadfast.admission.keys import KeyStore
@@ -24,12 +23,6 @@ from steadfast.database.schema import METADATA
 from steadfast.errors import SchemaTooNew
 
 PACKAGE = Path(steadfast.__file__).parent
-
-
-def import_every_module_with_a_table() -> None:
-    for file in PACKAGE.rglob("*.py"):
-        if "METADATA" in file.read_text(encoding="utf-8"):
-            importlib.import_module(".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts))
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(database: Database) -> None:

@@ -1,0 +1,25 @@
+"""Incidents and alerts keep the same promises on PostgreSQL."""
+
+from tests.unit.health.alerts.test_outbox import (
+    test_a_receiver_that_is_gone_for_good_does_not_fill_the_database,
+    test_pauses_double_and_then_stay,
+    test_what_is_no_news_any_more_is_given_up,
+    test_what_was_delivered_is_gone,
+)
+from tests.unit.health.test_incidents import (
+    test_a_list_is_the_latest_first_of_what_was_asked_for,
+    test_an_incident_comes_back_from_the_database_as_it_was_last_saved,
+    test_the_old_and_the_too_many_go_but_what_lasts_stays,
+    test_what_a_dead_server_has_left_open_is_closed_by_the_next,
+)
+
+__all__ = [
+    "test_a_list_is_the_latest_first_of_what_was_asked_for",
+    "test_a_receiver_that_is_gone_for_good_does_not_fill_the_database",
+    "test_an_incident_comes_back_from_the_database_as_it_was_last_saved",
+    "test_pauses_double_and_then_stay",
+    "test_the_old_and_the_too_many_go_but_what_lasts_stays",
+    "test_what_a_dead_server_has_left_open_is_closed_by_the_next",
+    "test_what_is_no_news_any_more_is_given_up",
+    "test_what_was_delivered_is_gone",
+]
