@@ -40,7 +40,7 @@ _BESIDE = 0.08  # of the face's width, inside its outline
 _SHADOW = 3.0  # spreads of the skin's L*
 _SHADE = 18.0  # L*: darker than the cheeks by this is hardly lit
 _LINE_SOFT = 0.004
-_LINE_BETWEEN_LIPS = 0.15  # of the lips' brightness
+_LINE_BETWEEN_LIPS = np.array([0.26, 0.26, 0.18], dtype=np.float32)  # of the brightness, BGR: it is warm
 _SIZE_STEP = 2**0.5  # between two kept sizes: a remap never skips more than this many pixels
 
 
@@ -173,7 +173,7 @@ def without_teeth(pixels: NDArray[np.uint8], face: Anatomy) -> NDArray[np.uint8]
         return painted
     # Where the lips are closed later the warp jumps across this: it becomes the line between them.
     line = soften(face.mouth_interior, face.width * _LINE_SOFT)
-    return np.round(painted * (1 - _LINE_BETWEEN_LIPS * line[..., None])).astype(np.uint8)
+    return np.round(painted * (1 - line[..., None] * _LINE_BETWEEN_LIPS)).astype(np.uint8)
 
 
 def _average(best: Texture, others: Sequence[Texture], mesh: FaceMesh) -> Texture:
