@@ -1,7 +1,13 @@
-"""Loaded by every Python of a service under test: SIGUSR2 blocks its event loop, holding the GIL."""
+"""Loaded by every Python of a service under test, but by its workers: their environment is not inherited.
+
+SIGUSR2 blocks the event loop, holding the GIL. And the service ends with whoever started it: a test run that is
+killed must leave nothing behind.
+"""
 
 import ctypes
 import signal
+
+_PR_SET_PDEATHSIG = 1
 
 
 def block_the_loop(*_: object) -> None:
@@ -11,3 +17,4 @@ def block_the_loop(*_: object) -> None:
 
 
 signal.signal(signal.SIGUSR2, block_the_loop)
+ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
