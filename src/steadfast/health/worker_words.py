@@ -18,6 +18,7 @@ from steadfast.runtime.events import WorkerDied, WorkerPrinted
 _MOST_WORKERS = 64
 _CHARACTERS_PER_S = 16_384
 _BURST = 65_536
+_COST_OF_A_LINE = 200
 
 
 class WorkerWords:
@@ -65,11 +66,18 @@ class _Listener:
         now_s = self._clock()
         self._budget = min(_BURST, self._budget + (now_s - self._filled_at_s) * _CHARACTERS_PER_S)
         self._filled_at_s = now_s
-        heard = text[: int(self._budget)]
-        self._budget -= len(heard)
-        *lines, begun = (self._begun + heard).split("\n")
+        if self._budget <= 0:
+            return []
+        *lines, begun = (self._begun + text[: int(self._budget)]).split("\n")
         self._begun = begun[-_BURST:]
-        return [finding for line in lines for finding in self._diagnosis.feed(line)]
+        found: list[Finding] = []
+        for line in lines:
+            # A line costs more than its characters: a million empty ones would hold up the loop.
+            self._budget -= len(line) + _COST_OF_A_LINE
+            if self._budget < 0:
+                break
+            found += self._diagnosis.feed(line)
+        return found
 
 
 def _sign(task: str, worker: str, finding: Finding) -> Sign:

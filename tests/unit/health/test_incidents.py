@@ -27,7 +27,11 @@ class Wall:
 
 
 def sign(kind: str = "disk_space", **more: Any) -> Sign:
-    facts: dict[str, Any] = {"subject": "data", "severity": Severity.WARNING, "evidence": "little is left"} | more
+    facts: dict[str, Any] = {
+        "subject": "data",
+        "severity": Severity.WARNING,
+        "evidence": "little is left",
+    } | more
     return Sign(kind=kind, **facts)
 
 
