@@ -1,7 +1,7 @@
 """Loaded by every Python of a service under test, but by its workers: their environment is not inherited.
 
-SIGUSR2 blocks the event loop, holding the GIL. And the service ends with whoever started it: a test run that is
-killed must leave nothing behind.
+SIGUSR2 blocks the event loop, holding the GIL. And the service ends with whoever started it: a test run that
+is killed must leave nothing behind.
 """
 
 import ctypes
