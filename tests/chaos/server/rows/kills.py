@@ -33,7 +33,7 @@ class Kills:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills, {self.requests} requests, {self.failed} failed {self.failures or ''}, "
+            f"{self.kills} kills, {self.requests} requests, {self.failed} failed{self.failures or ''}, "
             f"{self.wrong} wrong; "
             f"{len(self.takeovers_ms)} takeovers: median {self.takeover_ms:.1f} ms, "
             f"worst {max(self.takeovers_ms):.0f} ms; p50 {self.p50_ms:.0f}, p99 {self.p99_ms:.0f} ms"
