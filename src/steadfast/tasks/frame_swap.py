@@ -15,7 +15,7 @@ from steadfast.faces.similarity import SAME_PERSON, similarity
 from steadfast.faces.tracking import FaceTracker, TrackedFace, TrackingOptions
 from steadfast.media.canvas import Canvas
 from steadfast.tasks.cast import Cast
-from steadfast.tasks.face_exchange import enhancer_of, render_exchange
+from steadfast.tasks.face_exchange import DrawnExchange, enhancer_of, render_exchange
 from steadfast.tasks.frame_processing import FrameOutcome
 
 _CLEARLY_LARGER = 1.5  # times the area: what another face must have to become the largest
@@ -53,6 +53,7 @@ class FrameSwap:
         self._choice = PersonChoice(cast)
         self._memories: dict[int, _TrackMemory] = {}
         self._frame = 0
+        self.written: list[DrawnExchange] = []  # in the last frame: what a quality report measures inside
 
     def analyse(self, canvas: Canvas, time_s: float) -> FramePlan:
         """Follows the faces and says who becomes whom; raises TooManyFaces where one was asked for."""
@@ -62,6 +63,7 @@ class FrameSwap:
     def swap(self, canvas: Canvas, analysis: FramePlan) -> FrameOutcome:
         """Writes all faces of the plan, or none: everything is drawn before anything is written."""
         self._frame += 1
+        self.written = []
         drawn = [
             render_exchange(
                 canvas,
@@ -74,7 +76,7 @@ class FrameSwap:
             # The larger face is nearer, and written last.
             for part in sorted(analysis.parts, key=lambda part: part.tracked.face.box.width)
         ]
-        written = [exchange for exchange in drawn if exchange.mask.any()]
+        written = self.written = [exchange for exchange in drawn if exchange.mask.any()]
         for exchange in written:
             canvas.write(exchange.region, exchange.pixels, exchange.mask)
         self._forget()

@@ -65,7 +65,7 @@ class MeasuredFrameSwap:
         before = canvas.read(whole)
         outcome = self._inner.swap(canvas, analysis)
         after = canvas.read(whole)
-        self._meter.add(before, after, _changed(before, after), has_face=bool(analysis.parts))
+        self._meter.add(before, after, self._mask(whole), has_face=bool(analysis.parts))
         if self._frame % _LOOK_EVERY_FRAMES == 0:
             self._look(before, after, analysis)
         self._frame += 1
@@ -75,6 +75,14 @@ class MeasuredFrameSwap:
         """The figures of all frames; means where there are several."""
         return {**self._meter.result().as_dict(), **_means(self._faces)}
 
+    def _mask(self, whole: Region) -> GreyImage:
+        """Where the swapper painted; not where pixels differ, which would leave out those it kept calm."""
+        mask = np.zeros((whole.height, whole.width), dtype=np.uint8)
+        for exchange in self._inner.written:
+            region = exchange.region
+            mask[region.top : region.bottom, region.left : region.right] |= exchange.mask
+        return mask
+
     def _look(self, before: BgrImage, after: BgrImage, analysis: FramePlan) -> None:
         for part in analysis.parts:
             face = part.tracked.face
@@ -83,10 +91,6 @@ class MeasuredFrameSwap:
             quality = measure_face(ArrayCanvas(after), described, part.source.embedding, self._engine)
             if quality is not None:
                 self._faces.append(quality)
-
-
-def _changed(before: BgrImage, after: BgrImage) -> GreyImage:
-    return np.asarray((before != after).any(axis=2), dtype=np.uint8)
 
 
 def _means(faces: Sequence[FaceQuality]) -> dict[str, Any]:
