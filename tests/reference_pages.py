@@ -57,7 +57,7 @@ tell each, and end with the status of the first.
 
 _SETTINGS_HEAD = f"""# Settings
 
-*Made from `src/steadfast/settings.py` by `python -m tests.reference_pages`; a test holds it true.*
+*Made from `src/steadfast/settings/` by `python -m tests.reference_pages`; a test holds it true.*
 
 A setting comes from a variable, else from the settings file, else from its default. The file is the one of
 `--config`, else of `{PREFIX}CONFIG`, else `config.toml` in the user's configuration folder

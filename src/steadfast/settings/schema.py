@@ -1,0 +1,52 @@
+"""All sections under one roof."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from steadfast.settings.health import AlertSettings, DiagnosisSettings, HealthSettings, LogSettings
+from steadfast.settings.inference import (
+    FaceSettings,
+    InferenceSettings,
+    MediaSettings,
+    ModelSettings,
+    NeuralSettings,
+)
+from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
+from steadfast.settings.values import Folder, OptionalPath
+
+PREFIX = "STEADFAST_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    data_dir: Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")))
+    """Folder of everything the service keeps: its database, scratch files and jobs."""
+    bootstrap_key_file: OptionalPath = None
+    """File with the first API key (at least 32 characters), which gets every scope; none: the first start
+    makes one and prints it once."""
+
+    server: ServerSettings = ServerSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    admission: AdmissionSettings = AdmissionSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    logs: LogSettings = LogSettings()
+    diagnosis: DiagnosisSettings = DiagnosisSettings()
+    health: HealthSettings = HealthSettings()
+    alerts: AlertSettings = AlertSettings()
+    models: ModelSettings = ModelSettings()
+    inference: InferenceSettings = InferenceSettings()
+    media: MediaSettings = MediaSettings()
+    faces: FaceSettings = FaceSettings()
+    neural: NeuralSettings = NeuralSettings()
