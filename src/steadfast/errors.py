@@ -31,6 +31,15 @@
     │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IncidentUnknown             there is no incident or crash report of that id
+    │   ├── BlobMissing                 what was kept is not there (any more)
+    │   ├── QuotaExceeded               the key's files would take more room than it may have
+    │   ├── ReferenceRefused            that address may not be read, or called back, from here
+    │   ├── UploadProblem               a resumable upload
+    │   │   ├── UploadUnknown           there is none of that id
+    │   │   ├── UploadExpired           it was not finished in time
+    │   │   ├── UploadConflict          the offset is not where it stands, or somebody else is sending
+    │   │   ├── UploadUnfinished        it is not whole yet
+    │   │   └── ChecksumMismatch        a piece came with another sum than was announced
     │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
     │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
     │   ├── PoisonInput                 this input killed the workers that touched it
@@ -47,6 +56,9 @@
         │   ├── OutOfDeviceMemory
         │   └── OutOfHostMemory
         ├── DiskFull
+        ├── BlobProblem                 the store of files
+        │   ├── BlobDamaged             its content is not what was put there
+        │   └── BlobStoreUnreachable    it does not answer, or refuses us
         ├── EncodingFailed              the encoder refused or broke off
         ├── TooManyBadFrames            more frames failed than `max_bad_frames` allows
         ├── DatabaseProblem             the database cannot be used
@@ -381,6 +393,80 @@ class IncidentUnknown(CallerError):
     default_remedy = "`steadfast incidents list` and `steadfast crashes list` show the ids."
 
 
+class BlobMissing(CallerError):
+    """What was kept is not there (any more): retention or a purge has removed it."""
+
+    code = "blob_missing"
+    status = 410
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "Send the file again; `retention.*` says for how long files are kept."
+
+
+class QuotaExceeded(CallerError):
+    """The files of this key would take more room than it may have."""
+
+    code = "quota_exceeded"
+    status = 413
+    default_remedy = "Delete jobs or uploads that are not needed, or raise blobs.quota_bytes_by_key."
+
+
+class ReferenceRefused(CallerError):
+    """That address may not be read, or called back, from here."""
+
+    code = "reference_refused"
+    status = 403
+    default_remedy = (
+        "Ask the operator to allow it: jobs.file_roots, jobs.s3_roots or webhooks.allowed_networks."
+    )
+
+
+class UploadProblem(CallerError):
+    """A resumable upload cannot go on like this."""
+
+    code = "upload_problem"
+
+
+class UploadUnknown(UploadProblem):
+    """There is no upload of that id."""
+
+    code = "upload_unknown"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "Create one: POST /v1/uploads."
+
+
+class UploadExpired(UploadProblem):
+    """It was not finished, or not used, in time and is gone."""
+
+    code = "upload_expired"
+    status = 410
+    default_remedy = "Create a new one: POST /v1/uploads."
+
+
+class UploadConflict(UploadProblem):
+    """The offset is not where the upload stands, or another request is sending to it."""
+
+    code = "upload_conflict"
+    status = 409
+    default_remedy = "Ask where it stands (HEAD), and send from there."
+
+
+class UploadUnfinished(UploadProblem):
+    """It is not whole yet."""
+
+    code = "upload_unfinished"
+    status = 409
+    default_remedy = "Send the rest first: HEAD tells the offset, PATCH continues."
+
+
+class ChecksumMismatch(UploadProblem):
+    """A piece came with another sum than was announced; none of it was kept."""
+
+    code = "checksum_mismatch"
+    status = 460  # as the tus protocol wants it
+    default_remedy = "Send the piece again from the same offset."
+
+
 class IdempotencyMismatch(CallerError):
     """The Idempotency-Key was used for another request."""
 
@@ -512,6 +598,30 @@ class DiskFull(ServiceError):
     status = 507
     exit_code = ExitCode.DISK_FULL
     default_remedy = "Free some space or write to another disk; nothing half-written was left behind."
+
+
+class BlobProblem(ServiceError):
+    """The store of files fails us."""
+
+    code = "blob_problem"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Check the folder or bucket that `blobs.*` names, and the rights on it."
+
+
+class BlobDamaged(BlobProblem):
+    """A file's content is not what was put there."""
+
+    code = "blob_damaged"
+    status = 500
+    exit_code = ExitCode.FAILED
+    default_remedy = "Check the disk; send the file, or run the job, again."
+
+
+class BlobStoreUnreachable(BlobProblem):
+    """The store does not answer, or refuses us."""
+
+    code = "blob_store_unreachable"
 
 
 class EncodingFailed(ServiceError):
