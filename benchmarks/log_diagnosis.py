@@ -71,6 +71,22 @@ def storm_lines(_random: Random) -> Iterator[str]:
         yield from burst
 
 
+def flood_lines(random: Random) -> Iterator[str]:
+    """One error of a service in JSON, each with its own time, id and amounts."""
+    for index in range(1 << 40):
+        at = f"2026-11-20T{index // 3600 % 24:02}:{index // 60 % 60:02}:{index % 60:02}.{index % 1000:03}Z"
+        yield json.dumps(
+            {
+                "timestamp": at,
+                "level": "error",
+                "event": "request_failed",
+                "request_id": f"{random.getrandbits(64):016x}",
+                "error": f"CUDA out of memory. Tried to allocate {random.random() * 900:.2f} MiB"
+                f" (GPU {index % 8}; 15.78 GiB total capacity; {random.random() * 90:.2f} MiB free)",
+            }
+        )
+
+
 def write_log(file: Path, lines: Iterator[str], size_bytes: int) -> None:
     """A log of that size; after 5 MB of fresh lines they repeat."""
     fresh, size = [], 0
@@ -119,6 +135,7 @@ def speed(folder: Path, size_mb: int) -> bool:
         "our own JSON": our_lines,
         "many formats, many troubles": mixed_lines,
         "a storm of one error": storm_lines,
+        "a flood of one error, with ids": flood_lines,
     }
     file = folder / "big.log"
     print(f"{'log':<30}{'MB':>7}{'lines':>10}{'cpu s':>8}{'s/100 MB':>10}{'peak MB':>9}{'grep s':>8}  first")
