@@ -10,8 +10,6 @@ from pathlib import Path
 from time import monotonic, time
 from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock
-
 from steadfast.errors import DiskFull, DownloadFailed, OutputUnwritable
 from steadfast.events import publish
 from steadfast.models.catalogue import Model, ModelFile
@@ -80,6 +78,8 @@ class Delivery:
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Holds what the processes that share this folder hold one at a time; released if its owner dies."""
+        from filelock import FileLock  # noqa: PLC0415 — it brings asyncio, and who only reads needs no lock
+
         locks = self._folder / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{name}.lock"):

@@ -21,7 +21,8 @@ from steadfast.media.picture_metadata import Metadata
 from steadfast.media.picture_writer import write_picture
 from steadfast.media.pictures import read_picture
 from steadfast.tasks.cast import CastRequest
-from steadfast.tasks.face_swap import SwapReport, SwapRequest, mark_of
+from steadfast.tasks.face_swap import SwapReport, SwapRequest
+from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.showcase import COLLINS, HOPPER, portrait, render_clip
 from steadfast.tasks.video_report import OnProgress
 

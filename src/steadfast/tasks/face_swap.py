@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steadfast import __version__
 from steadfast.errors import InvalidOption
 from steadfast.faces.roles import Engine
 from steadfast.media.containers import output_container
@@ -15,16 +14,15 @@ from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, kind_of
 from steadfast.media.output import check_output
 from steadfast.media.picture_writer import picture_format_for, write_picture
 from steadfast.media.pictures import read_picture
-from steadfast.media.provenance import Mark
 from steadfast.media.sniff import MediaKind
 from steadfast.tasks.cast import CastReader, CastRequest
+from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.swap_quality import picture_quality
 from steadfast.tasks.video_pipeline import VideoRequest
 from steadfast.tasks.video_report import OnProgress, VideoReport
 from steadfast.tasks.video_swap import swap_video
-
-PROGRAM = f"Steadfast {__version__}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +109,7 @@ def _check_inputs_stay(request: SwapRequest) -> None:
             )
 
 
-def _swap_picture_file(request: SwapRequest, casts: CastReader, watch: "StopWatch") -> SwapReport:
+def _swap_picture_file(request: SwapRequest, casts: CastReader, watch: StopWatch) -> SwapReport:
     engine = casts.engine
     picture_format_for(request.output)
     target = read_picture(request.target, casts.limits)
@@ -145,7 +143,7 @@ def _swap_picture_file(request: SwapRequest, casts: CastReader, watch: "StopWatc
 
 
 def _swap_video_file(
-    request: SwapRequest, casts: CastReader, watch: "StopWatch", on_progress: OnProgress | None
+    request: SwapRequest, casts: CastReader, watch: StopWatch, on_progress: OnProgress | None
 ) -> SwapReport:
     engine = casts.engine
     output_container(request.output)
@@ -182,28 +180,3 @@ def _swap_video_file(
         quality=done.quality,
         video=done,
     )
-
-
-def mark_of(engine: Engine) -> Mark:
-    """What an output of this engine says of itself."""
-    return Mark(
-        generative=engine.swapper.is_generative,
-        program=PROGRAM,
-        engine=engine.name.value,
-        models=engine.models,
-    )
-
-
-class StopWatch:
-    """Seconds by stage."""
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._last = clock()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        """Ends a stage; what came since the last one was spent on it."""
-        now = self._clock()
-        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
-        self._last = now

@@ -26,11 +26,12 @@ from steadfast.models.store import ModelStore
 from steadfast.settings import Settings
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.tasks.cast import cast_pictures
-from steadfast.tasks.face_canary import canary_picture, check_engine
+from steadfast.tasks.face_canary import canary_picture, check_engine, warm_up_and_check
 from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import FaceAnswer, FaceJob, FaceRequest
-from steadfast.tasks.face_swap import StopWatch, mark_of
+from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import PictureSwap, swap_picture
+from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.verified_models import VerifiedModels
 
 SMALLER_SIDE_PX = 1600
@@ -71,6 +72,7 @@ class FaceTask(Task[FaceRequest]):
         self._point = OperatingPoint()
         self._sessions: SessionCache | None = None
         self._engine: Engine | None = None
+        self._verdict_of_load: CanaryVerdict | None = None
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         """Caches, then the size of pictures, then the accelerator."""
@@ -86,12 +88,7 @@ class FaceTask(Task[FaceRequest]):
         self._sessions = SessionCache(inference)
         self._engine = self._best_engine(self._sessions)
         self._point = point
-        self._warm_up(self._engine)
-
-    def _warm_up(self, engine: Engine) -> None:
-        """One swap, so that the first request waits for no allocation and no lazy import."""
-        cast = cast_pictures([self._canary], engine, Selection())
-        swap_picture(self._canary, cast, engine)
+        self._verdict_of_load = warm_up_and_check(self._engine, self._canary)
 
     def _best_engine(self, sessions: SessionCache) -> Engine:
         models = VerifiedModels(ModelStore(self._settings.models))
@@ -183,8 +180,9 @@ class FaceTask(Task[FaceRequest]):
         return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
 
     def canary(self) -> CanaryVerdict:
-        """Finds the face of the built-in picture."""
-        return check_engine(self._loaded, self._canary)
+        """Finds the face of the built-in picture; right after a load, what the load found."""
+        verdict, self._verdict_of_load = self._verdict_of_load, None
+        return verdict or check_engine(self._loaded, self._canary)
 
     def release_memory(self) -> None:
         """Unloads what is not running; it is loaded again when it is next needed."""

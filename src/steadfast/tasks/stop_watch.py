@@ -1,0 +1,19 @@
+"""How long the stages of a piece of work took."""
+
+import time
+from collections.abc import Callable
+
+
+class StopWatch:
+    """Seconds by stage."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._last = clock()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """Ends a stage; what came since the last one was spent on it."""
+        now = self._clock()
+        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
+        self._last = now
