@@ -59,6 +59,11 @@ class Permit:
         return self._forecast
 
     @property
+    def predicted_s(self) -> float | None:
+        """Time in a worker as it was foretold; None: it never had to wait, so nobody asked."""
+        return None if self._forecast is None else self._forecast.mean_s
+
+    @property
     def waited_s(self) -> float:
         """From arrival to being let in."""
         return 0.0 if self.entered_at_s is None else self.entered_at_s - self.arrived_at_s

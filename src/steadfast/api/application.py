@@ -10,12 +10,14 @@ from typing import TypeAlias
 import msgspec
 
 from steadfast.api.backend import Backend
+from steadfast.api.endings import request_ended
 from steadfast.api.exchange import Exchange, Send
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
 from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
+from steadfast.events import publish
 from steadfast.observability.request_log import RequestLog
 
 _log = logging.getLogger(__name__)
@@ -82,7 +84,10 @@ class Application:
             tally.running -= 1
             # Under its own name only where there are few names: an id in it would make a new count each time.
             path = exchange.path if exchange.path in self._routes else "other"
-            tally.count(path, exchange.status, time.perf_counter() - began_s)
+            took_s = time.perf_counter() - began_s
+            tally.count(path, exchange.status, took_s)
+            if route is not None and route.is_work:
+                publish(request_ended(exchange, took_s))
 
     def _route_below(self, path: str) -> Route | None:
         return next((route for prefix, route in self._routes_below.items() if path.startswith(prefix)), None)

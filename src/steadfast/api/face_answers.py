@@ -22,6 +22,7 @@ def answer_of(exchange: Exchange, order: Order, done: Done) -> KeptAnswer:
     """What is sent, and kept where the request carries an Idempotency-Key."""
     outcome = done.outcome
     answer = outcome.decode(FaceAnswer)
+    _note_answer(exchange, answer, done)
     headers = _headers(exchange, answer, done)
     body = outcome.blobs[0] if outcome.blobs else b""
     if order.request.job is FaceJob.LIST:
@@ -98,10 +99,29 @@ def note_done(exchange: Exchange, order: Order, visit: Visit, done: Done) -> Non
         bytes=sum(held.size_bytes for held in order.blobs),
         queue_ms=round(done.queue_ms, 3),
         infer_ms=round(outcome.worked_ms, 3),
+        worked_ms=round(outcome.worked_ms, 3),
+        priority=order.priority.value,
         **drivers,
     )
     if exchange.traceparent:
         exchange.noted["traceparent"] = exchange.traceparent
+
+
+def _note_answer(exchange: Exchange, answer: FaceAnswer, done: Done) -> None:
+    """The parts of the time in the worker, which only the task can tell, and what it found."""
+    stages, worked_ms = answer.seconds, done.outcome.worked_ms
+    decode_ms, encode_ms = stages.get("read", 0.0) * 1000, stages.get("write", 0.0) * 1000
+    exchange.noted.update(
+        engine=answer.engine,
+        decode_ms=round(decode_ms, 3),
+        infer_ms=round(max(0.0, worked_ms - decode_ms - encode_ms), 3),
+        encode_ms=round(encode_ms, 3),
+        faces=answer.faces_found,
+        swapped=answer.faces_swapped,
+        frames=1,
+    )
+    if answer.identity is not None:
+        exchange.noted["identity"] = answer.identity
 
 
 def _header_text(text: str) -> bytes:

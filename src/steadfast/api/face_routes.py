@@ -64,6 +64,7 @@ class FaceRoutes:
         if self._backend.stopping:
             raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
         deadline_s, _ = deadline_of(exchange, None, self._backend.deadline_s)
+        exchange.noted.update(task=TASK, key=visit.key_id)
         self._backend.gate.knock(
             Arrival(
                 task=TASK,
@@ -191,6 +192,7 @@ class FaceRoutes:
             queue_ms = (asyncio.get_running_loop().time() - now_s) * 1000 - outcome.worked_ms
             done = Done(outcome=outcome, queue_ms=max(0.0, queue_ms))
             note_done(exchange, order, visit, done)
+            exchange.noted["predicted_s"] = permit.predicted_s
             return done
 
 

@@ -16,6 +16,8 @@ from steadfast.api.backend import Backend
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.errors import ShuttingDown
+from steadfast.events import subscribe_to
+from steadfast.observability.requests import RequestEnded, RequestOutcome
 from steadfast.runtime.in_memory import InMemoryRuntime
 from steadfast.tasks.face_messages import TASK
 
@@ -138,3 +140,17 @@ def test_a_deadline_that_is_over_before_the_body_has_come_is_a_504(
     assert answer.status_code == 400
     answer = ask(backend, "POST", "/v1/faces", content=act("work", seconds=1), headers={"X-Deadline-Ms": "1"})
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+
+
+def test_the_end_of_every_request_for_work_is_stated_once_and_of_no_other(backend: Backend) -> None:
+    ended: list[RequestEnded] = []
+    end = subscribe_to(RequestEnded, ended.append)
+    swap(backend)
+    swap(backend, "no_face")
+    ask(backend, "GET", "/health")
+    end()
+    assert [one.outcome for one in ended] == [RequestOutcome.OK, RequestOutcome.CALLER_ERROR]
+    done, refused = ended
+    assert (done.task, done.engine, done.faces, done.swapped, done.frames) == (TASK, "faulty", 2, 1, 1)
+    assert done.took_s >= done.worked_s > 0
+    assert (refused.task, refused.code) == (TASK, "no_face")
