@@ -31,6 +31,12 @@
     │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IncidentUnknown             there is no incident or crash report of that id
+    │   ├── JobProblem                  a job is not as the request wants it
+    │   │   ├── JobUnknown              there is none of that id
+    │   │   ├── JobConflict             not possible in the state it is in
+    │   │   ├── JobExpired              it had not ended by `expires_in`
+    │   │   ├── ResultNotReady          the result is not there yet
+    │   │   └── ResultGone              the result was deleted
     │   ├── BlobMissing                 what was kept is not there (any more)
     │   ├── QuotaExceeded               the key's files would take more room than it may have
     │   ├── ReferenceRefused            that address may not be read, or called back, from here
@@ -59,6 +65,7 @@
         ├── BlobProblem                 the store of files
         │   ├── BlobDamaged             its content is not what was put there
         │   └── BlobStoreUnreachable    it does not answer, or refuses us
+        ├── LeaseRefused                a step of a job is somebody else's by now
         ├── EncodingFailed              the encoder refused or broke off
         ├── TooManyBadFrames            more frames failed than `max_bad_frames` allows
         ├── DatabaseProblem             the database cannot be used
@@ -393,6 +400,51 @@ class IncidentUnknown(CallerError):
     default_remedy = "`steadfast incidents list` and `steadfast crashes list` show the ids."
 
 
+class JobProblem(CallerError):
+    """A job is not as the request wants it."""
+
+    code = "job_problem"
+    status = 409
+
+
+class JobUnknown(JobProblem):
+    """There is no job of that id."""
+
+    code = "job_unknown"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "`steadfast jobs list` shows the ids."
+
+
+class JobConflict(JobProblem):
+    """That cannot be done in the state the job is in."""
+
+    code = "job_conflict"
+    default_remedy = "`steadfast jobs show ID` says where it stands."
+
+
+class JobExpired(JobProblem):
+    """The job had not ended by the time it was given (`expires_in`)."""
+
+    code = "job_expired"
+    default_remedy = "Submit it again with more time, or retry it: finished segments are kept."
+
+
+class ResultNotReady(JobProblem):
+    """The result is not there yet."""
+
+    code = "result_not_ready"
+    default_remedy = "Wait until the job has succeeded: `steadfast jobs watch ID`."
+
+
+class ResultGone(JobProblem):
+    """The result was deleted: retention, or a purge."""
+
+    code = "result_gone"
+    status = 410
+    default_remedy = "Submit the job again; results are kept as long as `keep_results` says."
+
+
 class BlobMissing(CallerError):
     """What was kept is not there (any more): retention or a purge has removed it."""
 
@@ -624,6 +676,15 @@ class BlobStoreUnreachable(BlobProblem):
     code = "blob_store_unreachable"
 
 
+class LeaseRefused(ServiceError):
+    """A step of a job is somebody else's by now, or not wanted any more; what was made is dropped."""
+
+    code = "lease_refused"
+    status = 409
+    severity = Severity.INFO
+    default_remedy = "Nothing: whoever has the step finishes it."
+
+
 class EncodingFailed(ServiceError):
     """The encoder refused its input or broke off."""
 
@@ -729,6 +790,18 @@ class WorkerCrashed(ServingProblem):
     code = "worker_crashed"
     severity = Severity.ERROR
     default_remedy = "Try again; the incident was recorded with its cause."
+
+    def __init__(self, detail: str, *, remedy: str | None = None, by_input: bool = False) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.by_input = by_input
+        """Whether the death was attributed to what was worked on, and not to the outside."""
+
+
+class PinLost(ServingProblem):
+    """A worker cannot do a segment as the segments before it were done: a model or a device is gone."""
+
+    code = "pin_lost"
+    default_remedy = "Bring back what the job was begun with, or start it over."
 
 
 class BreakerOpen(ServingProblem):
