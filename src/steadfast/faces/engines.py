@@ -13,14 +13,14 @@ from steadfast.errors import (
 )
 from steadfast.faces.roles import Engine, EngineName, ModelSource, Swapper
 from steadfast.inference.sessions import SessionCache
-from steadfast.settings import Settings
+from steadfast.settings import EngineSettings
 
 BEST_FIRST = (EngineName.NEURAL, EngineName.STANDARD, EngineName.EMBEDDED)
 """The order in which `auto` tries them."""
 
 _CANNOT_WORK = (EngineUnavailable, ModelProblem, LicenseNotAccepted, OutOfMemory)
 
-EngineBuilder = Callable[[ModelSource, SessionCache, Settings], Engine]
+EngineBuilder = Callable[[ModelSource, SessionCache, EngineSettings], Engine]
 """Puts an engine together, or raises one of the declared reasons why it cannot work."""
 
 
@@ -37,7 +37,7 @@ def choose_engine(
     name: EngineName | None,
     store: ModelSource,
     sessions: SessionCache,
-    settings: Settings,
+    settings: EngineSettings,
     *,
     builders: dict[EngineName, EngineBuilder] | None = None,
 ) -> Engine:
@@ -70,7 +70,7 @@ def try_engine(
     name: EngineName,
     store: ModelSource,
     sessions: SessionCache,
-    settings: Settings,
+    settings: EngineSettings,
     *,
     builders: dict[EngineName, EngineBuilder] | None = None,
 ) -> EngineVerdict:
@@ -94,25 +94,25 @@ def _unavailable(
 # Each builder imports its engine only when it is tried: one needs ONNX Runtime, another dlib.
 
 
-def _build_neural(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
+def _build_neural(store: ModelSource, sessions: SessionCache, settings: EngineSettings) -> Engine:
     from steadfast.faces.neural.engine import build  # noqa: PLC0415
 
     return build(store, sessions, settings)
 
 
-def _build_standard(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
+def _build_standard(store: ModelSource, sessions: SessionCache, settings: EngineSettings) -> Engine:
     from steadfast.faces.standard.engine import build  # noqa: PLC0415
 
     return build(store, sessions, _geometric(settings))
 
 
-def _build_embedded(store: ModelSource, _: SessionCache, settings: Settings) -> Engine:
+def _build_embedded(store: ModelSource, _: SessionCache, settings: EngineSettings) -> Engine:
     from steadfast.faces.embedded.engine import build  # noqa: PLC0415
 
     return build(store, _geometric(settings))
 
 
-def _geometric(settings: Settings) -> Swapper:
+def _geometric(settings: EngineSettings) -> Swapper:
     from steadfast.faces.geometric import GeometricOptions, GeometricSwapper, TargetGlasses  # noqa: PLC0415
 
     return GeometricSwapper(options=GeometricOptions(target_glasses=TargetGlasses(settings.faces.glasses)))

@@ -4,37 +4,51 @@
 wins over the file, the file over the default. The file is the one of `--config`, else of `STEADFAST_CONFIG`,
 else `config.toml` in the user's configuration folder, if it is there. A list may be written as JSON or with
 commas.
+
+A name is looked up in its module when it is first asked for: a worker, whose start somebody may be waiting
+for, asks for the sections of `inference` only, and does not pay for the others.
 """
 
-from steadfast.settings.health import (
-    AlertSettings,
-    DiagnosisSettings,
-    HealthSettings,
-    Least,
-    LogSettings,
-    ProbeTuning,
-    Remedies,
-    Remedy,
-)
-from steadfast.settings.inference import (
-    FaceSettings,
-    InferenceSettings,
-    MediaSettings,
-    ModelSettings,
-    NeuralSettings,
-)
-from steadfast.settings.loading import (
-    CONFIG_VARIABLE,
-    NO_SETTINGS,
-    EffectiveSetting,
-    default_settings_file,
-    effective_settings,
-    load_settings,
-    with_options,
-)
-from steadfast.settings.schema import PREFIX, Settings
-from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
-from steadfast.settings.values import Section
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steadfast.settings.health import (
+        AlertSettings,
+        DiagnosisSettings,
+        HealthSettings,
+        Least,
+        LogSettings,
+        ProbeTuning,
+        Remedies,
+        Remedy,
+    )
+    from steadfast.settings.inference import (
+        EngineSettings,
+        FaceSettings,
+        FaceWorkSettings,
+        InferenceSettings,
+        MediaSettings,
+        ModelSettings,
+        NeuralSettings,
+    )
+    from steadfast.settings.loading import (
+        CONFIG_VARIABLE,
+        NO_SETTINGS,
+        EffectiveSetting,
+        default_settings_file,
+        effective_settings,
+        load_settings,
+        with_options,
+    )
+    from steadfast.settings.schema import PREFIX, Settings
+    from steadfast.settings.service import (
+        AdmissionSettings,
+        DatabaseSettings,
+        RuntimeSettings,
+        ServerSettings,
+    )
+    from steadfast.settings.values import Section
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -45,7 +59,9 @@ __all__ = [
     "DatabaseSettings",
     "DiagnosisSettings",
     "EffectiveSetting",
+    "EngineSettings",
     "FaceSettings",
+    "FaceWorkSettings",
     "HealthSettings",
     "InferenceSettings",
     "Least",
@@ -65,3 +81,17 @@ __all__ = [
     "load_settings",
     "with_options",
 ]
+
+_MODULES = ("values", "inference", "service", "health", "schema", "loading")
+"""Where names are looked for, in this order: what costs least to import comes first."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            for module in _MODULES:
+                found = getattr(import_module(f"{__name__}.{module}"), name, None)
+                if found is not None:
+                    globals()[name] = found
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

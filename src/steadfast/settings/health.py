@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
 
 from steadfast.settings.values import Names, OptionalPath, Paths, Section, listed
 
@@ -49,7 +48,7 @@ class ProbeTuning(Section):
 
 
 Remedy = Literal["notify", "release", "abort", "recycle", "snapshot", "exit"]
-Remedies = Annotated[tuple[Remedy, ...], NoDecode, BeforeValidator(listed)]
+Remedies = Annotated[tuple[Remedy, ...], BeforeValidator(listed)]
 
 
 class HealthSettings(Section):

@@ -1,7 +1,7 @@
-"""Settings of what workers do: models, their runs, media, faces."""
+"""Settings of what workers do: models, their runs, media, faces. Workers import no other."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import platformdirs
 from pydantic import Field
@@ -87,3 +87,25 @@ class NeuralSettings(Section):
     """Width of the soft edge of a swapped square, as a fraction of its side."""
     enhance_blend: float = Field(default=0.8, ge=0, le=1)
     """Share of the enhanced face in the result."""
+
+
+class EngineSettings(Protocol):
+    """What an engine of faces asks of the settings."""
+
+    @property
+    def faces(self) -> FaceSettings:
+        """How faces are found and exchanged."""
+
+    @property
+    def neural(self) -> NeuralSettings:
+        """How the neural engine works."""
+
+
+class FaceWorkSettings(Section):
+    """The sections that a worker of faces is given; none of them holds a secret."""
+
+    models: ModelSettings = ModelSettings()
+    inference: InferenceSettings = InferenceSettings()
+    media: MediaSettings = MediaSettings()
+    faces: FaceSettings = FaceSettings()
+    neural: NeuralSettings = NeuralSettings()

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from steadfast.errors import ConfigError
 from steadfast.settings.schema import PREFIX, Settings
+from steadfast.settings.variables import Variables
 
 CONFIG_VARIABLE = "STEADFAST_CONFIG"
 """Names the settings file."""
@@ -117,11 +118,11 @@ def _settings_over(table: Mapping[str, Any]) -> type[Settings]:
             cls,
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — nothing is passed by keyword
-            env_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — see Settings
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — a stray .env is no configuration
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, InitSettingsSource(settings_cls, dict(table))
+            return Variables(settings_cls), InitSettingsSource(settings_cls, dict(table))
 
     return SettingsOverFile
 

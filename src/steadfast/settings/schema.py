@@ -4,7 +4,7 @@ from pathlib import Path
 
 import platformdirs
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from steadfast.settings.health import AlertSettings, DiagnosisSettings, HealthSettings, LogSettings
 from steadfast.settings.inference import (
@@ -16,6 +16,7 @@ from steadfast.settings.inference import (
 )
 from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
 from steadfast.settings.values import Folder, OptionalPath
+from steadfast.settings.variables import Variables
 
 PREFIX = "STEADFAST_"
 
@@ -50,3 +51,15 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     faces: FaceSettings = FaceSettings()
     neural: NeuralSettings = NeuralSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — `Variables` reads lists with commas too
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — a stray .env is no configuration
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed by keyword, then variables."""
+        return init_settings, Variables(settings_cls)

@@ -1,11 +1,13 @@
-"""Values that many settings share, and the base of all sections."""
+"""Values that many settings share, and the base of all sections.
+
+Workers import this, so `pydantic_settings`, which takes longer to import than a spare may spare, stays out.
+"""
 
 import json
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
-from pydantic_settings import NoDecode
 
 
 def listed(value: object) -> object:
@@ -37,10 +39,10 @@ def _expanded(path: Path | None) -> Path | None:
     return path.expanduser() if path is not None else None
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
-Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed), AfterValidator(_urls)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Urls = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_urls)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
-Paths = Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(listed)]
+Paths = Annotated[tuple[Folder, ...], BeforeValidator(listed)]
 OptionalPath = Annotated[Path | None, AfterValidator(_expanded)]
 
 

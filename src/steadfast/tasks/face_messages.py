@@ -5,12 +5,14 @@ One task serves swaps and listings: both need the same models, and a second pool
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from steadfast.settings import Settings
 from steadfast.task import TaskSpec
+
+if TYPE_CHECKING:  # workers import this too, and need no setting of the server's
+    from steadfast.settings import Settings
 
 TASK = "face_swap"
 """Its name in titles, events and `?task=`."""
@@ -90,7 +92,7 @@ class FaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def face_spec(settings: Settings) -> TaskSpec:
+def face_spec(settings: "Settings") -> TaskSpec:
     """The task as the server knows it."""
     runtime = settings.runtime
     return TaskSpec(
@@ -104,6 +106,6 @@ def face_spec(settings: Settings) -> TaskSpec:
     )
 
 
-def worker_config(settings: Settings) -> dict[str, Any]:
+def worker_config(settings: "Settings") -> dict[str, Any]:
     """The sections that a worker needs, as plain data; none of them holds a secret."""
     return settings.model_dump(mode="json", include=_CONFIGURED)

@@ -23,7 +23,7 @@ from steadfast.media.picture_writer import encode_picture
 from steadfast.media.pictures import Picture, read_picture
 from steadfast.media.sniff import FileFormat
 from steadfast.models.store import ModelStore
-from steadfast.settings import Settings
+from steadfast.settings import FaceWorkSettings, InferenceSettings
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.tasks.cast import cast_pictures
 from steadfast.tasks.face_canary import canary_picture, check_engine, warm_up_and_check
@@ -39,7 +39,7 @@ SMALLER_SIDE_PX = 1600
 _ACCELERATORS = frozenset({"tensorrt", "cuda", "rocm", "openvino", "coreml", "directml"})
 
 
-def ladder_of(settings: Settings) -> tuple[OperatingPoint, ...]:
+def ladder_of(inference: InferenceSettings) -> tuple[OperatingPoint, ...]:
     """What is given up in turn when memory runs out."""
     smaller = f"Pictures are scaled down to {SMALLER_SIDE_PX} pixels."
     points = [
@@ -49,7 +49,7 @@ def ladder_of(settings: Settings) -> tuple[OperatingPoint, ...]:
         ),
         OperatingPoint(rung=Rung.SMALLER_SIDE, max_side_px=SMALLER_SIDE_PX, degraded=(smaller,)),
     ]
-    if _ACCELERATORS.intersection(settings.inference.providers):
+    if _ACCELERATORS.intersection(inference.providers):
         degraded = (smaller, "The CPU works instead of an accelerator.")
         points.append(
             OperatingPoint(rung=Rung.CPU, max_side_px=SMALLER_SIDE_PX, provider="cpu", degraded=degraded)
@@ -64,8 +64,7 @@ class FaceTask(Task[FaceRequest]):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        # The environment of a worker holds no setting, so these are all there are.
-        self._settings = Settings(**config)
+        self._settings = FaceWorkSettings(**config)
         self._limits = MediaLimits.of(self._settings.media)
         self._canary = canary_picture()
         self._complained: set[str] = set()
@@ -76,7 +75,7 @@ class FaceTask(Task[FaceRequest]):
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         """Caches, then the size of pictures, then the accelerator."""
-        return ladder_of(self._settings)
+        return ladder_of(self._settings.inference)
 
     def load(self, point: OperatingPoint) -> None:
         """Loads the best engine from verified files; raises `ModelDamaged` where one can be mended first."""

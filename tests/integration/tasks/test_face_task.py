@@ -122,10 +122,10 @@ def test_a_smaller_step_of_the_ladder_scales_the_target_down_and_confesses(
 
 
 def test_an_accelerator_can_be_given_up_for_the_cpu() -> None:
-    rungs = [point.rung for point in ladder_of(Settings())]
+    rungs = [point.rung for point in ladder_of(Settings().inference)]
     assert rungs == [Rung.FULL, Rung.RELEASED_CACHES, Rung.SMALLER_SIDE, Rung.CPU]
     plain = Settings.model_validate({"inference": {"providers": ["cpu"]}})
-    assert Rung.CPU not in [point.rung for point in ladder_of(plain)]
+    assert Rung.CPU not in [point.rung for point in ladder_of(plain.inference)]
 
 
 def test_a_damaged_model_is_named_once_and_then_done_without(

@@ -66,6 +66,17 @@ def test_a_list_may_be_json_or_parted_by_commas(text: str, monkeypatch: pytest.M
     assert load_settings().models.mirror == ("file:///a", "https://b.example/m")
 
 
+@pytest.mark.parametrize("text", ["7", "true", "null", '"quoted"'])
+def test_one_item_of_a_list_may_look_like_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFAST_RUNTIME__DEVICES", text)
+    assert load_settings().runtime.devices == (text,)
+
+
+def test_a_section_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFAST_MODELS", '{"attempts": 3}')
+    assert load_settings().models.attempts == 3
+
+
 def test_a_mirror_may_be_the_path_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEADFAST_MODELS__MIRROR", str(tmp_path / "my models"))
     assert load_settings().models.mirror == ((tmp_path / "my models").as_uri(),)

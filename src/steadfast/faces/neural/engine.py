@@ -23,7 +23,7 @@ from steadfast.faces.roles import Detector, Engine, EngineName, Landmarker, Mode
 from steadfast.faces.standard.detector import YuNetDetector
 from steadfast.faces.standard.landmarker import FaceMeshLandmarker
 from steadfast.inference.sessions import ModelSession, SessionCache
-from steadfast.settings import NeuralSettings, Settings
+from steadfast.settings import EngineSettings, NeuralSettings
 
 IDENTITY = "arcface_w600k_r50"
 OCCLUDER = "xseg_3"
@@ -40,7 +40,7 @@ LANDMARKERS: dict[str, Callable[[ModelSession], Landmarker]] = {
 Role = TypeVar("Role")
 
 
-def build(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
+def build(store: ModelSource, sessions: SessionCache, settings: EngineSettings) -> Engine:
     """The engine with its models loaded.
 
     Raises what the best swapper, ArcFace or the last landmarker lacks (ModelProblem, LicenseNotAccepted), or
