@@ -48,6 +48,20 @@ class SpareTookOver(RuntimeEvent):
 
     slot: str
     worker: str
+    empty_s: float
+    """For how long nobody stood there; 0: it was relieved without a gap."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerLoaded(RuntimeEvent):
+    """A worker has its models in memory, for the first time or again, and its canary passed."""
+
+    worker: str
+    level: int
+    """Step of the ladder that it stands at."""
+    load_s: float
+    is_first: bool
+    """Whether it has just come up; else it loaded again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,8 @@ class Slot:
     worker: "WorkerProcess | None" = None
     filled_before: bool = False
     """Whether somebody stood here already."""
+    empty_since_s: float | None = None
+    """When its worker died; None: somebody stands here, or nobody ever did."""
 
 
 def slot_names(devices: Sequence[Device]) -> list[str]:

@@ -12,7 +12,7 @@ from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.degradation import Ladder
 from steadfast.runtime.dispatcher import Dispatcher
-from steadfast.runtime.events import CanaryChecked, SpareTookOver, WorkerRetired
+from steadfast.runtime.events import CanaryChecked, SpareTookOver, WorkerLoaded, WorkerRetired
 from steadfast.runtime.exit_reason import ExitReport, KillReason
 from steadfast.runtime.hiring import Hiring
 from steadfast.runtime.kernel_oom import OomWatches
@@ -142,8 +142,11 @@ class Staff:
         slot.worker = worker
         worker.retitle(self._title("worker", slot.name))
         if slot.filled_before:
-            publish(SpareTookOver(task=self.spec.name, slot=slot.name, worker=worker.name))
-        slot.filled_before = True
+            empty_s = 0.0 if slot.empty_since_s is None else self._clock() - slot.empty_since_s
+            publish(
+                SpareTookOver(task=self.spec.name, slot=slot.name, worker=worker.name, empty_s=empty_s)
+            )
+        slot.filled_before, slot.empty_since_s = True, None
         if step.instead is not None:
             self._relieved[step.instead] = slot
             self.workers[step.instead].drain(self.options.recycle.drain_s)
@@ -223,6 +226,15 @@ class Staff:
             return
         worker.load_tries = 0
         worker.reload_wanted = False
+        publish(
+            WorkerLoaded(
+                task=self.spec.name,
+                worker=worker.name,
+                level=worker.level,
+                load_s=loaded.took_ms / 1000.0,
+                is_first=not worker.came_up,
+            )
+        )
         if not worker.came_up:
             worker.came_up = True
             self.hiring.count_arrival()
@@ -279,7 +291,7 @@ class Staff:
         self.workers.pop(worker.key, None)
         pinned = self._ask_less_after(report, slot or self._relieved.pop(worker.key, None))
         if slot is not None:
-            slot.worker = None
+            slot.worker, slot.empty_since_s = None, self._clock()
         if report.kill_reason in _HANGS:
             self.hangs_in_a_row += 1
         never_served = not worker.came_up or (worker.served == 0 and report.unprovoked)
