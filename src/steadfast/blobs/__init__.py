@@ -1,0 +1,1 @@
+"""Files that must outlive the processes that made them: inputs, segments, results."""

@@ -1,0 +1,100 @@
+"""Files on their way in: written aside, summed up, locked as long as somebody writes to them."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from steadfast.blobs.store import PIECE_BYTES
+from steadfast.errors import BlobStoreUnreachable, DiskFull, InputMissing
+
+PART = ".part"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """A whole file that has no name yet."""
+
+    file: Path
+    sha256: str
+    size_bytes: int
+
+
+@contextmanager
+def staged(folder: Path, pieces: Iterable[bytes | memoryview]) -> Iterator[Staged]:
+    """Writes the pieces to a new file of mode 0600 in `folder`; whatever happens, it is not left there.
+
+    Raises `DiskFull` where there is no room, `BlobStoreUnreachable` where the folder cannot be used.
+    """
+    file = folder / f"{secrets.token_hex(12)}{PART}"
+    with translating(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        with translating(folder):
+            # Held until the file has its name: who sweeps this folder sees that somebody is at it.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            sum_of_it, size_bytes = _write(descriptor, pieces)
+        yield Staged(file=file, sha256=sum_of_it, size_bytes=size_bytes)
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size_bytes += len(piece)
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    return digest.hexdigest(), size_bytes
+
+
+def pieces_of(file: Path) -> Iterator[bytes]:
+    """The content of a file. Raises `InputMissing`."""
+    try:
+        with file.open("rb", buffering=0) as stream:
+            while piece := stream.read(PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise InputMissing(f"{file} cannot be read: {error.strerror or error}.") from error
+
+
+def sweep(folder: Path) -> int:
+    """Removes what killed processes have left half-written; the answer counts it."""
+    return sum(_remove_if_abandoned(part) for part in folder.glob(f"*{PART}"))
+
+
+def _remove_if_abandoned(part: Path) -> bool:
+    try:
+        descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # its writer has just finished
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.unlink()
+    except OSError:  # somebody is at it
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+@contextmanager
+def translating(place: object) -> Iterator[None]:
+    """Raises `DiskFull` or `BlobStoreUnreachable` for what the system says about a folder of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise DiskFull(f"No space is left in {place}.") from error
+        raise BlobStoreUnreachable(f"{place} cannot be used: {error.strerror or error}.") from error

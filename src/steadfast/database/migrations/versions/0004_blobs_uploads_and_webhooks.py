@@ -1,0 +1,46 @@
+"""Files that are kept and who needs them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from steadfast.database.schema import UtcTime
+
+revision = "0004"
+down_revision = "0002"  # 0003, the jobs, comes between them: whoever adds it says "0003" here
+
+
+def upgrade() -> None:
+    """Makes the tables."""
+    _create_blobs()
+
+
+def _create_blobs() -> None:
+    op.create_table(
+        "blobs",
+        sa.Column("space", sa.String(64), nullable=False),
+        sa.Column("made_from", sa.String(80), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("stored_name", sa.String(256), nullable=False),
+        sa.Column("kept_at", UtcTime(), nullable=False),
+        sa.Column("free_since", UtcTime(), nullable=True),
+        sa.Column("is_damaged", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("space", "made_from", "sha256", name="pk_blobs"),
+    )
+    op.create_index("ix_blobs_free_since", "blobs", ["free_since"])
+    op.create_index("ix_blobs_stored_name", "blobs", ["stored_name"], unique=True)
+    op.create_table(
+        "blob_references",
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("role", sa.String(32), nullable=False),
+        sa.Column("space", sa.String(64), nullable=False),
+        sa.Column("made_from", sa.String(80), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "role", "space", "made_from", "sha256", name="pk_blob_references"),
+        sa.ForeignKeyConstraint(
+            ["space", "made_from", "sha256"],
+            ["blobs.space", "blobs.made_from", "blobs.sha256"],
+            name="fk_blob_references_blobs",
+        ),
+    )
+    op.create_index("ix_blob_references_blob", "blob_references", ["space", "made_from", "sha256"])
