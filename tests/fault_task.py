@@ -14,9 +14,19 @@ from typing import Any
 
 import msgspec
 
-from steadfast.errors import InvalidModelOutput, ModelDamaged, NoFace, SteadfastError
+from steadfast.errors import InvalidModelOutput, ModelDamaged, NoFace, PinLost, SteadfastError
 from steadfast.runtime import messages
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.task_steps import (
+    Job,
+    JobPlan,
+    JoinDone,
+    JoinOrder,
+    PlannedSegment,
+    SegmentDone,
+    SegmentOrder,
+    StepResult,
+)
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +49,24 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
+class Toil(msgspec.Struct, frozen=True, kw_only=True):
+    """A job: the last input is copied in capitals, some bytes per segment; `do` happens in one of them."""
+
+    per_segment: int = 4
+    do: str = ""
+    at: int = 0
+    """Segment in which `do` happens, once if there is a `flag`."""
+    flag: str = ""
+    seconds: float = 0.0
+    """Time that each byte takes."""
+    pin: str = "as ever"
+
+
 class FaultTask(Task[Act]):
     """Echoes, or dies."""
 
     request_type = Act
+    job_type = Toil
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -102,6 +126,48 @@ class FaultTask(Task[Act]):
                 _hang()
             return CanaryVerdict(passed=text != "wrong", detail=text)
         return CanaryVerdict(passed=True)
+
+    # --- jobs -------------------------------------------------------------------------------------------
+
+    def plan(self, job: Job[Toil], progress: Progress) -> StepResult:
+        size = job.inputs[-1].stat().st_size
+        starts = range(0, max(size, 1), job.options.per_segment)
+        segments = tuple(
+            PlannedSegment(index=i, units=min(job.options.per_segment, size - at), brief=b"%d" % at)
+            for i, at in enumerate(starts)
+        )
+        progress(1, 1)
+        return StepResult(
+            fields=JobPlan(
+                segments=segments, pin={"engine": job.options.pin}, suffix=".txt", content_type="text/plain"
+            )
+        )
+
+    def run_segment(self, job: Job[Toil], order: SegmentOrder, progress: Progress) -> StepResult:
+        if order.pin != {"engine": self.config.get("pin", job.options.pin)}:
+            raise PinLost("The engine it was begun with is gone.")
+        toil, at, units = job.options, int(order.segment.brief), order.segment.units
+        file = job.folder / "made"
+        with file.open("wb") as out:
+            for done in range(units):
+                byte = job.inputs[-1].read_bytes()[at + done : at + done + 1]
+                out.write(byte if order.untouched else byte.upper())
+                time.sleep(toil.seconds)
+                progress(done + 1, units)
+        if toil.do and order.segment.index == toil.at and (not toil.flag or _claim(toil.flag)):
+            act = Act(do=toil.do, seconds=60.0)
+            getattr(self, f"_do_{toil.do}")(act, Request(fields=act), progress)
+        note = b"%d" % order.segment.index
+        return StepResult(
+            fields=SegmentDone(units=units, note=note), file=file, cost={"frames": float(units)}
+        )
+
+    def join(self, job: Job[Toil], order: JoinOrder, parts: Sequence[Path], progress: Progress) -> StepResult:
+        assert [int(note) for note in order.notes] == list(range(len(parts)))
+        file = job.folder / "joined"
+        file.write_bytes(b"".join(part.read_bytes() for part in parts))
+        progress(1, 1)
+        return StepResult(fields=JoinDone(units=file.stat().st_size), file=file)
 
     # --- acts -------------------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ async def house(
     fault = TaskSpec(name="fault", path="tests.fault_task:FaultTask", config=config or {}, **(spec or {}))
     worker = replace(worker or WorkerOptions(), python_path=(ROOT,))
     if folder is not None:
+        worker = replace(worker, outboxes=folder)
         worker = replace(worker, confinement=replace(worker.confinement, writable=(folder,)))
     pool = PoolOptions(devices=(Device(),) * workers, spares=spares, worker=worker, **options)
     built = House(supervisor=Supervisor([Employment(spec=fault, options=pool)], repair=repair))

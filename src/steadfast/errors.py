@@ -25,6 +25,7 @@
     │   │   ├── ScopeMissing            the key is good, but not for this
     │   │   └── ForeignRequest          a web page of somebody else sent it, or under a name that is not ours
     │   ├── MalformedRequest            headers, form or query cannot be read
+    │   ├── HeadTooLarge                the headers alone are larger than any request needs
     │   ├── UnknownRoute                nothing is served at that path
     │   ├── WrongMethod                 the path is served, but not by that method
     │   ├── SlowClient                  its bytes came too slowly
@@ -355,6 +356,14 @@ class WrongMethod(CallerError):
     code = "wrong_method"
     status = 405
     default_remedy = "The `Allow` header names the methods."
+
+
+class HeadTooLarge(CallerError):
+    """The headers of a request are larger than is ever needed."""
+
+    code = "head_too_large"
+    status = 431
+    default_remedy = "Send fewer or shorter headers and a shorter URL."
 
 
 class SlowClient(CallerError):

@@ -37,10 +37,11 @@ from steadfast.health.work_record import WorkRecord
 from steadfast.models.store import ModelStore
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
+from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import face_employment, gate_options, local_models, spool_group
+from steadfast.staffing import face_employment, gate_options, local_models, spool_group, worker_outboxes
 from steadfast.tasks.face_messages import TASK
 from steadfast.watchkeeping import health_watch
 
@@ -140,6 +141,7 @@ class Service:
         fetching = asyncio.create_task(self._fetch_local_models())
         await asyncio.wait([fetching], timeout=_FETCH_FIRST_S)
         hide_memory()  # after the socket: what is hidden may not follow its own links in /proc
+        remove_old_outboxes(worker_outboxes(settings))
         await self.supervisor.start(wait_s=0.0)
         await self._http.start()
         self._chore(self._use_what_is_fetched(fetching, came_late=not fetching.done()))

@@ -140,6 +140,7 @@ def _worker_options(settings: Settings, count: int) -> WorkerOptions:
         threads=runtime.threads or max(1, cores() // count),
         max_address_space_bytes=runtime.max_address_space_bytes,
         scratch=scratch,
+        outboxes=worker_outboxes(settings),
         arena=ArenaOptions(
             request_bytes=request_bytes,
             answer_bytes=request_bytes if runtime.max_address_space_bytes else _ANSWER_BYTES,
@@ -158,6 +159,13 @@ def worker_scratch(settings: Settings) -> Path:
     scratch = settings.data_dir / "scratch" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
     return scratch
+
+
+def worker_outboxes(settings: Settings) -> Path:
+    """Where each worker has a folder of its own for the files it hands over; it exists afterwards."""
+    outboxes = settings.data_dir / "scratch" / "outboxes"
+    outboxes.mkdir(parents=True, exist_ok=True)
+    return outboxes
 
 
 def _readable(settings: Settings) -> tuple[Path, ...]:

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
-from steadfast.errors import SteadfastError
+from steadfast.errors import InvalidOption, SteadfastError
+from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
 
 Blob = memoryview | Path
 """Bytes of a request: a view into shared memory that is valid during the call, or a file the server chose."""
@@ -102,6 +103,8 @@ class Task(ABC, Generic[FieldsT]):
 
     request_type: ClassVar[type[msgspec.Struct]]
     """Type of `Request.fields`; what does not fit it is refused before `run`."""
+    job_type: ClassVar[type[msgspec.Struct] | None] = None
+    """Type of `Job.options`; None: this task does no jobs."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Keeps `config`, the plain data of `TaskSpec.config`. Touches no model."""
@@ -136,6 +139,24 @@ class Task(ABC, Generic[FieldsT]):
             return self.run(request, progress)
         except SteadfastError as error:
             return error
+
+    # --- jobs: only asked of tasks that declare `job_type` ----------------------------------------------
+
+    def plan(self, job: Job[Any], progress: Progress) -> StepResult:  # noqa: ARG002 — a default
+        """Looks at the inputs once and says where to cut (`JobPlan`); writes nothing."""
+        raise InvalidOption("This task does no jobs.")
+
+    def run_segment(self, job: Job[Any], order: SegmentOrder, progress: Progress) -> StepResult:  # noqa: ARG002
+        """Does one segment (`SegmentDone`) into one file.
+
+        The same order makes the same bytes, in whichever worker and after whatever happened before. Raises
+        `PinLost` where this worker cannot keep what the job pinned.
+        """
+        raise InvalidOption("This task does no jobs.")
+
+    def join(self, job: Job[Any], order: JoinOrder, parts: Sequence[Path], progress: Progress) -> StepResult:  # noqa: ARG002
+        """Makes the result (`JoinDone`) of all segments, in order, without doing their work again."""
+        raise InvalidOption("This task does no jobs.")
 
     @abstractmethod
     def canary(self) -> CanaryVerdict:

@@ -11,6 +11,7 @@ from steadfast.health.work_record import WorkRecord
 from steadfast.runtime.employment import Employment
 from steadfast.runtime.port import Runtime
 from steadfast.runtime.snapshot import Snapshot
+from steadfast.runtime.step_call import StepCall
 from steadfast.runtime.ticket import Outcome, Payload
 
 
@@ -46,6 +47,10 @@ class ObservedRuntime:
         size = outcome.cost.get("pixels") or float(sum(map(_size_of, blobs)))
         self._record.count_work(task, size=size, worked_ms=outcome.worked_ms)
         return outcome
+
+    async def carry_out(self, task: str, step: StepCall) -> Outcome:
+        """Has one step of a job done; jobs keep their own account."""
+        return await self._runtime.carry_out(task, step)
 
     async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
         """Raises `PoisonInput` for an input that has killed too often."""

@@ -19,8 +19,9 @@ from steadfast.runtime import messages
 from steadfast.runtime.arena import ArenaFull
 from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
 from steadfast.runtime.exit_reason import ExitReport, Fault, KillReason
-from steadfast.runtime.failure import error_of
+from steadfast.runtime.failure import declared, error_of
 from steadfast.runtime.options import PoolOptions
+from steadfast.runtime.outbox import take_out
 from steadfast.runtime.poison import PoisonRegister
 from steadfast.runtime.slot import Slot
 from steadfast.runtime.states import WorkerState
@@ -29,6 +30,8 @@ from steadfast.runtime.worker_process import WorkerProcess
 from steadfast.task import TaskSpec
 
 _QUICK_DIGEST_BYTES = 1 << 20
+_STEP_STOPS_WITHIN_S = 0.9
+"""A step of a job that was taken back is over in a second, if need be by SIGKILL."""
 _MOST_MENDED = 8
 """Times a request is tried again in workers that lived on: at least as many as a ladder has steps."""
 
@@ -92,6 +95,10 @@ class Dispatcher:
         """Nobody waits for it any more: it is not started, or stopped at its next unit of work."""
         if worker := self._inside.get(ticket.id):
             worker.cancel(ticket)  # its deadline still rings: a hang is ended though nobody waits for it
+            if ticket.is_step:  # whose deadline is far away
+                self._loop.call_later(
+                    _STEP_STOPS_WITHIN_S, self._kill_if_still_at, worker, ticket, KillReason.ABORTED
+                )
         else:
             self._forget(ticket)
 
@@ -217,9 +224,13 @@ class Dispatcher:
         long = answer.fields_at
         fields = bytes(answer.fields) if long is None else worker.arena.read_answer(long)
         blobs = tuple(map(worker.arena.read_answer, answer.blobs))
+        lost = _take_file(worker, ticket, answer)
         self._inside.pop(ticket.id, None)
         if ticket.fingerprint is not None:
             self.poison.clear(ticket.fingerprint)
+        if lost is not None:
+            ticket.fail(lost)
+            return
         ticket.succeed(
             Outcome(
                 fields=fields,
@@ -275,7 +286,9 @@ class Dispatcher:
             ticket.alone = True
             ticket.died_at_s = now_s
             ticket.pinned = pinned
-            if report.fault is Fault.INPUT:
+            if ticket.is_step:
+                ticket.fail(_step_crashed(report))
+            elif report.fault is Fault.INPUT:
                 self._start(self._book_on_input(ticket, report))
             elif not ticket.done:
                 self._try_again(ticket, report)
@@ -336,9 +349,11 @@ class Dispatcher:
         worker.cancel(ticket)
         self._loop.call_later(self._retry.soft_stop_s, self._kill_if_still_at, worker, ticket)
 
-    def _kill_if_still_at(self, worker: WorkerProcess, ticket: Ticket) -> None:
+    def _kill_if_still_at(
+        self, worker: WorkerProcess, ticket: Ticket, reason: KillReason = KillReason.DEADLINE
+    ) -> None:
         if self._inside.get(ticket.id) is worker and worker.gives_up_on(ticket):
-            worker.kill(KillReason.DEADLINE)
+            worker.kill(reason)
 
     def _forget(self, ticket: Ticket) -> None:
         try:
@@ -352,3 +367,24 @@ class Dispatcher:
         task = self._loop.create_task(fate)
         self._fates.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._fates.discard)
+
+
+def _take_file(worker: WorkerProcess, ticket: Ticket, answer: messages.Finished) -> SteadfastError | None:
+    """Moves the file of the answer to where it is wanted; what kept us from it, if anything did.
+
+    Raises `ValueError` for a file that no honest worker names.
+    """
+    if not answer.file or ticket.deliver_to is None or ticket.done:
+        return None
+    try:
+        take_out(worker.spawned.outbox, answer.file, ticket.deliver_to)
+    except OSError as error:
+        return declared(error)
+    return None
+
+
+def _step_crashed(report: ExitReport) -> WorkerCrashed:
+    """For who owns the job: it counts attempts itself, and only those that the segment is to blame for."""
+    return WorkerCrashed(
+        f"The worker died during this step: {report.sentence()}.", by_input=report.fault is Fault.INPUT
+    )

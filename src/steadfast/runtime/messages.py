@@ -11,8 +11,9 @@ from typing import TypeAlias
 import msgspec
 
 from steadfast.task import CanaryVerdict, OperatingPoint
+from steadfast.task_steps import Operation
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Said in `Hello`; server and worker of different versions part at once."""
 
 MAX_MESSAGE_BYTES = 96 * 1024
@@ -87,6 +88,8 @@ class Setup(Said, kw_only=True):
     """Files and folders the worker may read."""
     writable: tuple[str, ...]
     """Folders the worker may write."""
+    outbox: str = ""
+    """Its own folder for the files it hands over; empty: it makes none."""
     landlock: bool
     no_network: bool
 
@@ -104,6 +107,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     fields: msgspec.Raw
     blobs: list[Place]
     deadline_at_s: float
+    operation: Operation = Operation.RUN
+    """Anything but RUN: the blob is a `StepRequest`, and the fields say nothing."""
 
 
 class Run(Said):
@@ -197,6 +202,8 @@ class Finished(Said):
     cost: dict[str, float]
     degraded: tuple[str, ...]
     device_bytes: int
+    file: str = ""
+    """Name of the file in the worker's outbox that is part of the answer; empty: there is none."""
 
 
 class Failed(Said):

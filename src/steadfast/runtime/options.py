@@ -72,6 +72,8 @@ class WorkerOptions:
     """0: no limit. CUDA cannot live under one."""
     scratch: Path | None = None
     """Its working folder, home and place for temporary files; readable and writable."""
+    outboxes: Path | None = None
+    """Where each worker gets a folder of its own for the files it hands over; None: it makes none."""
     arena: ArenaOptions = ArenaOptions()
     confinement: ConfinementOptions = ConfinementOptions()
 

@@ -13,7 +13,7 @@ from steadfast.runtime.slot import Slot
 from steadfast.runtime.snapshot import PoolSnapshot, WorkerSnapshot
 from steadfast.runtime.staff import Hire, Staff
 from steadfast.runtime.states import WorkerState
-from steadfast.runtime.ticket import Ticket
+from steadfast.runtime.ticket import Outcome, Ticket
 from steadfast.runtime.upkeep import Upkeep
 from steadfast.runtime.worker_process import WorkerProcess
 from steadfast.task import TaskSpec
@@ -42,8 +42,18 @@ class Pool:
         staff = self.staff
         if staff.hopeless:
             raise staff.hiring.refusal()
-        await self.refuse_poison(ticket)
+        if not ticket.is_step:  # its owner counts attempts itself
+            await self.refuse_poison(ticket)
         staff.dispatcher.accept(ticket)
+
+    async def see_through(self, ticket: Ticket) -> Outcome:
+        """Admits it and waits for what comes of it; whoever stops waiting withdraws it."""
+        await self.admit(ticket)
+        try:
+            return await ticket.future
+        except asyncio.CancelledError:
+            self.staff.dispatcher.withdraw(ticket)
+            raise
 
     async def refuse_poison(self, ticket: Ticket) -> None:
         """Raises `PoisonInput` for an input that kills."""

@@ -7,6 +7,7 @@ import msgspec
 
 from steadfast.runtime.employment import Employment
 from steadfast.runtime.snapshot import Snapshot
+from steadfast.runtime.step_call import StepCall
 from steadfast.runtime.ticket import Outcome, Payload
 
 
@@ -25,6 +26,9 @@ class Runtime(Protocol):
         deadline_s: float | None = None,
     ) -> Outcome:
         """Has a request done."""
+
+    async def carry_out(self, task: str, step: StepCall) -> Outcome:
+        """Has one step of a job done."""
 
     async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
         """Raises `PoisonInput` for an input that has killed too often."""

@@ -4,6 +4,7 @@ import gc
 import importlib
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,7 +22,9 @@ from steadfast.runtime.arena import Arena, ArenaFull
 from steadfast.runtime.channel import WorkerChannel
 from steadfast.runtime.failure import failure_of
 from steadfast.runtime.messages import Failed, Finished, Item, NotLoaded, Said, Setup, Slice
+from steadfast.runtime.stepping import run_step
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Request, Response, Task
+from steadfast.task_steps import Operation, StepRequest, StepResult
 
 _LONGEST_FIELDS_BYTES = messages.MAX_MESSAGE_BYTES // 2
 _PROGRESS_EVERY_S = 0.05
@@ -115,6 +118,9 @@ class _Serving:
 
     def _run(self, dispatch: messages.Run) -> None:
         self._arena.reset(answers=True)
+        if len(dispatch.items) == 1 and dispatch.items[0].operation is not Operation.RUN:
+            self._run_step(dispatch.items[0])
+            return
         ready: list[tuple[Item, Request[Any]]] = []
         for item in dispatch.items:
             try:
@@ -149,6 +155,31 @@ class _Serving:
             return
         self._answer(item, response, _ms(began_s, time.perf_counter()))
 
+    def _run_step(self, item: Item) -> None:
+        """A step of a job: its file, if it makes one, ends up in the outbox under the request's number."""
+        progress = _Report(self._channel, [item])
+        began_s = time.perf_counter()
+        try:
+            with TemporaryDirectory(dir=self._setup.outbox or None, prefix="step-") as folder:
+                packed = bytes(self._arena.view_request(_only_slice(item)))
+                request = msgspec.msgpack.decode(packed, type=StepRequest)
+                result = run_step(self._loaded(), item.operation, request, Path(folder), progress)
+                name = self._put_out(item, result)
+        except Exception as error:  # noqa: BLE001 — the border of the process: it becomes a recorded fact
+            self._channel.send(Failed(item.request_id, failure_of(error)))
+            return
+        answer = Response(fields=result.fields, cost=result.cost, degraded=result.degraded)
+        self._answer(item, answer, _ms(began_s, time.perf_counter()), file=name)
+
+    def _put_out(self, item: Item, result: StepResult) -> str:
+        if result.file is None:
+            return ""
+        if not self._setup.outbox:
+            raise ServiceError("This worker has no folder for the files it hands over.")
+        name = str(item.request_id)
+        result.file.rename(Path(self._setup.outbox) / name)
+        return name
+
     def _run_batch(self, ready: list[tuple[Item, Request[Any]]]) -> None:
         items = [item for item, _ in ready]
         began_s = time.perf_counter()
@@ -165,17 +196,19 @@ class _Serving:
         for item, response in zip(items, responses, strict=True):
             self._answer(item, response, took_ms)
 
-    def _answer(self, item: Item, response: Response | SteadfastError, took_ms: float) -> None:
+    def _answer(
+        self, item: Item, response: Response | SteadfastError, took_ms: float, *, file: str = ""
+    ) -> None:
         if isinstance(response, SteadfastError):
             self._channel.send(Failed(item.request_id, failure_of(response)))
             return
         try:
-            self._channel.send(self._finished(item, response, took_ms))
+            self._channel.send(self._finished(item, response, took_ms, file))
         except ArenaFull:
             error = ServiceError("The answer is larger than the shared memory it travels in.")
             self._channel.send(Failed(item.request_id, failure_of(error)))
 
-    def _finished(self, item: Item, response: Response, took_ms: float) -> Finished:
+    def _finished(self, item: Item, response: Response, took_ms: float, file: str) -> Finished:
         fields = messages.encode(response.fields)
         long = len(fields) > _LONGEST_FIELDS_BYTES
         return Finished(
@@ -187,6 +220,7 @@ class _Serving:
             dict(response.cost),
             self._points[self._level].degraded + response.degraded,
             self._loaded().device_memory_bytes(),
+            file,
         )
 
 
@@ -213,6 +247,13 @@ class _Report:
         self._ids.difference_update(self._channel.cancelled())
         if not self._ids:  # the members of a batch are given up together or not at all
             raise RequestCancelled("The request was taken back.")
+
+
+def _only_slice(item: Item) -> Slice:
+    place = item.blobs[0] if item.blobs else None
+    if not isinstance(place, Slice):
+        raise ServiceError("A step of a job came without its request.")
+    return place
 
 
 def _ms(began_s: float, ended_s: float) -> float:

@@ -15,6 +15,7 @@ from steadfast.runtime import messages
 from steadfast.runtime.arena import Arena
 from steadfast.runtime.channel import open_pair
 from steadfast.runtime.options import ArenaOptions, Device, WorkerOptions
+from steadfast.runtime.outbox import make_outbox, remove_outbox
 from steadfast.task import TaskSpec
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Spawned:
     """Pipe of native tracebacks."""
     output_fd: int
     """Pipe of what it prints."""
+    outbox: Path | None = None
+    """The folder of the files that it hands over."""
 
     def close(self) -> None:
         """Gives everything back; the process must have been reaped."""
@@ -45,6 +48,7 @@ class Spawned:
         self.arena.close()
         for fd in (self.pidfd, self.crash_fd, self.output_fd):
             os.close(fd)
+        remove_outbox(self.outbox)
 
 
 def spawn_worker(*, spec: TaskSpec, device: Device, options: WorkerOptions, title: str) -> Spawned:
@@ -63,14 +67,24 @@ def spawn_worker(*, spec: TaskSpec, device: Device, options: WorkerOptions, titl
         undo.callback(arena.close)
         crash_fd, crash_theirs = _open_pipe(undo, handed_over)
         output_fd, output_theirs = _open_pipe(undo, handed_over)
+        outbox = make_outbox(options)
+        undo.callback(remove_outbox, outbox)
         pid = _start(options, device, (theirs.fileno(), arena.fd, crash_theirs), output_theirs)
         undo.callback(_end, pid)
         # Not reaped yet, so the number cannot have passed to another process.
         pidfd = os.pidfd_open(pid)
         undo.callback(os.close, pidfd)
-        ours.send(messages.encode(_setup(spec, options, arena, title)))
+        ours.send(messages.encode(_setup(spec, options, arena, title, outbox)))
         undo.pop_all()
-    return Spawned(pid=pid, pidfd=pidfd, channel=ours, arena=arena, crash_fd=crash_fd, output_fd=output_fd)
+    return Spawned(
+        pid=pid,
+        pidfd=pidfd,
+        channel=ours,
+        arena=arena,
+        crash_fd=crash_fd,
+        output_fd=output_fd,
+        outbox=outbox,
+    )
 
 
 def _open_arena(options: ArenaOptions) -> Arena:
@@ -118,9 +132,12 @@ def environment_for(options: WorkerOptions, device: Device, ours: Mapping[str, s
     return environment | dict(options.environment) | dict(device.environment)
 
 
-def _setup(spec: TaskSpec, options: WorkerOptions, arena: Arena, title: str) -> messages.Setup:
+def _setup(
+    spec: TaskSpec, options: WorkerOptions, arena: Arena, title: str, outbox: Path | None
+) -> messages.Setup:
     confinement = options.confinement
     scratch = (options.scratch,) if options.scratch is not None else ()
+    outboxes = (outbox,) if outbox is not None else ()
     uid, gid = confinement.user or (0, 0)
     return messages.Setup(
         title=title,
@@ -139,8 +156,9 @@ def _setup(spec: TaskSpec, options: WorkerOptions, arena: Arena, title: str) -> 
         max_address_space_bytes=options.max_address_space_bytes,
         uid=uid,
         gid=gid,
-        readable=_names((*confinement.readable, *scratch, *map(Path, options.python_path))),
-        writable=_names((*confinement.writable, *scratch)),
+        readable=_names((*confinement.readable, *scratch, *outboxes, *map(Path, options.python_path))),
+        writable=_names((*confinement.writable, *scratch, *outboxes)),
+        outbox="" if outbox is None else str(outbox.resolve()),
         landlock=confinement.landlock,
         no_network=confinement.no_network,
     )

@@ -143,9 +143,7 @@ class Staff:
         worker.retitle(self._title("worker", slot.name))
         if slot.filled_before:
             empty_s = 0.0 if slot.empty_since_s is None else self._clock() - slot.empty_since_s
-            publish(
-                SpareTookOver(task=self.spec.name, slot=slot.name, worker=worker.name, empty_s=empty_s)
-            )
+            publish(SpareTookOver(task=self.spec.name, slot=slot.name, worker=worker.name, empty_s=empty_s))
         slot.filled_before, slot.empty_since_s = True, None
         if step.instead is not None:
             self._relieved[step.instead] = slot
@@ -251,7 +249,8 @@ class Staff:
         self.dispatcher.answered(worker, ticket, answer)
         worker.wrong_answers = 0
         self.hangs_in_a_row = 0
-        self.usual_s += (answer.took_ms / 1000.0 - self.usual_s) * _USUAL_WEIGHT
+        if not ticket.is_step:  # minutes of video say nothing about what a request usually takes
+            self.usual_s += (answer.took_ms / 1000.0 - self.usual_s) * _USUAL_WEIGHT
         self.after_request(worker)
 
     def refused(self, worker: WorkerProcess, ticket: Ticket, failure: messages.Failure) -> None:

@@ -20,6 +20,7 @@ from steadfast.runtime.pool import Pool
 from steadfast.runtime.snapshot import Snapshot
 from steadfast.runtime.spawn import require_kernel, spawn_worker
 from steadfast.runtime.staff import Hire
+from steadfast.runtime.step_call import StepCall
 from steadfast.runtime.ticket import Outcome, Payload, Ticket
 from steadfast.runtime.upkeep import TICK_S
 
@@ -89,13 +90,20 @@ class Supervisor:
         `MediaTooLarge`, or what the task itself raised.
         """
         pool = self._pool(task)
-        ticket = self._ticket(pool, fields, blobs, deadline_s)
-        await pool.admit(ticket)
-        try:
-            return await ticket.future
-        except asyncio.CancelledError:
-            pool.staff.dispatcher.withdraw(ticket)
-            raise
+        return await pool.see_through(self._ticket(pool, fields, blobs, deadline_s))
+
+    async def carry_out(self, task: str, step: StepCall) -> Outcome:
+        """Has one step of a job done by one worker, once.
+
+        The file it makes lies at `step.deliver_to` when this returns. Cancelling the caller stops the step
+        within a second. Raises `WorkerCrashed`, which says whether the step was to blame for the death,
+        `DeadlineExceeded`, `BreakerOpen`, `ShuttingDown`, or what the task itself raised.
+        """
+        pool = self._pool(task)
+        ticket = self._ticket(pool, None, ([messages.encode(step.request)],), step.deadline_s)
+        ticket.operation, ticket.alone = step.operation, True
+        ticket.deliver_to, ticket.on_progress = step.deliver_to, step.on_progress
+        return await pool.see_through(ticket)
 
     async def refuse_poison(self, task: str, fields: msgspec.Struct, blobs: Sequence[Payload] = ()) -> None:
         """Raises `PoisonInput` for what `submit` would refuse as such.
@@ -106,7 +114,7 @@ class Supervisor:
         await pool.refuse_poison(self._ticket(pool, fields, blobs, None))
 
     def _ticket(
-        self, pool: Pool, fields: msgspec.Struct, blobs: Sequence[Payload], deadline_s: float | None
+        self, pool: Pool, fields: msgspec.Struct | None, blobs: Sequence[Payload], deadline_s: float | None
     ) -> Ticket:
         if self._stopping:
             raise ShuttingDown("The service is stopping.")

@@ -1,7 +1,7 @@
 """One request on its way through the supervisor, and what comes out of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -11,12 +11,16 @@ import msgspec
 from steadfast.runtime import poison
 from steadfast.runtime.arena import Buffer
 from steadfast.runtime.exit_reason import RequestShape
+from steadfast.task_steps import Operation
 
 if TYPE_CHECKING:
     from steadfast.runtime.slot import Slot
 
 Payload: TypeAlias = Sequence[Buffer] | Path
 """One blob of a request: the pieces of it as they came from a socket, or a file."""
+
+OnProgress: TypeAlias = Callable[[int, int | None], None]
+"""Hears of units done, and of how many; called on the event loop."""
 
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 
@@ -71,6 +75,11 @@ class Ticket:
     """It was in a worker that died, so it is not put into a batch again."""
     pinned: "Slot | None" = None
     """Only this place may have it: it has just stepped down for its sake."""
+    operation: Operation = Operation.RUN
+    """A step of a job is given to one worker once: whether it is tried again is for its owner to say."""
+    deliver_to: Path | None = None
+    """Where the file of the answer is moved; None: none is expected."""
+    on_progress: OnProgress | None = None
     fingerprint: str | None = field(default=None)
     """Digest of task, options and content, once somebody needed it."""
 
@@ -78,6 +87,11 @@ class Ticket:
     def done(self) -> bool:
         """Whether nobody waits for it any more."""
         return self.future.done()
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is a step of a job."""
+        return self.operation is not Operation.RUN
 
     @property
     def payload_bytes(self) -> int:

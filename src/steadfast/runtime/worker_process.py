@@ -18,15 +18,17 @@ from steadfast.events import publish
 from steadfast.runtime import messages
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.channel import ChannelBroken, ServerChannel
-from steadfast.runtime.events import WorkerDied, WorkerPrinted, WorkerStateChanged
+from steadfast.runtime.events import WorkerDied, WorkerLogged, WorkerPrinted, WorkerStateChanged
 from steadfast.runtime.exit_reason import ExitReport, KillReason, explain_exit
 from steadfast.runtime.kernel_oom import kernel_log_names
 from steadfast.runtime.leaks import LeakDetector
+from steadfast.runtime.outbox import remove_outbox
 from steadfast.runtime.output_tail import OutputPipe
 from steadfast.runtime.spawn import Spawned
 from steadfast.runtime.states import WorkerState, check
 from steadfast.runtime.ticket import Ticket
 from steadfast.runtime.watchdog import Watchdog
+from steadfast.runtime.worker_log import WorkerLines
 from steadfast.task import TaskSpec
 
 _WANTED_KILLS = frozenset({KillReason.RECYCLED, KillReason.SHUTDOWN})
@@ -107,6 +109,7 @@ class WorkerProcess:
         self.born_at_s = self.finished_at_s = self.clock()
         self.arena = spawned.arena
         self._channel = ServerChannel(spawned.channel, on_message=self._hear, on_broken=self._on_broken)
+        self._lines = WorkerLines(self.clock)
         self._crash = OutputPipe(spawned.crash_fd, self.loop, keep="first")
         self._output = OutputPipe(spawned.output_fd, self.loop, keep="last", heard=self._tell_words)
         self._channel.listen(self.loop)
@@ -118,6 +121,16 @@ class WorkerProcess:
     def _tell_words(self, data: bytes) -> None:
         text = data.decode("utf-8", "replace")
         publish(WorkerPrinted(task=self.spec.name, worker=self.name, text=text))
+        for said in self._lines.take(text):
+            publish(
+                WorkerLogged(
+                    task=self.spec.name,
+                    worker=self.name,
+                    kind=said.kind,
+                    severity=said.level,
+                    fields=said.fields,
+                )
+            )
 
     # --- orders -----------------------------------------------------------------------------------------
 
@@ -151,7 +164,9 @@ class WorkerProcess:
             messages.server_file(blob) if isinstance(blob, Path) else self.arena.write_request(blob)
             for blob in ticket.blobs
         ]
-        return messages.Item(ticket.id, msgspec.Raw(ticket.fields), blobs, ticket.deadline_at_s)
+        return messages.Item(
+            ticket.id, msgspec.Raw(ticket.fields), blobs, ticket.deadline_at_s, ticket.operation
+        )
 
     def check_canary(self) -> None:
         """Orders one inference with a known answer."""
@@ -227,6 +242,7 @@ class WorkerProcess:
             case messages.Progressed():
                 self.finished_at_s = self.clock()
                 self._watchdog.move()
+                self._pass_on(message)
             case messages.Finished():
                 self._hear_answer(message)
             case messages.Failed(request_id=request_id, failure=failure):
@@ -238,6 +254,11 @@ class WorkerProcess:
                 self._greet(message)
             case _:
                 self._hear_of_orders(message)
+
+    def _pass_on(self, progressed: messages.Progressed) -> None:
+        ticket = self._dispatch.get(progressed.request_id)
+        if ticket is not None and ticket.on_progress is not None and not ticket.done:
+            ticket.on_progress(progressed.done, progressed.total)
 
     def _hear_answer(self, message: messages.Finished) -> None:
         ticket = self._dispatch.pop(message.request_id, None)
@@ -322,6 +343,7 @@ class WorkerProcess:
         self._channel.close()
         self.arena.close()
         os.close(self.spawned.pidfd)
+        remove_outbox(self.spawned.outbox)
         publish(WorkerDied(task=self.spec.name, worker=self.name, report=report, wanted=wanted))
         self.owner.died(self, report, orphans)
 
