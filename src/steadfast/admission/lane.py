@@ -282,6 +282,7 @@ class Lane:
             limit=self._limit.limit,
             inside=len(self._inside),
             waiting={priority: self._line.count(priority) for priority in Priority},
+            oldest_wait_s=self._oldest_wait_s(),
             predicted_wait_s={priority: self.predicted_wait_s(priority, "") for priority in Priority},
             admitted=self._counts["admitted"],
             finished=self._counts["finished"],
@@ -291,6 +292,13 @@ class Lane:
             wait_error=self._calibration.error,
             pace=self._pace.value,
         )
+
+    def _oldest_wait_s(self) -> dict[Priority, float]:
+        now_s, oldest_s = self.clock(), dict.fromkeys(Priority, 0.0)
+        for permit in self._waiters:
+            priority = permit.arrival.priority
+            oldest_s[priority] = max(oldest_s[priority], now_s - permit.arrived_at_s)
+        return oldest_s
 
 
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}

@@ -19,6 +19,8 @@ class LaneSnapshot:
     inside: int
     """Requests that were let in and are not done."""
     waiting: Mapping[Priority, int]
+    oldest_wait_s: Mapping[Priority, float]
+    """How long the one that came first has waited; 0: nobody waits."""
     predicted_wait_s: Mapping[Priority, float]
     """Of a request of a new client that came now."""
     admitted: int

@@ -13,12 +13,13 @@ import psutil
 
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseProblem, Severity, SteadfastError
-from steadfast.events import Event, subscribe
+from steadfast.events import Event, publish, subscribe
 from steadfast.health.alerts.courier import Courier
 from steadfast.health.crash_report import CrashFolder
 from steadfast.health.crash_reporter import CrashReporter
 from steadfast.health.detection.detector import Detector, Findings
 from steadfast.health.detection.sign import Scene, Sign, Watched
+from steadfast.health.events import IncidentMoved
 from steadfast.health.flight_recorder import FlightRecorder
 from steadfast.health.incident_feed import IncidentFeed
 from steadfast.health.incident_store import IncidentStore
@@ -189,11 +190,25 @@ class HealthWatch:
     def _changed(self, change: IncidentChange) -> None:
         self._unsaved[change.incident.id] = change.incident
         self.feed.add(change)
+        self._state(change)
         if self._parts.courier is not None and self._is_told(change):
             self._parts.courier.add(change)
         if change.change in (Change.OPENED, Change.RAISED) and change.sign is not None:
             for action in self._parts.healer.apply(change.sign, remedies_for(change.sign, self._settings)):
                 self._parts.book.note_action(change.sign.key, action)
+
+    @staticmethod
+    def _state(change: IncidentChange) -> None:
+        if change.change is not Change.JOINED:  # nothing has moved: one more sign of the same
+            incident = change.incident
+            publish(
+                IncidentMoved(
+                    incident=incident.id,
+                    kind=incident.kind,
+                    severity=incident.severity,
+                    change=change.change,
+                )
+            )
 
     def _is_told(self, change: IncidentChange) -> bool:
         if change.sign is None:

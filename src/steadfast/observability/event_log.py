@@ -31,6 +31,8 @@ _LEVELS: Final[Mapping[str, str]] = {
     "mirror_failed": "warning",
     "provider_skipped": "warning",
     "device_memory_short": "warning",
+    "incident_moved": "warning",
+    "alert_not_delivered": "warning",
 }
 """Levels of the events that are not merely informative, by their names in the log."""
 

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from steadfast.errors import SteadfastError
+from steadfast.events import publish
 from steadfast.health.alerts.delivery import Channel, DeliveryFailed
 from steadfast.health.alerts.outbox import Letter, Outbox
 from steadfast.health.alerts.routes import Grouping
+from steadfast.health.events import AlertDelivered, AlertNotDelivered
 from steadfast.health.incidents import IncidentChange
 
 _log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Courier:
         except DeliveryFailed as failure:
             await self._note_failure(letter, failure)
         else:
+            publish(AlertDelivered(channel=letter.channel, attempts=letter.attempts + 1))
             await self._aside(self._outbox.delivered, letter)
 
     async def _note_failure(self, letter: Letter, failure: DeliveryFailed) -> None:
@@ -93,11 +96,4 @@ class Courier:
             is_kept = False
         else:
             is_kept = bool(await self._aside(self._outbox.failed, letter))
-        _log.warning(
-            "alert not delivered",
-            extra={
-                "kind": letter.channel,
-                "count": letter.attempts + 1,
-                "outcome": "kept" if is_kept else "given_up",
-            },
-        )
+        publish(AlertNotDelivered(channel=letter.channel, attempts=letter.attempts + 1, is_kept=is_kept))
