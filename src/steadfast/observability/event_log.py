@@ -50,7 +50,10 @@ def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
         fields = dict(event_fields(event))
         if "level" in fields:  # of the ladder: that name means something else in a log
             fields["step"] = fields.pop("level")
-        getattr(bound, _level_of(name, fields))(name, **fields)
+        level = _level_of(name, fields)
+        if not fields.get("severity", "-"):  # a worker's own line may say none
+            del fields["severity"]
+        getattr(bound, level)(name, **fields)
 
     return subscribe(log)
 
@@ -79,6 +82,8 @@ def event_fields(event: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _level_of(name: str, fields: Mapping[str, Any]) -> str:
+    if name == "worker_logged":
+        return str(fields["severity"] or _LEVELS.get(str(fields["kind"]), "info"))
     if fields.get("wanted") is True:  # a death that was asked for
         return "info"
     if fields.get("passed") is False:  # a canary with a wrong answer

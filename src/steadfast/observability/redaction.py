@@ -47,24 +47,23 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "job_id": _ID,
     "trace_id": _ID,
     "fingerprint": _ID,
+    "incident": re.compile(r"inc_[0-9a-f]{12}"),
     "key_id": re.compile(r"[0-9a-f]{4,16}|anonymous"),
     # one word of a vocabulary
-    "provider": re.compile(r"[A-Za-z]{2,40}"),
+    **dict.fromkeys(("provider", "providers"), re.compile(r"[A-Za-z]{2,40}")),
+    "error_type": re.compile(r"[A-Z][A-Za-z0-9]{2,50}"),
     "signal_name": re.compile(r"SIG[A-Z0-9+]{2,12}"),
-    **dict.fromkeys(
-        ("after", "before", "cause", "code", "engine", "fault", "kill_reason", "kind", "model", "outcome"),
-        _WORD,
-    ),
-    **dict.fromkeys(
-        ("priority", "process", "reason", "rule", "severity", "state", "subject", "task", "unloaded", "why"),
-        _WORD,
-    ),
+    **dict.fromkeys(("after", "before", "cause", "change", "channel", "code", "engine", "fault"), _WORD),
+    **dict.fromkeys(("kill_reason", "kind", "model", "outcome", "priority", "process", "reason"), _WORD),
+    **dict.fromkeys(("rule", "severity", "state", "subject", "task", "unloaded", "why"), _WORD),
     # a few words of our own
     **dict.fromkeys(("degraded", "evidence", "rung", "slot", "worker"), _WORDS),
 }
 _HASHED = frozenset({"address", "client", "remote", "request_id", "job_id", "trace_id", "fingerprint"})
 _NUMBERS = frozenset({bool, int, float})
-_INNER = frozenset({"pixels", "faces", "frames", "bytes", "text_len", "count", "seconds"})
+_INNER = frozenset(
+    {"pixels", "faces", "frames", "bytes", "text_len", "count", "seconds", "threads", "load_s", "used_bytes"}
+)
 """Names that numbers inside a mapping may have, beside the known fields: a mapping comes from a worker."""
 
 

@@ -1,10 +1,12 @@
 """What the runtime states. Logs, metrics and incidents listen; nothing here knows of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from steadfast.events import Event
 from steadfast.runtime.exit_reason import ExitReport, Fault
 from steadfast.runtime.states import WorkerState
+from steadfast.runtime.worker_log import Plain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,18 @@ class WorkerPrinted(RuntimeEvent):
 
     worker: str
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerLogged(RuntimeEvent):
+    """A worker stated a fact or logged something; in the right shape, and for the rest to be doubted."""
+
+    worker: str
+    kind: str
+    """The event's name."""
+    severity: str
+    """Level of a log record; empty: it said none."""
+    fields: Mapping[str, Plain]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

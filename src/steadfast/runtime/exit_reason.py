@@ -49,14 +49,16 @@ _NATIVE_FAULTS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class RequestShape:
-    """What may be told of a request: its sizes and the numbers it asked with, never what was in it."""
+    """What may be told of a request: sizes, formats and options, never what was in it."""
 
     id: int
     """The runtime's own number, which `abort` takes."""
     part_bytes: tuple[int, ...]
     """Of each part: the pictures."""
-    options: dict[str, bool | int | float]
-    """Those that are numbers or yes and no."""
+    options: dict[str, bool | int | float | str]
+    """Those that are numbers, yes and no, or words of a vocabulary; no text of anybody's own."""
+    part_formats: tuple[str, ...] = ()
+    """Of each part, by its first bytes: `jpeg`, `mp4`, …, `unknown`."""
     attempts: int
     """Workers that it was given to."""
     worked_ms: float

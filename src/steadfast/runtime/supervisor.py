@@ -126,6 +126,7 @@ class Supervisor:
             id=next(self._ids),
             task=pool.staff.spec.name,
             fields=encoded,
+            kind=None if fields is None else type(fields),
             blobs=tuple(blobs),
             deadline_at_s=now_s + (pool.staff.spec.deadline_s if deadline_s is None else deadline_s),
             arrived_at_s=now_s,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
+from steadfast.media.sniff import HEAD_BYTES, sniff
 from steadfast.runtime import poison
 from steadfast.runtime.arena import Buffer
 from steadfast.runtime.exit_reason import RequestShape
+from steadfast.runtime.told_options import options_told
 from steadfast.task_steps import Operation
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Ticket:
     id: int
     task: str
     fields: bytes
+    kind: type[msgspec.Struct] | None = None
+    """What the fields were before they were encoded; it says which of them may be told."""
     blobs: tuple[Payload, ...]
     deadline_at_s: float
     arrived_at_s: float
@@ -111,7 +115,8 @@ class Ticket:
             part_bytes=tuple(
                 _file_size(blob) if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs
             ),
-            options=_numbers_of(self.fields),
+            part_formats=tuple(sniff(_head_of(blob)).value for blob in self.blobs),
+            options=options_told(self.fields, self.kind),
             attempts=self.attempts,
             worked_ms=(now_s - self.started_at_s) * 1000.0,
         )
@@ -145,24 +150,22 @@ class Ticket:
             self.deadline = None
 
 
-def _numbers_of(fields: bytes) -> dict[str, bool | int | float]:
-    """The options that are no text; by name, or by place where they carry no names."""
-    try:
-        options = msgspec.msgpack.decode(fields)
-    except msgspec.MsgspecError:
-        return {}
-    if isinstance(options, list):
-        options = dict(enumerate(options))
-    if not isinstance(options, dict):
-        return {}
-    return {str(name): value for name, value in options.items() if isinstance(value, bool | int | float)}
-
-
 def _file_size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _head_of(blob: Payload) -> bytes:
+    """Its first bytes: enough to know what kind of file it is."""
+    if isinstance(blob, Path):
+        try:
+            with blob.open("rb") as file:
+                return file.read(HEAD_BYTES)
+        except OSError:
+            return b""
+    return b"".join(bytes(part[:HEAD_BYTES]) for part in blob[:4])[:HEAD_BYTES]
 
 
 def _size_of(parts: Sequence[Buffer]) -> int:

@@ -19,6 +19,7 @@ from steadfast.runtime.arena import Arena
 from steadfast.runtime.channel import WorkerChannel
 from steadfast.runtime.messages import Setup
 from steadfast.runtime.serving import serve
+from steadfast.runtime.worker_log import tell_in_lines
 
 _ROLE_PREFIX = "steadfast: "
 
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> None:
     _close_all_but(channel_fd, arena_fd, crash_fd)
     # A native crash writes its traceback there; the process that reads it is another one, so it survives.
     faulthandler.enable(file=crash_fd, all_threads=True)
+    tell_in_lines()
     channel = WorkerChannel(socket.socket(fileno=channel_fd))
     setup = channel.receive()
     if not isinstance(setup, Setup):

@@ -10,7 +10,7 @@ import structlog
 from steadfast.events import publish
 from steadfast.observability import event_log
 from steadfast.observability.event_log import event_fields, event_name
-from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerStateChanged
+from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerLogged, WorkerStateChanged
 from steadfast.runtime.exit_reason import Cause, ExitReport
 from steadfast.runtime.states import WorkerState
 
@@ -54,3 +54,23 @@ def test_what_is_below_the_level_costs_nothing(
     publish(WorkerStateChanged(task="t", worker="w", pid=1, before=WorkerState.READY, after=WorkerState.BUSY))
     end()
     assert len(asked) == len(told) == lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "level"),
+    [("provider_skipped", "", "warning"), ("model_loaded", "", "info"), ("worker_log", "error", "error")],
+)
+def test_what_a_worker_says_is_told_at_its_own_level(kind: str, severity: str, level: str) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    def note(_logger: object, method: str, entry: MutableMapping[str, Any]) -> str:
+        told.append((method, dict(entry)))
+        return ""
+
+    logger = structlog.wrap_logger(structlog.ReturnLogger(), processors=[note])
+    end = event_log.log_events(logger)
+    publish(WorkerLogged(task="t", worker="w", kind=kind, severity=severity, fields={"model": "yunet"}))
+    end()
+    ((method, entry),) = told
+    assert method == level
+    assert (entry["event"], entry["kind"], entry["fields"]) == ("worker_logged", kind, {"model": "yunet"})

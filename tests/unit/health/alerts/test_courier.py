@@ -6,16 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.databases import Clock, open_sqlite
 from tests.unit.health.alerts.incidents import change, incident, notice
 from tests.unit.health.probes.surroundings import Hand
 
+from steadfast.events import Event, subscribe
 from steadfast.health.alerts.courier import Courier
 from steadfast.health.alerts.delivery import DeliveryFailed
 from steadfast.health.alerts.notice import Notice
 from steadfast.health.alerts.outbox import Outbox
 from steadfast.health.alerts.routes import Grouping, Route
+from steadfast.health.events import AlertDelivered, AlertNotDelivered
 from steadfast.health.incidents import Change
 
 
@@ -62,8 +63,10 @@ def test_an_incident_reaches_its_channel(tmp_path: Path) -> None:
     assert [told.id for told in receiver.taken[0].incidents] == ["inc_1"]
 
 
-def test_a_receiver_that_fails_is_tried_again_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_receiver_that_fails_is_tried_again_later_and_that_is_stated(tmp_path: Path) -> None:
     receiver = Receiver(DeliveryFailed("down"), DeliveryFailed("down"))
+    stated: list[Event] = []
+    deafen = subscribe(stated.append)
 
     async def act(courier: Courier, box: Outbox, clock: Clock) -> None:
         courier.add(change(Change.OPENED, incident()))
@@ -74,7 +77,8 @@ def test_a_receiver_that_fails_is_tried_again_later(tmp_path: Path, caplog: pyte
 
     with_courier(tmp_path, receiver, act)
     assert len(receiver.taken) == 1
-    assert [record.getMessage() for record in caplog.records] == ["alert not delivered"] * 2
+    deafen()
+    assert [type(event) for event in stated] == [AlertNotDelivered, AlertNotDelivered, AlertDelivered]
 
 
 def test_a_receiver_that_will_never_take_it_is_asked_once(tmp_path: Path) -> None:
