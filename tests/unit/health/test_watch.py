@@ -12,8 +12,9 @@ from tests.unit.health.probes.test_scheduler import Counting, Failing
 from tests.unit.health.test_remedies import Port
 
 from steadfast.admission.keys import utc_now
-from steadfast.events import publish
+from steadfast.events import publish, subscribe_to
 from steadfast.health.crash_report import CrashFolder
+from steadfast.health.events import IncidentMoved
 from steadfast.health.flight_recorder import FlightRecorder
 from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import Change, IncidentBook, Outcome
@@ -167,3 +168,17 @@ def test_a_sink_that_cannot_be_loaded_costs_nobody_else(caplog: pytest.LogCaptur
     ]
     assert list(map(callable, foreign_sinks(points))) == [False]
     assert [record.getMessage() for record in caplog.records] == ["sink not loaded"]
+
+
+def test_every_step_of_an_incident_is_stated_but_one_more_sign_of_the_same(tmp_path: Path) -> None:
+    heard: list[IncidentMoved] = []
+
+    async def act(watch: HealthWatch, _: Port) -> None:
+        end = subscribe_to(IncidentMoved, heard.append)
+        publish(DEATH)
+        publish(DEATH)
+        end()
+
+    with_watch(tmp_path, act)
+    assert [moved.kind for moved in heard] == ["worker_died"]
+    assert heard[0].change is Change.OPENED
