@@ -5,8 +5,8 @@ NVML only asks the driver: it makes no CUDA context and takes no device memory, 
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,8 @@ class DeviceReading:
     """Uncorrected ones since the driver was loaded."""
     xid_errors: tuple[int, ...] = ()
     """Of the last minute."""
+    xid_count: int = 0
+    """Since this process was started."""
 
 
 ReadDevices = Callable[[], list[DeviceReading]]
@@ -55,6 +57,7 @@ class Nvml:
         self._events: Any = None
         self._was_tried = False
         self._xids: deque[tuple[float, int, int]] = deque(maxlen=100)
+        self._xid_counts: Counter[int] = Counter()
         self._read_at_s = float("-inf")
         self._found: list[DeviceReading] = []
 
@@ -68,6 +71,11 @@ class Nvml:
                 self._read_at_s = self._clock()
                 self._found = self._read_all()
             return self._found
+
+    @property
+    def latest(self) -> Sequence[DeviceReading]:
+        """What it last told; asks nobody, so it never waits for a driver."""
+        return self._found
 
     def _read_all(self) -> list[DeviceReading]:
         self._hear_xids()
@@ -105,7 +113,9 @@ class Nvml:
                 event = self._nvml.nvmlEventSetWait_v2(self._events, 0)
             except self._nvml.NVMLError:  # mostly: there is no more
                 break
-            self._xids.append((now_s, self._number_of(event.device), int(event.eventData)))
+            number = self._number_of(event.device)
+            self._xids.append((now_s, number, int(event.eventData)))
+            self._xid_counts[number] += 1
 
     def _number_of(self, device: Any) -> int:
         return int(self._nvml.nvmlDeviceGetIndex(device))
@@ -132,6 +142,7 @@ class Nvml:
                 nvml.NVML_VOLATILE_ECC,
             ),
             xid_errors=xids,
+            xid_count=self._xid_counts[index],
         )
 
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
