@@ -5,17 +5,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from steadfast.api.backend import Backend
 from steadfast.api.endings import request_ended
-from steadfast.api.exchange import Exchange, Send
+from steadfast.api.exchange import Exchange
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
 from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
+from steadfast.api.reply import Send
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
 from steadfast.events import publish
 from steadfast.observability.request_log import RequestLog
@@ -67,11 +68,13 @@ class Application:
         }
         """Routes whose path ends with an id."""
 
-    async def __call__(self, scope: dict[str, object], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One request under an ASGI server that is not ours."""
+        if scope["type"] == "http":
+            await self.serve(Exchange.over_asgi(scope, receive, send))
+
+    async def serve(self, exchange: Exchange) -> None:
         """One request, answered whatever happens."""
-        if scope["type"] != "http":
-            return
-        exchange = Exchange(scope, receive, send)
         route = self._routes.get(exchange.path) or self._route_below(exchange.path)
         tally, began_s = self._backend.tally, time.perf_counter()
         tally.running += 1
@@ -101,7 +104,7 @@ class Application:
 
     async def _answer(self, exchange: Exchange, route: Route | None) -> None:
         if self._backend.stopping:
-            exchange.kept_headers.append((b"connection", b"close"))
+            exchange.close_after()
         connection = exchange.connection if route is not None and (route.is_work or route.is_stream) else None
         if connection is not None:
             connection.ends_with_client(asyncio.current_task())

@@ -1,36 +1,23 @@
-"""One request and its answer: plain ASGI, because every layer above it would cost each request."""
+"""One request and its answer, as routes see them: straight from our own connection, or over plain ASGI."""
 
 import string
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from random import getrandbits
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from steadfast.api.inbox import Inbox, Receive, ReceivedInbox
 from steadfast.api.problem import problem_of
+from steadfast.api.reply import AsgiReply, Header, Reply, Send
 from steadfast.errors import KeyRefused, SteadfastError
 
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
-Header: TypeAlias = tuple[bytes, bytes]
-
-CONNECTION = "steadfast.connection"
-"""Where our own protocol puts itself into the scope; absent under another server."""
-INBOX = "steadfast.inbox"
-"""Where it puts the body."""
+if TYPE_CHECKING:
+    from steadfast.api.connection import Connection
 
 _ID_CHARACTERS = frozenset((string.ascii_letters + string.digits + "-_.:+/=@").encode())
 _MAX_ID_BYTES = 128
 _TRACEPARENT_BYTES = 55
-
-SECURITY_HEADERS: tuple[Header, ...] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
-"""On every answer: nothing here is a page, and nobody else's page may use it."""
 
 
 class Exchange:
@@ -38,30 +25,43 @@ class Exchange:
 
     __slots__ = (
         "_query",
-        "_send",
+        "_query_string",
+        "_reply",
+        "address",
         "code",
         "connection",
         "headers",
         "inbox",
-        "kept_headers",
         "method",
         "noted",
         "path",
         "request_id",
-        "scope",
         "started",
         "status",
     )
 
-    def __init__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self._send = send
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.connection = scope.get(CONNECTION)
-        self.inbox: Inbox | ReceivedInbox = scope.get(INBOX) or ReceivedInbox(receive)
-        self.request_id = _request_id(self.headers.get(b"x-request-id"))
+    def __init__(
+        self,
+        *,
+        method: str,
+        path: str,
+        query_string: bytes,
+        headers: dict[bytes, bytes],
+        address: str,
+        inbox: Inbox | ReceivedInbox,
+        reply: Reply,
+        connection: "Connection | None" = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        """By name in small letters; the last one where a name comes twice."""
+        self.address = address
+        """Of the client, as far as the trusted proxies tell it."""
+        self.inbox = inbox
+        self.connection = connection
+        """None under an ASGI server that is not ours."""
+        self.request_id = _request_id(headers.get(b"x-request-id"))
         self.started = False
         """Whether an answer has begun; a second one would be garbage on the wire."""
         self.status = 0
@@ -69,15 +69,23 @@ class Exchange:
         """Of the error that was answered."""
         self.noted: dict[str, Any] = {}
         """What the log should say of it."""
-        self.kept_headers: list[Header] = []
-        """Added to whatever is answered."""
+        self._reply = reply
+        self._query_string = query_string
         self._query: dict[str, str] | None = None
 
-    @property
-    def address(self) -> str:
-        """Of the client, as far as the trusted proxies tell it."""
-        client = self.scope.get("client")
-        return client[0] if client else ""
+    @classmethod
+    def over_asgi(cls, scope: dict[str, Any], receive: Receive, send: Send) -> "Exchange":
+        """The same under another server."""
+        client = scope.get("client")
+        return cls(
+            method=scope["method"],
+            path=scope["path"],
+            query_string=scope.get("query_string", b""),
+            headers=dict(scope["headers"]),
+            address=client[0] if client else "",
+            inbox=ReceivedInbox(receive),
+            reply=AsgiReply(send),
+        )
 
     @property
     def query(self) -> dict[str, str]:
@@ -85,7 +93,7 @@ class Exchange:
         if self._query is None:
             from urllib.parse import parse_qsl  # noqa: PLC0415 — most requests have none
 
-            text = self.scope.get("query_string", b"").decode("latin-1")
+            text = self._query_string.decode("latin-1")
             self._query = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
         return self._query
 
@@ -95,35 +103,25 @@ class Exchange:
         value = self.headers.get(b"traceparent", b"")
         return value.decode("ascii", "ignore") if len(value) == _TRACEPARENT_BYTES else ""
 
+    def close_after(self) -> None:
+        """Ends the connection after the answer, and tells the client so."""
+        self._reply.keep_alive = False
+
     async def answer(
         self, status: int, content_type: bytes, body: bytes | memoryview, headers: Iterable[Header] = ()
     ) -> None:
         """Sends the whole answer."""
         self.started, self.status = True, status
-        every = [
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", self.request_id),
-            *SECURITY_HEADERS,
-            *headers,
-            *self.kept_headers,
-        ]
-        await self._send({"type": "http.response.start", "status": status, "headers": every})
-        await self._send({"type": "http.response.body", "body": body})
+        every = [(b"content-type", content_type), (b"x-request-id", self.request_id), *headers]
+        await self._reply.whole(status, every, body)
 
     async def answer_stream(self, content_type: bytes, pieces: AsyncIterator[bytes]) -> None:
         """Sends pieces as they come, until there are no more or the client goes."""
         self.started, self.status = True, 200
-        every = [
-            (b"content-type", content_type),
-            (b"x-request-id", self.request_id),
-            *SECURITY_HEADERS,
-            *self.kept_headers,
-        ]
-        await self._send({"type": "http.response.start", "status": 200, "headers": every})
+        await self._reply.begin(200, [(b"content-type", content_type), (b"x-request-id", self.request_id)])
         async for piece in pieces:
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        await self._send({"type": "http.response.body", "body": b""})
+            await self._reply.piece(piece)
+        await self._reply.end()
 
     async def answer_json(self, document: Any, *, status: int = 200, headers: Iterable[Header] = ()) -> None:
         """Sends a document."""
@@ -149,4 +147,9 @@ def _request_id(given: bytes | None) -> bytes:
     """The caller's own, if it is harmless in a log, else a new one."""
     if given and len(given) <= _MAX_ID_BYTES and _ID_CHARACTERS.issuperset(given):
         return given
+    return new_request_id()
+
+
+def new_request_id() -> bytes:
+    """A name for a request that has none."""
     return b"%016x" % getrandbits(64)  # it names a request and guards nothing

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from steadfast.api.exchange import Exchange, Header
+from steadfast.api.exchange import Exchange
 from steadfast.api.options import AnswerKind
 from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import KeptAnswer
+from steadfast.api.reply import Header
 from steadfast.tasks.face_messages import CONTENT_TYPES, TASK, FaceAnswer, FaceJob
 
 _JSON = b"application/json"

@@ -10,6 +10,7 @@ import uvicorn
 
 from steadfast.api.application import Application
 from steadfast.api.connection import Connection
+from steadfast.api.proxies import TrustedProxies
 from steadfast.errors import ConfigError
 
 _BACKLOG = 2048
@@ -79,7 +80,13 @@ class HttpServer:
         connection = type(
             "TunedConnection",
             (Connection,),
-            {"header_timeout_s": options.header_timeout_s, "max_connections": options.max_connections},
+            {
+                "serve": staticmethod(application.serve),
+                "proxies": TrustedProxies(options.trusted_proxies),
+                "header_timeout_s": options.header_timeout_s,
+                "keep_alive_s": options.keep_alive_s,
+                "max_connections": options.max_connections,
+            },
         )
         config = uvicorn.Config(
             application,
@@ -89,9 +96,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(options.trusted_proxies),
-            forwarded_allow_ips=list(options.trusted_proxies),
-            timeout_keep_alive=options.keep_alive_s,  # type: ignore[arg-type]  # it counts seconds
+            proxy_headers=False,  # the connection's affair
             timeout_graceful_shutdown=int(_SOON_S),
             backlog=_BACKLOG,
         )

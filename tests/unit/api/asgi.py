@@ -65,4 +65,4 @@ def exchange(
         "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
         "client": ("127.0.0.1", 5000),
     }
-    return Exchange(scope, receive, sent or Sent())
+    return Exchange.over_asgi(scope, receive, sent or Sent())

@@ -1,0 +1,157 @@
+"""An answer on its way out: written straight to the socket, or handed to an ASGI server that is not ours."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final, Protocol, TypeAlias
+
+from steadfast.errors import ServiceError
+
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+SECURITY_HEADERS: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""On every answer: nothing here is a page, and nobody else's page may use it."""
+
+_LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_STATUS_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
+}
+_JOINED_BYTES: Final = 64 * 1024
+"""A body up to this goes out in one piece with its head; a longer one is not worth another copy."""
+
+
+class Reply(Protocol):
+    """What an exchange answers through."""
+
+    keep_alive: bool
+    """Whether the connection may be used again."""
+
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes | memoryview) -> None:
+        """Sends everything at once."""
+
+    async def begin(self, status: int, headers: Sequence[Header]) -> None:
+        """Sends the head of an answer whose length nobody knows yet."""
+
+    async def piece(self, data: bytes) -> None:
+        """Sends some of it."""
+
+    async def end(self) -> None:
+        """That was all."""
+
+
+class Wire(Protocol):
+    """The connection, as far as this file needs it."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there to be told."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Hands over bytes; never waits."""
+
+    async def drained(self) -> None:
+        """Until the client has taken most of what was written before."""
+
+    def reply_is_complete(self, reply: "WireReply") -> None:
+        """Everything was handed over."""
+
+
+class WireReply:
+    """HTTP/1.1 on a connection of ours; the bytes are made once, in one piece where they are few."""
+
+    __slots__ = ("_is_chunked", "_is_head", "_wire", "is_complete", "keep_alive")
+
+    def __init__(self, wire: Wire, *, is_head: bool, is_chunked: bool, keep_alive: bool) -> None:
+        """`is_head`: a HEAD request, answered without a body; `is_chunked`: the client knows HTTP/1.1."""
+        self._wire = wire
+        self._is_head = is_head
+        self._is_chunked = is_chunked
+        self.keep_alive = keep_alive
+        self.is_complete = False
+
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes | memoryview) -> None:
+        """Sends everything at once."""
+        await self._wire.drained()
+        if self._wire.is_gone:
+            return
+        head = self._head(status, [*headers, (b"content-length", b"%d" % len(body))])
+        if self._is_head:
+            self._wire.write(head)
+        elif len(body) <= _JOINED_BYTES:
+            self._wire.write(head + body)
+        else:
+            self._wire.write(head)
+            self._wire.write(body)
+        self._complete()
+
+    async def begin(self, status: int, headers: Sequence[Header]) -> None:
+        """Sends the head of an answer whose length nobody knows yet."""
+        if self._is_chunked:
+            headers = [*headers, (b"transfer-encoding", b"chunked")]
+        else:
+            self.keep_alive = False  # its end is the connection's end
+        self._wire.write(self._head(status, headers))
+
+    async def piece(self, data: bytes) -> None:
+        """Sends some of it."""
+        await self._wire.drained()
+        if data and not self._is_head and not self._wire.is_gone:
+            self._wire.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+
+    async def end(self) -> None:
+        """That was all."""
+        if self._wire.is_gone:
+            return
+        if self._is_chunked and not self._is_head:
+            self._wire.write(b"0\r\n\r\n")
+        self._complete()
+
+    def _complete(self) -> None:
+        self.is_complete = True
+        self._wire.reply_is_complete(self)
+
+    def _head(self, status: int, headers: Sequence[Header]) -> bytes:
+        return head_of(status, headers if self.keep_alive else [*headers, (b"connection", b"close")])
+
+
+def head_of(status: int, headers: Sequence[Header]) -> bytes:
+    """Status line and headers. Raises `ServiceError` where a value would begin a line of its own."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    # What a worker or a client said stands in some of them.
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+        raise ServiceError("A header of the answer would have had more than one line.")
+    return _STATUS_LINES[status] + lines + _LINES_OF_SECURITY + b"\r\n"
+
+
+class AsgiReply:
+    """The same over plain ASGI."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.keep_alive = True
+
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes | memoryview) -> None:
+        """Sends everything at once."""
+        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def begin(self, status: int, headers: Sequence[Header]) -> None:
+        """Sends the head of an answer whose length nobody knows yet."""
+        every = [*headers, *SECURITY_HEADERS]
+        if not self.keep_alive:
+            every.append((b"connection", b"close"))
+        await self._send({"type": "http.response.start", "status": status, "headers": every})
+
+    async def piece(self, data: bytes) -> None:
+        """Sends some of it."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """That was all."""
+        await self._send({"type": "http.response.body", "body": b""})
