@@ -18,6 +18,7 @@ from steadfast.events import Event
 from steadfast.health.crash_report import CrashFolder, exit_facts, report_name
 from steadfast.health.detection.sign import Sign
 from steadfast.health.flight_recorder import FlightRecorder
+from steadfast.health.providers_in_use import ProvidersInUse
 from steadfast.health.readings import Reading
 from steadfast.health.stderr_outline import outline_of
 from steadfast.runtime.events import WorkerDied
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "av", "dlib-bin", "pillow")
 _MOST_KERNEL_LINES = 50
+_OF_A_SERVER = ("signal", "exit_code", "why", "silent_s", "served_s", "killed_by_guardian")
+"""What a guardian tells of a server that has died."""
 
 
 class CrashReporter:
@@ -54,10 +57,12 @@ class CrashReporter:
         self._now = now
         self._clock = clock
         self._keep_inputs = keep_inputs
+        self._providers = ProvidersInUse()
         self._writing: set[asyncio.Task[None]] = set()
 
     def hear(self, event: Event) -> None:
         """A death becomes a report."""
+        self._providers.hear(event)
         if isinstance(event, WorkerDied) and not event.wanted:
             facts = exit_facts(event.report, outline_of, keep_inputs=self._keep_inputs)
             summary = f"{event.report.cause.value} {event.report.signal_name or ''}".strip()
@@ -68,6 +73,7 @@ class CrashReporter:
                 worker=event.worker,
                 pid=event.report.pid,
             )
+        self._providers.forget(event)
 
     def report_sign(self, sign: Sign) -> None:
         """An incident that is grave enough becomes one."""
@@ -75,10 +81,9 @@ class CrashReporter:
 
     def report_server(self, death: Mapping[str, Any]) -> None:
         """The server before this one died; the guardian has kept why."""
-        stacks = str(death.get("stacks", ""))
-        known = {key: death[key] for key in ("exit_code", "signal", "why", "served_s") if key in death}
-        summary = " ".join(str(value) for value in known.values())
-        self.report("server_died", summary, known | {"tracebacks": outline_of(stacks)})
+        stacks = "\n".join(map(str, death.get("stacks", ())))
+        known = {key: death[key] for key in _OF_A_SERVER if death.get(key) is not None}
+        self.report("server_died", server_death_told(death), known | {"tracebacks": outline_of(stacks)})
 
     def report(
         self, kind: str, summary: str, facts: Mapping[str, Any], *, worker: str = "", pid: int | None = None
@@ -93,6 +98,7 @@ class CrashReporter:
             "worker": worker,
             "what": dict(facts),
             "versions": _versions(),
+            "providers": self._providers.of(worker),
         }
         files = {
             "report.json": main,
@@ -123,6 +129,15 @@ class CrashReporter:
         if pid is not None and (lines := kernel_lines(pid)):
             texts["kernel.txt"] = "\n".join(lines) + "\n"
         self._folder.write(name, texts)
+
+
+def server_death_told(death: Mapping[str, Any]) -> str:
+    """A few words on how a server ended."""
+    if death.get("why"):
+        return f"it hung ({death['why']}) and was ended by the guardian"
+    if death.get("signal"):
+        return f"it was ended by {death['signal']}"
+    return f"it left with exit code {death.get('exit_code')}"
 
 
 def kernel_lines(pid: int, device: str = "/dev/kmsg") -> list[str]:

@@ -16,7 +16,7 @@ from steadfast.errors import DatabaseProblem, Severity, SteadfastError
 from steadfast.events import Event, publish, subscribe
 from steadfast.health.alerts.courier import Courier
 from steadfast.health.crash_report import CrashFolder
-from steadfast.health.crash_reporter import CrashReporter
+from steadfast.health.crash_reporter import CrashReporter, server_death_told
 from steadfast.health.detection.detector import Detector, Findings
 from steadfast.health.detection.sign import Scene, Sign, Watched
 from steadfast.health.events import IncidentMoved
@@ -223,7 +223,7 @@ class HealthWatch:
                 kind="server_died",
                 subject="server",
                 severity=Severity.ERROR,
-                evidence=f"the server before this one died: {death.get('signal') or death.get('exit_code')}",
+                evidence=f"the server before this one died: {server_death_told(death)}",
                 is_moment=True,
             )
         )

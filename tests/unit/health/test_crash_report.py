@@ -17,7 +17,7 @@ from steadfast.health.detection.sign import Sign
 from steadfast.health.flight_recorder import FlightRecorder
 from steadfast.health.stderr_outline import outline_of
 from steadfast.observability.redaction import Redactor
-from steadfast.runtime.events import CanaryChecked, WorkerDied, WorkerRetired
+from steadfast.runtime.events import CanaryChecked, WorkerDied, WorkerLogged, WorkerRetired
 from steadfast.runtime.exit_reason import Cause, ExitReport
 
 SECRETS = ("grandma", "hunter2", "192.168.7.9")
@@ -72,8 +72,16 @@ def written(
         )
         recorder.hear(WorkerRetired(task="face_swap", worker="face_swap-1", why="grandma's hunter2"))
         recorder.hear(CanaryChecked(task="face_swap", worker="other", passed=True, detail="", took_ms=1.0))
-        recorder.hear(death())
-        reporter.hear(death())
+        loaded = WorkerLogged(
+            task="face_swap",
+            worker="face_swap-1",
+            kind="model_loaded",
+            severity="",
+            fields={"model": "yunet", "providers": ["CUDAExecutionProvider", "grandma's"], "text": "hunter2"},
+        )
+        for event in (loaded, death()):
+            recorder.hear(event)
+            reporter.hear(event)
         await reporter.settle()
 
     asyncio.run(live())
@@ -91,7 +99,13 @@ def test_a_death_is_reported_with_everything_but_what_belongs_to_users(tmp_path:
     assert "  tasks/face_task.py:42 run" in told
     assert "  lib/selectors.py:468 select" in told  # every thread, not only the one that fell
     assert "ValueError" in report["report.json"]["what"]["printed"]
-    assert [event["event"] for event in report["events.json"]] == ["worker_retired", "worker_died"]
+    assert [event["event"] for event in report["events.json"]] == [
+        "worker_retired",
+        "worker_logged",
+        "worker_died",
+    ]
+    assert report["events.json"][1]["fields"]["model"] == "yunet"
+    assert report["report.json"]["providers"] == {"face_swap-1": {"yunet": ["CUDAExecutionProvider"]}}
     assert report["report.json"]["versions"]["steadfast"]
     everything = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
     assert not [secret for secret in SECRETS if secret in everything]
@@ -163,11 +177,15 @@ def test_a_fatal_incident_and_a_dead_server_are_reported_too(tmp_path: Path) -> 
         reporter.report_sign(
             Sign(kind="device_errors", subject="gpu:0", severity=Severity.FATAL, evidence="Xid 79")
         )
-        reporter.report_server({"signal": "SIGKILL", "why": "silent", "stacks": NATIVE})
+        reporter.report_server({"signal": "SIGKILL", "why": "silent", "stacks": NATIVE.splitlines()})
         await reporter.settle()
 
     asyncio.run(live())
-    assert {report.kind for report in crashes.reports()} == {"device_errors", "server_died"}
+    reports = {report.kind: report for report in crashes.reports()}
+    assert reports.keys() == {"device_errors", "server_died"}
+    assert reports["server_died"].summary == "it hung (silent) and was ended by the guardian"
+    told = crashes.show(reports["server_died"].id)["report.json"]["what"]["tracebacks"]
+    assert "  tasks/face_task.py:42 run" in told
 
 
 def test_of_what_was_printed_only_known_forms_are_told() -> None:
