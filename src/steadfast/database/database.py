@@ -1,6 +1,7 @@
 """The database as the rest of the program sees it: transactions, and threads to wait for them in."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from steadfast.database.connection import WRITING, DatabaseOptions, connect
 from steadfast.database.failure import translating
 from steadfast.database.migration import upgrade
+from steadfast.errors import DatabaseBusy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +25,9 @@ class Database:
     def __init__(self, engine: Engine, options: DatabaseOptions) -> None:
         self.engine = engine
         self.options = options
+        # SQLite lets one write at a time, and whoever finds it busy sleeps and looks again, for longer and
+        # longer. The threads of this process wait for each other instead, and are woken at once.
+        self._turn = threading.Lock() if options.file is not None else None
         self._threads = ThreadPoolExecutor(options.pool_size, thread_name_prefix="database")
 
     @contextmanager
@@ -32,7 +37,7 @@ class Database:
         Raises `DatabaseBusy`, `DatabaseDamaged`, `DiskFull` or another `DatabaseProblem`; a broken constraint
         stays an `IntegrityError`, for the repository that knows what it means.
         """
-        with translating(self.options.url), self.engine.connect() as connection:
+        with self._taking_turn(), translating(self.options.url), self.engine.connect() as connection:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield connection
@@ -42,6 +47,18 @@ class Database:
         """A consistent view of the data; waits for no writer. Raises like `writing`."""
         with translating(self.options.url), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _taking_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self.options.busy_timeout_s):
+            raise DatabaseBusy("The database is busy with other writes of this process.")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls a function that uses the database in a thread, so that the event loop turns on."""
