@@ -29,19 +29,19 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
-from steadfast.errors import DatabaseProblem, ExitCode, ModelProblem, OutputUnwritable, SteadfastError
+from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
 from steadfast.guardian.attach import Attachment
 from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
-from steadfast.models.store import ModelStore
+from steadfast.model_supply import ModelSupply
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import face_employment, gate_options, local_models, spool_group, worker_outboxes
+from steadfast.staffing import face_employment, gate_options, spool_group, worker_outboxes
 from steadfast.tasks.face_messages import TASK
 from steadfast.watchkeeping import health_watch
 
@@ -82,10 +82,12 @@ class Service:
         self.settings = settings
         self._read_settings = read_settings or (lambda: settings)
         self._database: Database | None = None
-        self._store = ModelStore(settings.models)
+        self._models = ModelSupply(settings)
         self._stop = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
-        self.supervisor = Supervisor([face_employment(settings)], repair=self._repair)
+        self.supervisor = Supervisor(
+            [face_employment(settings, self._models.vouched)], repair=self._models.repair
+        )
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
         self._http: HttpServer | None = None
@@ -138,7 +140,7 @@ class Service:
         self._backend.room.clear()
         self._control = ControlSocket(settings.data_dir / "control.sock", {"reload": self.reload})
         await self._control.open()
-        fetching = asyncio.create_task(self._fetch_local_models())
+        fetching = asyncio.create_task(self._fetch_models())
         await asyncio.wait([fetching], timeout=_FETCH_FIRST_S)
         hide_memory()  # after the socket: what is hidden may not follow its own links in /proc
         remove_old_outboxes(worker_outboxes(settings))
@@ -193,9 +195,9 @@ class Service:
         start. Raises `ConfigError`, and `ServiceError` where the new workers do not come up.
         """
         settings = self._read_settings()
-        self._store = ModelStore(settings.models)
-        await asyncio.to_thread(local_models, self._store, settings)
-        await self.supervisor.reload({TASK: face_employment(settings)})
+        self._models.follow(settings)
+        await asyncio.to_thread(self._models.fetch)
+        await self.supervisor.reload({TASK: face_employment(settings, self._models.vouched)})
         self.settings = settings.model_copy(update={"server": self.settings.server})
         pool = self.supervisor.snapshot().pool(TASK)
         return {"workers": [worker.name for worker in pool.workers], "ready": pool.ready}
@@ -249,15 +251,6 @@ class Service:
             last_death=attachment.last_death if attachment else None,
         )
 
-    async def _repair(self, model: str) -> bool:
-        """Quarantines the damaged file of a model and fetches it again."""
-        try:
-            await asyncio.to_thread(self._store.require, model)
-        except (ModelProblem, SteadfastError) as error:
-            _log.warning("model not repaired", extra={"model": model, "detail": error.detail})
-            return False
-        return True
-
     def _begin_chores(self) -> None:
         assert self._backend is not None
         if self._backend.replays is not None:
@@ -275,14 +268,17 @@ class Service:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("chore ended", exc_info=error)
 
-    async def _fetch_local_models(self) -> bool:
-        """Fetches what a mirror on this machine has; whether that was anything."""
-        return bool(await asyncio.to_thread(local_models, self._store, self.settings))
+    async def _fetch_models(self) -> bool:
+        """Fetches what a mirror on this machine has, and prepares loading; whether anything was fetched."""
+        fetched = await asyncio.to_thread(self._models.fetch)
+        await asyncio.to_thread(self._models.prepare)
+        return bool(fetched)
 
     async def _use_what_is_fetched(self, fetching: asyncio.Task[bool], *, came_late: bool) -> None:
         """Replaces workers that came up before their models had come."""
         if await fetching and came_late:
             await self._reload_quietly()
+        await self._models.vouch()
 
     async def _reload_quietly(self) -> None:
         try:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from steadfast.admission.gate import GateOptions
 from steadfast.admission.rate import NO_LIMIT, Rate
-from steadfast.errors import SteadfastError
-from steadfast.models.catalogue import ModelFamily
-from steadfast.models.store import ModelState, ModelStore
+from steadfast.models.verification import Vouched
 from steadfast.runtime.devices import cuda_devices
 from steadfast.runtime.memory import cgroup_limit_bytes, share_of_limit
 from steadfast.runtime.options import (
@@ -36,9 +34,9 @@ _ANSWER_BYTES = 384 << 20
 """Room for an uncompressed answer of the largest picture; memory is only taken where it is written."""
 
 
-def face_employment(settings: Settings) -> Employment:
-    """The faces task and its staff."""
-    return Employment(spec=face_spec(settings), options=pool_options(settings))
+def face_employment(settings: Settings, vouched: Vouched | None = None) -> Employment:
+    """The faces task and its staff; `vouched`: model files that workers need not verify."""
+    return Employment(spec=face_spec(settings, vouched), options=pool_options(settings))
 
 
 def pool_options(settings: Settings) -> PoolOptions:
@@ -182,22 +180,3 @@ def spool_group(settings: Settings) -> int | None:
     """The group that may read a body on disk: that of workers of another user; None: they are of ours."""
     user = _worker_user(settings)
     return None if user is None else user[1]
-
-
-def local_models(store: ModelStore, settings: Settings) -> list[str]:
-    """Fetches models of the standard engine that a `file://` mirror or `auto_pull` gives; which those were.
-
-    Workers cannot: they may not write there. What cannot be had is left to `engine = "auto"`.
-    """
-    if settings.faces.engine == "embedded":
-        return []
-    fetched = []
-    for model in store.catalogue.of(ModelFamily.STANDARD):
-        if store.state(model.name) not in (ModelState.MISSING, ModelState.DAMAGED):
-            continue
-        try:
-            store.require(model.name)
-        except SteadfastError:
-            continue
-        fetched.append(model.name)
-    return fetched

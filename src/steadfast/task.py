@@ -179,7 +179,7 @@ class TaskSpec:
     path: str
     """`module:Class` of the `Task`, imported by workers only."""
     config: Mapping[str, Any] = field(default_factory=dict)
-    """Plain data (what msgpack can carry) handed to the class; never a secret."""
+    """Plain data (what msgpack can carry) for the class, as it is when a worker is started; no secret."""
     deadline_s: float = 30.0
     """Time allowed to a request that brings no deadline of its own."""
     stall_s: float = 20.0

@@ -6,10 +6,9 @@ import pytest
 
 from steadfast import staffing
 from steadfast.admission.rate import NO_LIMIT
-from steadfast.models.store import ModelStore
 from steadfast.runtime.options import Device
 from steadfast.settings import Settings
-from steadfast.staffing import devices_of, face_employment, gate_options, local_models, pool_options
+from steadfast.staffing import devices_of, face_employment, gate_options, pool_options
 
 
 def settings(tmp_path: Path, **sections: object) -> Settings:
@@ -103,18 +102,3 @@ def test_what_is_set_reaches_the_runtime_and_the_gate(tmp_path: Path) -> None:
     gate = gate_options(given)
     assert (gate.max_waiting, gate.rate_of_key.per_s, gate.rate_of_key.burst) == (3, 2.0, 4)
     assert gate.rate_of_address == NO_LIMIT
-
-
-def test_models_that_a_folder_has_are_fetched_for_the_workers(tmp_path: Path, shared_models: Path) -> None:
-    given = settings(tmp_path)
-    given = given.model_copy(
-        update={"models": given.models.model_copy(update={"mirror": (shared_models.as_uri(),)})}
-    )
-    store = ModelStore(given.models)
-    assert set(local_models(store, given)) >= {"yunet_n_dynamic", "face_landmark", "mobilefacenet"}
-    assert local_models(store, given) == []
-
-
-def test_the_embedded_engine_needs_no_model_fetched(tmp_path: Path) -> None:
-    given = settings(tmp_path, faces={"engine": "embedded"})
-    assert local_models(ModelStore(given.models), given) == []

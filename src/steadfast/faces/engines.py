@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from steadfast.errors import (
     EngineUnavailable,
@@ -13,7 +14,7 @@ from steadfast.errors import (
 )
 from steadfast.faces.roles import Engine, EngineName, ModelSource, Swapper
 from steadfast.inference.sessions import SessionCache
-from steadfast.settings import EngineSettings
+from steadfast.settings import EngineSettings, ModelSettings
 
 BEST_FIRST = (EngineName.NEURAL, EngineName.STANDARD, EngineName.EMBEDDED)
 """The order in which `auto` tries them."""
@@ -109,7 +110,24 @@ def _build_standard(store: ModelSource, sessions: SessionCache, settings: Engine
 def _build_embedded(store: ModelSource, _: SessionCache, settings: EngineSettings) -> Engine:
     from steadfast.faces.embedded.engine import build  # noqa: PLC0415
 
-    return build(store, _geometric(settings))
+    return build(store, _geometric(settings), prepared=prepared_folder(settings.models))
+
+
+def prepared_folder(models: ModelSettings) -> Path:
+    """Where `prepare` leaves what engines would otherwise compute at every start."""
+    return models.dir / "prepared"
+
+
+def prepare(settings: EngineSettings) -> bool:
+    """Computes once what the engine of the settings would compute at every start; whether all of it is kept.
+
+    Called in a process of its own by who may write to the models' folder; workers may not.
+    """
+    if settings.faces.engine not in ("auto", "embedded"):
+        return True
+    from steadfast.faces.embedded.unpacked import keep_frontal_detector  # noqa: PLC0415
+
+    return keep_frontal_detector(prepared_folder(settings.models))
 
 
 def _geometric(settings: EngineSettings) -> Swapper:

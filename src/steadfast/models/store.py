@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 from steadfast.errors import (
@@ -30,7 +31,7 @@ from steadfast.models.facts import LicenseAccepted
 from steadfast.models.licenses import FILE_NAME as LICENSES_FILE
 from steadfast.models.licenses import LicenseRecord
 from steadfast.models.quarantine import Quarantine
-from steadfast.models.verification import Verdict, Verifier
+from steadfast.models.verification import Verdict, Verifier, Vouched
 from steadfast.settings import ModelSettings
 
 
@@ -95,6 +96,15 @@ class ModelStore:
         for file in model.files:
             self._verifier.forget(self._place_of(model, file))
         return self.state(name)
+
+    def vouched(self) -> Vouched:
+        """The files that were read and found good, for `believing` in another process."""
+        return self._verifier.vouched()
+
+    def believing(self, vouched: Vouched) -> Self:
+        """This store, which reads none of these files again unless it changes."""
+        self._verifier.believe(vouched)
+        return self
 
     def path(self, name: str) -> Path:
         """Where the model's first file is, or would be; says nothing of whether it is there."""

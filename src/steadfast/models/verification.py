@@ -4,9 +4,12 @@ import hashlib
 from enum import Enum
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from steadfast.models.catalogue import ModelFile
+
+Vouched: TypeAlias = dict[str, list[Any]]
+"""Path → stamp and sum of files that were found good, as plain data, to be told to another process."""
 
 
 class Verdict(Enum):
@@ -54,6 +57,20 @@ class Verifier:
         """Takes the file for good: its bytes were just checked elsewhere and moved here."""
         with self._lock:
             self._good[path] = (_stamp(path), file.sha256)
+
+    def vouched(self) -> Vouched:
+        """All that were found good here."""
+        with self._lock:
+            return {str(path): [*stamp, sha256] for path, (stamp, sha256) in self._good.items()}
+
+    def believe(self, vouched: Vouched) -> None:
+        """Takes the word of another process: these need not be read again unless they change.
+
+        The kernel's change time is part of each stamp, so a file that was overwritten since is read.
+        """
+        with self._lock:
+            for path, (*stamp, sha256) in vouched.items():
+                self._good[Path(path)] = (_Stamp(*stamp), sha256)
 
     def forget(self, path: Path) -> None:
         """Makes the next check read the file again."""

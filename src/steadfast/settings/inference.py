@@ -93,6 +93,10 @@ class EngineSettings(Protocol):
     """What an engine of faces asks of the settings."""
 
     @property
+    def models(self) -> ModelSettings:
+        """Where model files live."""
+
+    @property
     def faces(self) -> FaceSettings:
         """How faces are found and exchanged."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # workers import this too, and need no setting of the server'
 
 TASK = "face_swap"
 """Its name in titles, events and `?task=`."""
+VOUCHED = "vouched"
+"""Key of the configuration under which a worker finds which files it need not verify again."""
 _CONFIGURED = {"models", "inference", "media", "faces", "neural"}
 
 
@@ -92,13 +94,13 @@ class FaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def face_spec(settings: "Settings") -> TaskSpec:
-    """The task as the server knows it."""
+def face_spec(settings: "Settings", vouched: Mapping[str, Any] | None = None) -> TaskSpec:
+    """The task as the server knows it; each worker is told what is in `vouched` when it starts."""
     runtime = settings.runtime
     return TaskSpec(
         name=TASK,
         path=runtime.face_task,
-        config=worker_config(settings),
+        config=worker_config(settings) | {VOUCHED: {} if vouched is None else vouched},
         deadline_s=runtime.deadline_s,
         stall_s=runtime.stall_s,
         load_s=runtime.load_s,

@@ -28,7 +28,7 @@ from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Reques
 from steadfast.tasks.cast import cast_pictures
 from steadfast.tasks.face_canary import canary_picture, check_engine, warm_up_and_check
 from steadfast.tasks.face_listing import list_faces
-from steadfast.tasks.face_messages import FaceAnswer, FaceJob, FaceRequest
+from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
 from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import PictureSwap, swap_picture
 from steadfast.tasks.stop_watch import StopWatch
@@ -64,7 +64,8 @@ class FaceTask(Task[FaceRequest]):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self._settings = FaceWorkSettings(**config)
+        self._vouched = dict(config.get(VOUCHED, {}))
+        self._settings = FaceWorkSettings(**{name: config[name] for name in config if name != VOUCHED})
         self._limits = MediaLimits.of(self._settings.media)
         self._canary = canary_picture()
         self._complained: set[str] = set()
@@ -90,7 +91,9 @@ class FaceTask(Task[FaceRequest]):
         self._verdict_of_load = warm_up_and_check(self._engine, self._canary)
 
     def _best_engine(self, sessions: SessionCache) -> Engine:
-        models = VerifiedModels(ModelStore(self._settings.models))
+        # Only once: whoever loads again has reason to doubt, and reads every byte.
+        vouched, self._vouched = self._vouched, {}
+        models = VerifiedModels(ModelStore(self._settings.models).believing(vouched))
         wanted = self._settings.faces.engine
         name = None if wanted == "auto" else EngineName(wanted)
         try:

@@ -12,10 +12,18 @@ import pytest
 from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, NoFace, UnsupportedMedia
 from steadfast.faces.analyse import analyse
 from steadfast.media.pictures import read_picture
+from steadfast.models import verification
 from steadfast.models.store import ModelStore
 from steadfast.settings import FaceSettings, ModelSettings, Settings
 from steadfast.task import Request, Response, Rung
-from steadfast.tasks.face_messages import FaceAnswer, FaceJob, FaceRequest, PictureType, worker_config
+from steadfast.tasks.face_messages import (
+    VOUCHED,
+    FaceAnswer,
+    FaceJob,
+    FaceRequest,
+    PictureType,
+    worker_config,
+)
 from steadfast.tasks.face_task import SMALLER_SIDE_PX, FaceTask, ladder_of
 
 
@@ -145,6 +153,28 @@ def test_a_damaged_model_is_named_once_and_then_done_without(
     answer, response = asked(made, FaceRequest(job=FaceJob.LIST), portrait)
     assert answer.engine == "embedded"
     assert "mobilefacenet" in " ".join(response.degraded)
+
+
+def test_files_that_the_server_vouches_for_are_read_only_when_there_is_doubt(
+    models_folder: Path, shared_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(models_folder, shared_models, "standard")
+    store = ModelStore(ModelSettings(dir=models_folder))
+    for name in ("yunet_n_dynamic", "face_landmark", "mobilefacenet"):
+        assert store.state(name).is_usable
+    made = FaceTask(settings | {VOUCHED: store.vouched()})
+    read: list[str] = []
+    whole = verification.digest
+
+    def reading(path: Path) -> str:
+        read.append(path.stem)
+        return whole(path)
+
+    monkeypatch.setattr(verification, "digest", reading)
+    made.load(made.operating_points()[0])
+    assert read == []
+    made.load(made.operating_points()[0])
+    assert len(read) == 3
 
 
 @pytest.mark.parametrize(
