@@ -31,7 +31,8 @@ class FolderStore:
         self._file_group = file_group
         self.staging = root / _STAGING
         with translating(root):
-            self.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.staging.mkdir(exist_ok=True, mode=0o700)
         staging.sweep(self.staging)
 
     def put(self, name: str, file: Path, sha256: str) -> None:  # noqa: ARG002 — the disk keeps no sums
