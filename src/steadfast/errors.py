@@ -18,6 +18,10 @@
     │   │   ├── FaceTooSmall
     │   │   ├── TooManyFaces            one was asked for, several are there
     │   │   └── FaceNotMatched          no face like the reference, or no face at that index
+    │   ├── TextProblem                 a sentence that cannot be judged
+    │   │   ├── EmptyText               no word is in it, or none is left once it is cleaned
+    │   │   ├── TextTooLong             over a limit on characters or words
+    │   │   └── TextUnreadable          its bytes were no text
     │   ├── OutputUnwritable            the folder is missing or read-only, or the file exists and may not
     │   ├── LicenseNotAccepted          a model's terms must be accepted first
     │   ├── AccessRefused               nobody may do this, as far as we know
@@ -286,6 +290,36 @@ class FaceNotMatched(FaceProblem):
     default_remedy = (
         "`steadfast faces IMAGE` lists the faces that are there; lower --similarity if one is yours."
     )
+
+
+class TextProblem(CallerError):
+    """A sentence that cannot be judged."""
+
+    code = "text_problem"
+    status = 422
+
+
+class EmptyText(TextProblem):
+    """There is no word in it, or none is left once it is cleaned."""
+
+    code = "empty_text"
+    status = 400
+    default_remedy = "Send a sentence in English, for example `The red circle is left of the square.`"
+
+
+class TextTooLong(TextProblem):
+    """Over a limit on characters or words."""
+
+    code = "text_too_long"
+    status = 413
+    default_remedy = "Ask about one sentence at a time."
+
+
+class TextUnreadable(TextProblem):
+    """Its bytes were no text."""
+
+    code = "text_unreadable"
+    default_remedy = "Send the sentence as UTF-8."
 
 
 class OutputUnwritable(CallerError):

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from steadfast.settings.entailment import EntailmentSettings, EntailmentWorkSettings
     from steadfast.settings.health import (
         AlertSettings,
         DiagnosisSettings,
@@ -60,6 +61,8 @@ __all__ = [
     "DiagnosisSettings",
     "EffectiveSetting",
     "EngineSettings",
+    "EntailmentSettings",
+    "EntailmentWorkSettings",
     "FaceSettings",
     "FaceWorkSettings",
     "HealthSettings",
@@ -82,7 +85,7 @@ __all__ = [
     "with_options",
 ]
 
-_MODULES = ("values", "inference", "service", "health", "schema", "loading")
+_MODULES = ("values", "inference", "entailment", "service", "health", "schema", "loading")
 """Where names are looked for, in this order: what costs least to import comes first."""
 
 if not TYPE_CHECKING:

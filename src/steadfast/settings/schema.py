@@ -6,6 +6,7 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from steadfast.settings.entailment import EntailmentSettings
 from steadfast.settings.health import AlertSettings, DiagnosisSettings, HealthSettings, LogSettings
 from steadfast.settings.inference import (
     FaceSettings,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     faces: FaceSettings = FaceSettings()
     neural: NeuralSettings = NeuralSettings()
+    entailment: EntailmentSettings = EntailmentSettings()
 
     @classmethod
     def settings_customise_sources(
