@@ -511,7 +511,7 @@ class ReferenceRefused(CallerError):
     code = "reference_refused"
     status = 403
     default_remedy = (
-        "Ask the operator to allow it: jobs.file_roots, jobs.s3_roots or webhooks.allowed_networks."
+        "Ask the operator to allow it: references.file_roots, references.s3_roots, webhooks.allowed_networks."
     )
 
 

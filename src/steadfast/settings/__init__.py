@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from steadfast.settings.entailment import EntailmentSettings, EntailmentWorkSettings
+    from steadfast.settings.files import (
+        BlobSettings,
+        ReferenceSettings,
+        RetentionSettings,
+        UploadSettings,
+        WebhookSettings,
+    )
     from steadfast.settings.health import (
         AlertSettings,
         DiagnosisSettings,
@@ -57,6 +64,7 @@ __all__ = [
     "PREFIX",
     "AdmissionSettings",
     "AlertSettings",
+    "BlobSettings",
     "DatabaseSettings",
     "DiagnosisSettings",
     "EffectiveSetting",
@@ -73,19 +81,23 @@ __all__ = [
     "ModelSettings",
     "NeuralSettings",
     "ProbeTuning",
+    "ReferenceSettings",
     "Remedies",
     "Remedy",
+    "RetentionSettings",
     "RuntimeSettings",
     "Section",
     "ServerSettings",
     "Settings",
+    "UploadSettings",
+    "WebhookSettings",
     "default_settings_file",
     "effective_settings",
     "load_settings",
     "with_options",
 ]
 
-_MODULES = ("values", "inference", "entailment", "service", "health", "schema", "loading")
+_MODULES = ("values", "inference", "entailment", "service", "files", "health", "schema", "loading")
 """Where names are looked for, in this order: what costs least to import comes first."""
 
 if not TYPE_CHECKING:

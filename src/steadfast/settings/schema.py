@@ -7,6 +7,13 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from steadfast.settings.entailment import EntailmentSettings
+from steadfast.settings.files import (
+    BlobSettings,
+    ReferenceSettings,
+    RetentionSettings,
+    UploadSettings,
+    WebhookSettings,
+)
 from steadfast.settings.health import AlertSettings, DiagnosisSettings, HealthSettings, LogSettings
 from steadfast.settings.inference import (
     FaceSettings,
@@ -47,6 +54,11 @@ class Settings(BaseSettings):
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()
+    blobs: BlobSettings = BlobSettings()
+    uploads: UploadSettings = UploadSettings()
+    references: ReferenceSettings = ReferenceSettings()
+    retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     models: ModelSettings = ModelSettings()
     inference: InferenceSettings = InferenceSettings()
     media: MediaSettings = MediaSettings()
