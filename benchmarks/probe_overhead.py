@@ -149,7 +149,7 @@ def _watch(folder: Path) -> tuple[HealthWatch, Callable[[], None]]:
         work=record,
         snapshot=_snapshot,
         healer=Healer(InMemoryRuntime({}), tasks=list, snapshot=lambda _: None, leave=lambda _: None),
-        book=IncidentBook(utc_now),
+        book=IncidentBook(utc_now, redact=Redactor("k").value),
         database=database,
         store=IncidentStore(database),
         recorder=FlightRecorder(redact=Redactor("k").value, now=utc_now),

@@ -26,7 +26,7 @@ from steadfast.health.remedies import Healer
 from steadfast.health.watch import HealthWatch, Parts
 from steadfast.health.work_record import WorkRecord
 from steadfast.health.worker_words import WorkerWords
-from steadfast.observability.redaction import Redactor
+from steadfast.observability.logs import redactor_for
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
 
@@ -53,8 +53,7 @@ def health_watch(
         last_death=lambda: last_death,
         ping_database=database.ping,
     )
-    hash_key = settings.logs.hash_key
-    redactor = Redactor(hash_key.get_secret_value() if hash_key else None)
+    redactor = redactor_for(settings.logs)
     recorder = FlightRecorder(redact=redactor.value, now=utc_now)
     crashes = crash_folder(settings)
     watch: HealthWatch  # the healer and the watch know each other
@@ -73,7 +72,7 @@ def health_watch(
             snapshot=snapshot,
             leave=leave,
         ),
-        book=IncidentBook(utc_now),
+        book=IncidentBook(utc_now, redact=redactor.value),
         database=database,
         store=IncidentStore(database),
         recorder=recorder,
@@ -95,6 +94,7 @@ def health_watch(
         now=utc_now,
         clock=time.monotonic,
         keep_inputs=settings.health.keep_inputs,
+        redact=redactor.value,
     )
     return watch
 

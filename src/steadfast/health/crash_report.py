@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from steadfast.errors import DiskFull, IncidentUnknown, OutputUnwritable
-from steadfast.runtime.exit_reason import ExitReport
+from steadfast.runtime.exit_reason import ExitReport, RequestShape
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[a-z0-9_]{1,40}-[0-9a-f]{6}")
 _MAIN = "report.json"
@@ -120,7 +120,11 @@ def report_name(kind: str, at: datetime, token: str) -> str:
 
 
 def exit_facts(
-    report: ExitReport, outline: Callable[[str], list[str]], *, keep_inputs: bool
+    report: ExitReport,
+    outline: Callable[[str], list[str]],
+    *,
+    redact: Callable[[str, Any], Any],
+    keep_inputs: bool,
 ) -> dict[str, Any]:
     """Why a process died, as plain data."""
     facts: dict[str, Any] = {
@@ -132,13 +136,21 @@ def exit_facts(
         "fault": report.fault.value,
         "requests_inside": report.requests_inside,
         "served": report.served,
-        "requests": [asdict(shape) for shape in report.requests],
+        "requests": [_shape_told(shape, redact) for shape in report.requests],
         "tracebacks": outline(report.native_traceback),
         "printed": outline(report.last_words),
     }
     if keep_inputs:
         facts |= {"evidence": report.evidence, "printed": report.last_words.splitlines()}
     return facts
+
+
+def _shape_told(shape: RequestShape, redact: Callable[[str, Any], Any]) -> dict[str, Any]:
+    told = asdict(shape)
+    for name in ("request_id", "job_id"):
+        if given := told.pop(name):
+            told[name] = redact(name, given)
+    return told
 
 
 def without_paths(value: Any) -> Any:

@@ -45,6 +45,7 @@ class CrashReporter:
         failed: Callable[[SteadfastError], None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
+        redact: Callable[[str, Any], Any],
         keep_inputs: bool = False,
     ) -> None:
         """`state` says what the workers do; `settings` are masked; `failed` hears why none was written."""
@@ -56,6 +57,7 @@ class CrashReporter:
         self._failed = failed
         self._now = now
         self._clock = clock
+        self._redact = redact
         self._keep_inputs = keep_inputs
         self._providers = ProvidersInUse()
         self._writing: set[asyncio.Task[None]] = set()
@@ -64,7 +66,7 @@ class CrashReporter:
         """A death becomes a report."""
         self._providers.hear(event)
         if isinstance(event, WorkerDied) and not event.wanted:
-            facts = exit_facts(event.report, outline_of, keep_inputs=self._keep_inputs)
+            facts = exit_facts(event.report, outline_of, redact=self._redact, keep_inputs=self._keep_inputs)
             summary = f"{event.report.cause.value} {event.report.signal_name or ''}".strip()
             self.report(
                 "worker_died",

@@ -114,7 +114,7 @@ def _incident_of(row: Row[tuple[object, ...]]) -> Incident:
         subject=row.subject,
         evidence=tuple(plain["evidence"]),
         actions=tuple(plain["actions"]),
-        requests=tuple(plain["requests"]),
+        requests=tuple(map(str, plain["requests"])),
         jobs=tuple(plain["jobs"]),
         signs=plain["signs"],
         detected_at=row.detected_at,

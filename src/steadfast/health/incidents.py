@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from steadfast.errors import Severity
 from steadfast.health.detection.detector import Findings
@@ -48,8 +49,8 @@ class Incident:
     """What was seen, oldest first; the first and the latest are kept."""
     actions: tuple[str, ...] = ()
     """What was done about it."""
-    requests: tuple[int, ...] = ()
-    """Requests that it touched."""
+    requests: tuple[str, ...] = ()
+    """Requests that it touched, as the log names them."""
     jobs: tuple[str, ...] = ()
     """Jobs that it touched."""
     signs: int = 1
@@ -96,9 +97,10 @@ Listener = Callable[[IncidentChange], None]
 class IncidentBook:
     """Every incident that lasts, and the latest that are over."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        """`now` is the wall clock: it only dates records."""
+    def __init__(self, now: Callable[[], datetime], *, redact: Callable[[str, Any], Any]) -> None:
+        """`now` is the wall clock: it only dates records; `redact`: `Redactor.value`."""
         self._now = now
+        self._redact = redact
         self._open: dict[tuple[str, str], Incident] = {}
         self._over: deque[Incident] = deque(maxlen=_KEPT)
         self._listeners: list[Listener] = []
@@ -138,7 +140,8 @@ class IncidentBook:
             known,
             severity=sign.severity if is_graver else known.severity,
             evidence=_joined(known.evidence, sign.evidence),
-            requests=tuple(dict.fromkeys((*known.requests, *sign.requests, *sign.touched)))[:_MOST_REQUESTS],
+            requests=_touched(known.requests, self._names(sign, "request_id")),
+            jobs=_touched(known.jobs, self._names(sign, "job_id")),
             signs=known.signs + 1,
         )
         self._tell(Change.RAISED if is_graver else Change.JOINED, self._open[sign.key], sign)
@@ -150,9 +153,15 @@ class IncidentBook:
             severity=sign.severity,
             subject=sign.subject,
             evidence=(sign.evidence,),
-            requests=(*sign.requests, *sign.touched)[:_MOST_REQUESTS],
+            requests=_touched((), self._names(sign, "request_id")),
+            jobs=_touched((), self._names(sign, "job_id")),
             detected_at=self._now(),
         )
+
+    def _names(self, sign: Sign, of: str) -> Iterable[str]:
+        """What the sign touched; a name that a client chose is told as the log tells it."""
+        given = (getattr(caller, of) for caller in sign.callers)
+        return [str(self._redact(of, name)) for name in given if name]
 
     def _end(self, key: tuple[str, str], *, was_moment: bool) -> None:
         incident = self._open.pop(key, None)
@@ -168,6 +177,10 @@ class IncidentBook:
     def _tell(self, change: Change, incident: Incident, sign: Sign | None = None) -> None:
         for listener in tuple(self._listeners):
             listener(IncidentChange(change=change, incident=incident, sign=sign))
+
+
+def _touched(known: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *new)))[:_MOST_REQUESTS]
 
 
 def _joined(evidence: Iterable[str], new: str) -> tuple[str, ...]:

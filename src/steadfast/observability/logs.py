@@ -17,7 +17,7 @@ from structlog.typing import Processor
 
 from steadfast.observability.event_log import log_events
 from steadfast.observability.line_writer import LineWriter
-from steadfast.observability.redaction import Redactor
+from steadfast.observability.redaction import OF_THIS_PROCESS, Redactor
 from steadfast.settings import LogSettings
 
 _TEMPLATES_OF = ("steadfast", "uvicorn.error")
@@ -74,8 +74,12 @@ def _stamps() -> list[Processor]:
 def _redaction(settings: LogSettings) -> list[Processor]:
     if not settings.redact:
         return [_with_traceback]
-    key = settings.hash_key.get_secret_value() if settings.hash_key else None
-    return [Redactor(key)]
+    return [redactor_for(settings)]
+
+
+def redactor_for(settings: LogSettings) -> Redactor:
+    """One that makes the same hashes wherever it is used in this process."""
+    return Redactor(settings.hash_key.get_secret_value() if settings.hash_key else OF_THIS_PROCESS)
 
 
 def _renderer(settings: LogSettings, stream: TextIO) -> Processor:

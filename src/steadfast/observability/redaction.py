@@ -59,6 +59,8 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     # a few words of our own
     **dict.fromkeys(("degraded", "evidence", "rung", "slot", "worker"), _WORDS),
 }
+OF_THIS_PROCESS = secrets.token_hex(32)
+"""A key for everything that one process writes, where none is set."""
 _HASHED = frozenset({"address", "client", "remote", "request_id", "job_id", "trace_id", "fingerprint"})
 _NUMBERS = frozenset({bool, int, float})
 _INNER = frozenset(

@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from steadfast.errors import RequestCancelled, SteadfastError
+from steadfast.runtime.caller import CALLER, Caller
 
 
 class SlowReason(StrEnum):
@@ -83,12 +84,14 @@ class RequestEntry:
         self._clock = clock
         self._slow_ms = slow_ms
         self._fields = fields
+        self._request_id = request_id
         self._binding: AbstractContextManager[None] = bound_contextvars(request_id=request_id)
         self._began_s = 0.0
         self._has_ended = False
 
     def __enter__(self) -> Self:
         self._binding.__enter__()
+        self._caller = CALLER.set(Caller(self._request_id))
         self._began_s = self._clock()
         self._log.info("request_started", **self._fields)
         return self
@@ -98,6 +101,7 @@ class RequestEntry:
     ) -> None:
         if not self._has_ended:
             self.end(**_ending_of(error))
+        CALLER.reset(self._caller)
         self._binding.__exit__(kind, error, trace)
 
     def note(self, **fields: Any) -> None:

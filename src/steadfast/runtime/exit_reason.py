@@ -53,6 +53,10 @@ class RequestShape:
 
     id: int
     """The runtime's own number, which `abort` takes."""
+    request_id: str = ""
+    """As whoever asked knows it; a client may have chosen it."""
+    job_id: str = ""
+    """The job that it is a step of."""
     part_bytes: tuple[int, ...]
     """Of each part: the pictures."""
     options: dict[str, bool | int | float | str]

@@ -197,4 +197,5 @@ class Pool:
             retiring=worker.retiring,
             confinement=worker.confinement,
             requests=tuple(ticket.id for ticket in worker.tickets),
+            callers=tuple(ticket.caller for ticket in worker.tickets),
         )

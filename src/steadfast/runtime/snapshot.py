@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from steadfast.runtime.breaker import BreakerState
+from steadfast.runtime.caller import Caller
 from steadfast.runtime.states import WorkerState
 
 
@@ -28,6 +29,7 @@ class WorkerSnapshot:
     confinement: dict[str, str]
     """Measure → `on`, `off`, or why it could not be had."""
     requests: tuple[int, ...] = ()
+    callers: tuple[Caller, ...] = ()
     """What it is working on, by the numbers that `abort` takes."""
 
 

@@ -11,6 +11,7 @@ import msgspec
 from steadfast.media.sniff import HEAD_BYTES, sniff
 from steadfast.runtime import poison
 from steadfast.runtime.arena import Buffer
+from steadfast.runtime.caller import CALLER, Caller
 from steadfast.runtime.exit_reason import RequestShape
 from steadfast.runtime.told_options import options_told
 from steadfast.task_steps import Operation
@@ -60,6 +61,8 @@ class Ticket:
     id: int
     task: str
     fields: bytes
+    caller: Caller = field(default_factory=CALLER.get)
+    """For whom it is."""
     kind: type[msgspec.Struct] | None = None
     """What the fields were before they were encoded; it says which of them may be told."""
     blobs: tuple[Payload, ...]
@@ -112,6 +115,8 @@ class Ticket:
         """What may be told of it."""
         return RequestShape(
             id=self.id,
+            request_id=self.caller.request_id,
+            job_id=self.caller.job_id,
             part_bytes=tuple(
                 _file_size(blob) if isinstance(blob, Path) else _size_of(blob) for blob in self.blobs
             ),

@@ -18,7 +18,7 @@ from steadfast.health.flight_recorder import FlightRecorder
 from steadfast.health.stderr_outline import outline_of
 from steadfast.observability.redaction import Redactor
 from steadfast.runtime.events import CanaryChecked, WorkerDied, WorkerLogged, WorkerRetired
-from steadfast.runtime.exit_reason import Cause, ExitReport
+from steadfast.runtime.exit_reason import Cause, ExitReport, RequestShape
 
 SECRETS = ("grandma", "hunter2", "192.168.7.9")
 NATIVE = """Fatal Python error: Segmentation fault
@@ -38,6 +38,17 @@ ValueError: hunter2 of grandma
 """
 
 
+SHAPE = RequestShape(
+    id=7,
+    request_id="grandma",
+    part_bytes=(1000, 2000),
+    part_formats=("jpeg", "png"),
+    options={"job": "swap", "quality": 95},
+    attempts=1,
+    worked_ms=12.5,
+)
+
+
 def death(number: int = 1, **more: Any) -> WorkerDied:
     report = ExitReport(
         pid=4711,
@@ -47,6 +58,7 @@ def death(number: int = 1, **more: Any) -> WorkerDied:
         last_words=PRINTED,
         evidence="/home/grandma/hunter2",
         requests_inside=1,
+        requests=(SHAPE,),
     )
     return WorkerDied(task="face_swap", worker=f"face_swap-{number}", report=report, wanted=False, **more)
 
@@ -62,6 +74,7 @@ def written(
         reporter = CrashReporter(
             crashes,
             recorder=recorder,
+            redact=Redactor("key").value,
             readings=list,
             state=dict,
             settings=without_paths({"data_dir": "/home/grandma", "port": 8080}),
@@ -107,6 +120,9 @@ def test_a_death_is_reported_with_everything_but_what_belongs_to_users(tmp_path:
     assert report["events.json"][1]["fields"]["model"] == "yunet"
     assert report["report.json"]["providers"] == {"face_swap-1": {"yunet": ["CUDAExecutionProvider"]}}
     assert report["report.json"]["versions"]["steadfast"]
+    (shape,) = report["report.json"]["what"]["requests"]
+    assert (shape["part_formats"], shape["options"]) == (["jpeg", "png"], {"job": "swap", "quality": 95})
+    assert shape["request_id"] == Redactor("key").hashed("grandma")
     everything = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
     assert not [secret for secret in SECRETS if secret in everything]
 
@@ -167,6 +183,7 @@ def test_a_fatal_incident_and_a_dead_server_are_reported_too(tmp_path: Path) -> 
         reporter = CrashReporter(
             crashes,
             recorder=FlightRecorder(redact=Redactor("key").value, now=lambda: datetime.now(UTC)),
+            redact=Redactor("key").value,
             readings=list,
             state=dict,
             settings={},
@@ -196,7 +213,10 @@ def test_of_what_was_printed_only_known_forms_are_told() -> None:
         "[1 lines withheld]",
         "ValueError",
     ]
-    assert exit_facts(death().report, outline_of, keep_inputs=False)["fault"] == "input"
+    assert (
+        exit_facts(death().report, outline_of, redact=Redactor("key").value, keep_inputs=False)["fault"]
+        == "input"
+    )
 
 
 def test_the_kernels_words_are_read_where_they_may_be(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from steadfast.health.detection.detector import Findings
 from steadfast.health.detection.sign import Sign
 from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import Change, Incident, IncidentBook, IncidentChange, Outcome
+from steadfast.observability.redaction import Redactor
+from steadfast.runtime.caller import Caller
 
 
 class Wall:
@@ -37,7 +39,7 @@ def sign(kind: str = "disk_space", **more: Any) -> Sign:
 
 def opened() -> tuple[IncidentBook, list[IncidentChange], Wall]:
     wall = Wall()
-    book = IncidentBook(wall)
+    book = IncidentBook(wall, redact=Redactor("key").value)
     heard: list[IncidentChange] = []
     book.subscribe(heard.append)
     return book, heard, wall
@@ -46,8 +48,9 @@ def opened() -> tuple[IncidentBook, list[IncidentChange], Wall]:
 def test_repeated_signs_join_a_graver_one_raises_and_the_end_dates_it() -> None:
     book, heard, wall = opened()
     book.apply(Findings(signs=[sign()]))
-    book.apply(Findings(signs=[sign(requests=(1,))]))
-    book.apply(Findings(signs=[sign(severity=Severity.ERROR, evidence="nothing is left", requests=(1, 2))]))
+    book.apply(Findings(signs=[sign(callers=(Caller("00000000000000aa"),))]))
+    others = (Caller("00000000000000aa"), Caller("00000000000000bb", "0123456789abcdef"))
+    book.apply(Findings(signs=[sign(severity=Severity.ERROR, evidence="nothing is left", callers=others)]))
     book.note_action(("disk_space", "data"), "caches were given back")
     wall.at += timedelta(minutes=5)
     book.apply(Findings(over=[("disk_space", "data")]))
@@ -60,12 +63,20 @@ def test_repeated_signs_join_a_graver_one_raises_and_the_end_dates_it() -> None:
     ]
     assert len({change.incident.id for change in heard}) == 1
     ended = heard[-1].incident
-    assert (ended.severity, ended.signs, ended.requests) == (Severity.ERROR, 3, (1, 2))
+    assert (ended.severity, ended.signs) == (Severity.ERROR, 3)
+    assert ended.requests == ("00000000000000aa", "00000000000000bb")
+    assert ended.jobs == ("0123456789abcdef",)
     assert ended.evidence == ("little is left", "nothing is left")
     assert ended.actions == ("caches were given back",)
     assert ended.recovered_at == ended.detected_at + timedelta(minutes=5)
     assert ended.outcome is Outcome.RECOVERED
     assert book.open() == []
+
+
+def test_a_name_that_a_client_chose_for_its_request_is_told_as_the_log_tells_it() -> None:
+    book, heard, _ = opened()
+    book.apply(Findings(signs=[sign(callers=(Caller("grandma-at-the-sea"),))]))
+    assert heard[0].incident.requests == (Redactor("key").hashed("grandma-at-the-sea"),)
 
 
 def test_a_moment_is_over_at_once() -> None:
@@ -121,7 +132,7 @@ def test_an_incident_comes_back_from_the_database_as_it_was_last_saved(database:
     wall = Wall()
     store = IncidentStore(database, now=wall)
     store.save(incident(1, wall))
-    ended = incident(1, wall, outcome=Outcome.RECOVERED, recovered_at=wall.at, requests=(7,), signs=4)
+    ended = incident(1, wall, outcome=Outcome.RECOVERED, recovered_at=wall.at, requests=("aa",), signs=4)
     store.save(ended)
     assert store.get("inc_1") == ended
     with pytest.raises(IncidentUnknown):

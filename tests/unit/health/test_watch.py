@@ -49,7 +49,7 @@ def with_watch(folder: Path, act: Callable[[HealthWatch, Port], Any], **settings
                 work=WorkRecord(clock),
                 snapshot=lambda: snapshot(pool(worker())),
                 healer=healer,
-                book=IncidentBook(utc_now),
+                book=IncidentBook(utc_now, redact=Redactor("k").value),
                 database=database,
                 store=IncidentStore(database),
                 recorder=FlightRecorder(redact=Redactor("k").value, now=utc_now),

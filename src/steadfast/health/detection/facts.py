@@ -10,6 +10,7 @@ from steadfast.errors import Severity
 from steadfast.events import Event
 from steadfast.health.detection.sign import Scene, Sign
 from steadfast.runtime.breaker import BreakerState
+from steadfast.runtime.caller import Caller
 from steadfast.runtime.events import (
     BreakerChanged,
     CanaryChecked,
@@ -73,7 +74,7 @@ def _died(event: WorkerDied) -> Sign | None:
         Severity.ERROR,
         f"a worker died: {why} {what}".strip() + f", with {report.requests_inside} requests inside",
         worker=event.worker,
-        touched=tuple(shape.id for shape in report.requests),
+        callers=tuple(Caller(shape.request_id, shape.job_id) for shape in report.requests),
     )
 
 
@@ -125,7 +126,7 @@ def _sign(
     evidence: str,
     *,
     worker: str = "",
-    touched: tuple[int, ...] = (),
+    callers: tuple[Caller, ...] = (),
     is_moment: bool = False,
 ) -> Sign:
     return Sign(
@@ -137,7 +138,7 @@ def _sign(
         is_moment=is_moment,
         task=getattr(event, "task", ""),
         worker=worker,
-        touched=touched,
+        callers=callers,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from steadfast.errors import Severity
 from steadfast.health.readings import Reading, Status, Thresholds
 from steadfast.health.work_record import WorkRecord
+from steadfast.runtime.caller import Caller
 from steadfast.runtime.snapshot import Snapshot
 
 
@@ -30,8 +31,8 @@ class Sign:
     worker: str = ""
     requests: tuple[int, ...] = ()
     """Requests that hang on it, by the runtime's numbers: what `abort` would end."""
-    touched: tuple[int, ...] = ()
-    """Requests that it has touched and that need no remedy: they were started again."""
+    callers: tuple[Caller, ...] = ()
+    """Whose requests it has touched; a client may have chosen the names."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -103,6 +103,7 @@ def _deadlocked(task: str, worker: WorkerSnapshot) -> Sign:
         task=task,
         worker=worker.name,
         requests=worker.requests,
+        callers=worker.callers,
     )
 
 
