@@ -32,9 +32,11 @@ from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
 from steadfast.guardian.attach import Attachment
 from steadfast.health.observed_runtime import ObservedRuntime
+from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
 from steadfast.model_supply import ModelSupply
+from steadfast.measuring import service_metrics
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.outbox import remove_old_outboxes
@@ -94,6 +96,7 @@ class Service:
         self._control: ControlSocket | None = None
         self._work_record = WorkRecord(time.monotonic)
         self._health: HealthWatch | None = None
+        self._nvml = Nvml()
         self._attachment: Attachment | None = None
         self.exit_code = 0
         """What the process ends with after `run`."""
@@ -133,6 +136,9 @@ class Service:
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
         self._backend = self._build_backend(self._database)
+        if settings.telemetry.metrics:
+            self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
+            self._backend.metrics.start()
         if settings.health.enabled:
             self._health = self._backend.health = self._build_watch(self._database)
         self._http = HttpServer(Application(self._backend), _http_options(settings))
@@ -175,6 +181,8 @@ class Service:
             chore.cancel()
         if self._health is not None:
             await self._health.stop()
+        if self._backend.metrics is not None:
+            self._backend.metrics.stop()
         if self._control is not None:
             await self._control.close()
         if self._database is not None:
@@ -236,6 +244,7 @@ class Service:
             ),
             deadline_s=settings.runtime.deadline_s,
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
+            metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
         )
 
@@ -249,12 +258,15 @@ class Service:
             leave=self.leave,
             guardian_pid=attachment.guardian_pid if attachment else None,
             last_death=attachment.last_death if attachment else None,
+            nvml=self._nvml,
         )
 
     def _begin_chores(self) -> None:
         assert self._backend is not None
         if self._backend.replays is not None:
             self._chore(self._backend.replays.forget_forever())
+        if self._backend.metrics is not None:
+            self._chore(self._backend.metrics.survey_forever())
         self._chore(self._flush_keys_forever())
         self._chore(self._count_workers_forever(self._backend.gate))
 

@@ -21,6 +21,7 @@ from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import IncidentBook
 from steadfast.health.log_diagnosis.rule_files import load_rules
 from steadfast.health.probes.contract import Surroundings
+from steadfast.health.probes.devices import Nvml
 from steadfast.health.probes.selection import choose_probes
 from steadfast.health.remedies import Healer
 from steadfast.health.watch import HealthWatch, Parts
@@ -40,6 +41,7 @@ def health_watch(
     leave: Callable[[str], None],
     guardian_pid: int | None = None,
     last_death: Mapping[str, Any] | None = None,
+    nvml: Nvml | None = None,
 ) -> HealthWatch:
     """A watch that is not started yet. `leave` ends the server in order, for the guardian to start it again.
 
@@ -63,7 +65,7 @@ def health_watch(
             watch.reporter.report_sign(sign)
 
     parts = Parts(
-        probes=choose_probes(settings.health, surroundings, record),
+        probes=choose_probes(settings.health, surroundings, record, read_devices=nvml),
         work=record,
         snapshot=runtime.snapshot,
         healer=Healer(

@@ -8,4 +8,5 @@ class Scope(StrEnum):
 
     SWAP = "swap"  # pictures and faces
     JOBS = "jobs"  # videos and batches
+    METRICS = "metrics"  # what the service measures: for Prometheus
     ADMIN = "admin"  # keys, settings, drills; and everything above

@@ -8,6 +8,7 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
 from steadfast.health.watch import HealthWatch
+from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.port import Runtime
 
@@ -29,6 +30,10 @@ class Backend:
     """Two lines per request that does work; None: none."""
     health: HealthWatch | None = None
     """Probes and incidents; None: they are switched off."""
+    metrics: ServiceMetrics | None = None
+    """What `/metrics` shows; None: they are switched off."""
+    metrics_need_key: bool = True
+    """Whether it needs a key where requests need one."""
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

@@ -16,11 +16,9 @@ from steadfast.errors import AccessRefused, UnknownRoute
 from steadfast.health.verdict import Judge, Verdict
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot
 
-_METRICS_TYPE = b"text/plain; version=0.0.4"
-
 
 class HealthRoutes:
-    """Routes that do no work and need no key."""
+    """Routes that do no work; of these only `/metrics` may need a key."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -63,9 +61,14 @@ class HealthRoutes:
         await exchange.answer_json(document, status=200 if verdict.can_serve else 503)
 
     async def metrics(self, exchange: Exchange) -> None:
-        """Counts and gauges in Prometheus' text format."""
-        text = self._backend.tally.exposition(self._backend.runtime.snapshot())
-        await exchange.answer_text(text, content_type=_METRICS_TYPE)
+        """Everything that is measured, as Prometheus scrapes it: OpenMetrics where the client knows it."""
+        metrics = self._backend.metrics
+        if metrics is None:
+            raise UnknownRoute("Metrics are switched off (telemetry.metrics).")
+        if self._backend.metrics_need_key or not self._backend.access.needs_keys:
+            await self._backend.access.admit(exchange, Scope.METRICS)
+        content_type, body = metrics.expose(exchange.headers.get(b"accept", b"").decode("latin-1"))
+        await exchange.answer(200, content_type + b"; charset=utf-8", body)
 
     def _pools(self, exchange: Exchange) -> tuple[PoolSnapshot, ...]:
         pools = self._backend.runtime.snapshot().pools

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         RuntimeSettings,
         ServerSettings,
     )
+    from steadfast.settings.telemetry import TelemetrySettings
     from steadfast.settings.values import Section
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "Section",
     "ServerSettings",
     "Settings",
+    "TelemetrySettings",
     "UploadSettings",
     "WebhookSettings",
     "default_settings_file",
@@ -97,7 +99,7 @@ __all__ = [
     "with_options",
 ]
 
-_MODULES = ("values", "inference", "entailment", "service", "files", "health", "schema", "loading")
+_MODULES = ("values", "inference", "entailment", "service", "telemetry", "files", "health", "schema", "loading")
 """Where names are looked for, in this order: what costs least to import comes first."""
 
 if not TYPE_CHECKING:

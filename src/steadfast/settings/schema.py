@@ -23,6 +23,7 @@ from steadfast.settings.inference import (
     NeuralSettings,
 )
 from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
+from steadfast.settings.telemetry import TelemetrySettings
 from steadfast.settings.values import Folder, OptionalPath
 from steadfast.settings.variables import Variables
 
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     blobs: BlobSettings = BlobSettings()
     uploads: UploadSettings = UploadSettings()
     references: ReferenceSettings = ReferenceSettings()

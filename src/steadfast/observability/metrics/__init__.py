@@ -1,0 +1,1 @@
+"""Figures for Prometheus, made from events and snapshots; nothing below knows that they exist."""

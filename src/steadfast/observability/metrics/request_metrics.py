@@ -1,0 +1,216 @@
+"""Requests: how many, what became of them, how long they took and where."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client.registry import CollectorRegistry
+
+from steadfast.admission.events import Refusal, RequestRefused, RequestShed
+from steadfast.events import subscribe_to
+from steadfast.observability.metrics.family import Family, Kind, Label, words_of
+from steadfast.observability.metrics.instrument import Instrument, Series
+from steadfast.observability.metrics.labels import (
+    ENGINE,
+    OUTCOME,
+    PRIORITY,
+    SECONDS_OF_REQUESTS,
+    SIZE_CLASS,
+    TASK,
+)
+from steadfast.observability.requests import RequestEnded, RequestOutcome
+from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
+from steadfast.runtime.exit_reason import Fault
+
+_STAGE: Final = Label(
+    name="stage",
+    meaning="`receive` (its bytes came), `queue` (it waited), `decode`, `inference`, `encode`.",
+    values=frozenset({"receive", "queue", "decode", "inference", "encode"}),
+)
+_REASON: Final = Label(
+    name="reason",
+    meaning="`rate_of_key`, `rate_of_address`, `queue_full`, `too_late`, `displaced`, `hopeless`, `closed`.",
+    values=words_of(Refusal),
+)
+_FAULT: Final = Label(
+    name="fault", meaning="What the death was booked on: `input` or `outside`.", values=words_of(Fault)
+)
+
+REQUESTS: Final = Family(
+    name="steadfast_requests_total",
+    kind=Kind.COUNTER,
+    meaning="Requests for work that are over.",
+    labels=(TASK, OUTCOME, ENGINE),
+)
+DURATION: Final = Family(
+    name="steadfast_request_duration_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="From the headers of a request to the last byte of its answer.",
+    labels=(TASK, OUTCOME, ENGINE, SIZE_CLASS),
+    buckets=SECONDS_OF_REQUESTS,
+)
+STAGES: Final = Family(
+    name="steadfast_request_stage_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="Time of answered requests by stage.",
+    labels=(TASK, _STAGE),
+    buckets=(0.001, *SECONDS_OF_REQUESTS),
+)
+FIRST_FRAME: Final = Family(
+    name="steadfast_first_frame_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="From the arrival of a request or the start of a job's work to its first finished frame.",
+    labels=(TASK, ENGINE),
+    buckets=SECONDS_OF_REQUESTS,
+)
+FRAMES: Final = Family(
+    name="steadfast_frames_processed_total",
+    kind=Kind.COUNTER,
+    meaning="Pictures and frames of videos that were worked on.",
+    labels=(TASK, ENGINE),
+)
+FACES_FOUND: Final = Family(
+    name="steadfast_faces_found_total", kind=Kind.COUNTER, meaning="Faces found.", labels=(TASK,)
+)
+FACES_SWAPPED: Final = Family(
+    name="steadfast_faces_swapped_total", kind=Kind.COUNTER, meaning="Faces exchanged.", labels=(TASK,)
+)
+BYTES_IN: Final = Family(
+    name="steadfast_request_received_bytes_total",
+    kind=Kind.COUNTER,
+    meaning="Bytes of the bodies of answered requests.",
+    labels=(TASK,),
+)
+REFUSED: Final = Family(
+    name="steadfast_requests_refused_total",
+    kind=Kind.COUNTER,
+    meaning="Requests turned away at the door: `rate_of_…` is the client's rate, all else is ours.",
+    labels=(TASK, PRIORITY, _REASON),
+)
+SHED: Final = Family(
+    name="steadfast_requests_shed_total",
+    kind=Kind.COUNTER,
+    meaning="Requests that waited and were sent away.",
+    labels=(TASK, PRIORITY, _REASON),
+)
+RETRIES: Final = Family(
+    name="steadfast_request_retries_total",
+    kind=Kind.COUNTER,
+    meaning="Requests started again because their worker died.",
+    labels=(TASK, _FAULT),
+)
+QUARANTINED: Final = Family(
+    name="steadfast_inputs_quarantined_total",
+    kind=Kind.COUNTER,
+    meaning="Inputs that killed their workers and are refused.",
+    labels=(TASK,),
+)
+UNEXPECTED: Final = Family(
+    name="steadfast_unexpected_errors_total",
+    kind=Kind.COUNTER,
+    meaning="Errors of a task that nobody declared: bugs.",
+    labels=(TASK,),
+)
+PREDICTED: Final = Family(
+    name="steadfast_predicted_work_seconds_total",
+    kind=Kind.COUNTER,
+    meaning="Time in a worker as admission foretold it, of answered requests that had to wait.",
+    labels=(TASK,),
+)
+ACTUAL: Final = Family(
+    name="steadfast_actual_work_seconds_total",
+    kind=Kind.COUNTER,
+    meaning="Time in a worker as it turned out, of the same requests.",
+    labels=(TASK,),
+)
+IDENTITY: Final = Family(
+    name="steadfast_identity_similarity",
+    kind=Kind.HISTOGRAM,
+    meaning="Similarity of the worst swapped face of an answer to its source, in the engine's own space.",
+    labels=(ENGINE,),
+    buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0),
+)
+
+FAMILIES: Final = (
+    REQUESTS, DURATION, STAGES, FIRST_FRAME, FRAMES, FACES_FOUND, FACES_SWAPPED, BYTES_IN, REFUSED, SHED,
+    RETRIES, QUARANTINED, UNEXPECTED, PREDICTED, ACTUAL, IDENTITY,
+)  # fmt: skip
+
+_ANSWERED = frozenset({RequestOutcome.OK, RequestOutcome.DEGRADED})
+
+
+class _TaskSeries:
+    """The series that every answered request of a task counts into, found once."""
+
+    def __init__(self, by_family: dict[Family, Instrument], task: str) -> None:
+        def at(family: Family, *values: str) -> Series:
+            return by_family[family].at(task, *values)
+
+        self.stages = tuple(
+            at(STAGES, stage) for stage in ("receive", "queue", "decode", "inference", "encode")
+        )
+        self.found = at(FACES_FOUND)
+        self.swapped = at(FACES_SWAPPED)
+        self.received = at(BYTES_IN)
+        self.predicted, self.actual = at(PREDICTED), at(ACTUAL)
+
+
+class RequestMetrics:
+    """Counts what becomes of requests."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._by_family = {family: Instrument(family, registry) for family in FAMILIES}
+        self._of_task: dict[str, _TaskSeries] = {}
+
+    def listen(self) -> Iterable[Callable[[], None]]:
+        """Begins; the answers end it."""
+        at = self._at
+        return [
+            subscribe_to(RequestEnded, self._ended),
+            subscribe_to(
+                RequestRefused, lambda e: at(REFUSED, e.task, e.priority.value, e.reason.value).inc()
+            ),
+            subscribe_to(RequestShed, lambda e: at(SHED, e.task, e.priority.value, e.reason.value).inc()),
+            subscribe_to(RequestRetried, lambda e: at(RETRIES, e.task, e.fault.value).inc()),
+            subscribe_to(InputQuarantined, lambda e: at(QUARANTINED, e.task).inc()),
+            subscribe_to(UnexpectedError, lambda e: at(UNEXPECTED, e.task).inc()),
+        ]
+
+    def _at(self, family: Family, *values: str) -> Series:
+        return self._by_family[family].at(*values)
+
+    def _ended(self, ended: RequestEnded) -> None:
+        outcome = ended.outcome
+        task, engine = ended.task, ended.engine
+        self._at(REQUESTS, task, outcome.value, engine).inc()
+        trace_id = ended.trace_id if ended.traceparent else ""
+        exemplar = {"trace_id": trace_id} if trace_id else None
+        self._at(DURATION, task, outcome.value, engine, ended.size_class.value).observe(
+            ended.took_s, exemplar
+        )
+        if outcome in _ANSWERED:
+            self._answered(ended)
+
+    def _answered(self, ended: RequestEnded) -> None:
+        series = self._of_task.get(ended.task)
+        if series is None:
+            series = _TaskSeries(self._by_family, ended.task)
+            if len(self._of_task) < TASK.bound:
+                self._of_task[ended.task] = series
+        took = (ended.receive_s, ended.queue_s, ended.decode_s, ended.inference_s, ended.encode_s)
+        for stage, took_s in zip(series.stages, took, strict=True):
+            stage.observe(took_s)
+        self._count_faces(ended, series)
+        series.received.inc(ended.bytes_in)
+        if ended.predicted_s is not None:
+            series.predicted.inc(ended.predicted_s)
+            series.actual.inc(ended.worked_s)
+
+    def _count_faces(self, ended: RequestEnded, series: _TaskSeries) -> None:
+        if not ended.frames:
+            return
+        self._at(FRAMES, ended.task, ended.engine).inc(ended.frames)
+        self._at(FIRST_FRAME, ended.task, ended.engine).observe(ended.took_s)
+        series.found.inc(ended.faces)
+        series.swapped.inc(ended.swapped)
+        if ended.identity is not None:
+            self._at(IDENTITY, ended.engine).observe(ended.identity)

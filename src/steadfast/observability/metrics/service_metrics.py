@@ -1,0 +1,145 @@
+"""All metrics of a server as one object: it listens, reads at each scrape, and answers a scrape."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from prometheus_client.registry import CollectorRegistry
+
+from steadfast.admission.snapshot import GateSnapshot
+from steadfast.health.incidents import Incident
+from steadfast.health.probes.devices import DeviceReading
+from steadfast.health.readings import Reading
+from steadfast.observability.metrics import (
+    build_metrics,
+    gate_metrics,
+    health_metrics,
+    http_metrics,
+    job_metrics,
+    request_metrics,
+    storage_metrics,
+    worker_metrics,
+)
+from steadfast.observability.metrics.exposition import expose
+from steadfast.observability.metrics.family import Family
+from steadfast.observability.metrics.instrument import Readings
+from steadfast.observability.metrics.storage_metrics import StorageSurvey
+from steadfast.runtime.memory import resident_bytes
+from steadfast.runtime.snapshot import Snapshot
+
+FAMILIES: tuple[Family, ...] = (
+    *build_metrics.FAMILIES,
+    *request_metrics.FAMILIES,
+    *gate_metrics.FAMILIES,
+    *worker_metrics.FAMILIES,
+    *job_metrics.FAMILIES,
+    *health_metrics.FAMILIES,
+    *storage_metrics.FAMILIES,
+    *http_metrics.FAMILIES,
+)
+"""Everything that `/metrics` may show; `docs/reference/metrics.md` is made from it."""
+
+
+def _nothing() -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What is read at a scrape; every one answers at once, from memory."""
+
+    snapshot: Callable[[], Snapshot]
+    gate: Callable[[], GateSnapshot]
+    answers: Callable[[], Mapping[tuple[str, int], int]]
+    """HTTP answers by route and status."""
+    answer_seconds: Callable[[], Mapping[str, float]]
+    running: Callable[[], int]
+    filed_bytes: Callable[[], int]
+    """Of bodies on disk."""
+    quota_bytes: int
+    survey: StorageSurvey
+    readings: Callable[[], Sequence[Reading]] = field(default=_nothing)
+    open_incidents: Callable[[], Sequence[Incident]] = field(default=_nothing)
+    devices: Callable[[], Sequence[DeviceReading]] = field(default=_nothing)
+    clock: Callable[[], float] = time.monotonic
+    """The one of `readings`."""
+
+
+class ServiceMetrics:
+    """Lives as long as the server."""
+
+    def __init__(self, sources: Sources, *, environment: str = "", survey_every_s: float = 15.0) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._survey = sources.survey
+        self._survey_every_s = survey_every_s
+        build_metrics.tell_build(self.registry, environment=environment)
+        self._listeners = (
+            request_metrics.RequestMetrics(self.registry),
+            worker_metrics.WorkerMetrics(self.registry),
+            health_metrics.HealthMetrics(self.registry),
+        )
+        self.jobs = job_metrics.JobMetrics(self.registry, clock=sources.clock)
+        for readings in _readings(sources):
+            self.registry.register(readings)
+        self._deafen: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Begins to listen."""
+        for listener in (*self._listeners, self.jobs):
+            self._deafen.extend(listener.listen())
+
+    def stop(self) -> None:
+        """Listens no more; what was counted can still be asked for."""
+        while self._deafen:
+            self._deafen.pop()()
+
+    async def survey_forever(self) -> None:
+        """Looks at the disks now and then, in a thread: a disk that hangs holds up nobody."""
+        while True:
+            await asyncio.to_thread(self._survey.look)
+            await asyncio.sleep(self._survey_every_s)
+
+    def expose(self, accept: str = "") -> tuple[bytes, bytes]:
+        """Content type and body for a client that accepts that."""
+        return expose(self.registry, accept)
+
+
+_FRESH_S = 0.05
+ValueT = TypeVar("ValueT")
+
+
+def _once_per_scrape(read: Callable[[], ValueT], clock: Callable[[], float]) -> Callable[[], ValueT]:
+    """Several families are read from one snapshot, which is taken once for all of them."""
+    kept: list[tuple[float, ValueT]] = []
+
+    def remembered() -> ValueT:
+        now_s = clock()
+        if not kept or now_s - kept[0][0] >= _FRESH_S:
+            kept[:] = [(now_s, read())]
+        return kept[0][1]
+
+    return remembered
+
+
+def _readings(sources: Sources) -> list[Readings]:
+    clock = sources.clock
+    readings = _once_per_scrape(sources.readings, clock)
+    return [
+        gate_metrics.gate_readings(_once_per_scrape(sources.gate, clock)),
+        worker_metrics.worker_readings(_once_per_scrape(sources.snapshot, clock)),
+        health_metrics.health_readings(readings, sources.open_incidents, clock),
+        health_metrics.device_readings(sources.devices),
+        storage_metrics.storage_readings(
+            sources.survey, filed_bytes=sources.filed_bytes, quota_bytes=sources.quota_bytes
+        ),
+        http_metrics.http_readings(sources.answers, sources.answer_seconds, sources.running),
+        Readings(
+            {
+                build_metrics.CPU: lambda: [((), time.process_time())],
+                build_metrics.RESIDENT: lambda: [((), float(resident_bytes(os.getpid())))],
+            }
+        ),
+    ]

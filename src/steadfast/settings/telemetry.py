@@ -1,0 +1,21 @@
+"""Settings of what the service lets others measure."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from steadfast.settings.values import Section
+
+
+class TelemetrySettings(Section):
+    """Metrics: what `/metrics` shows, and to whom."""
+
+    metrics: bool = True
+    """Whether metrics are kept and `/metrics` is served."""
+    require_key: Literal["auto", "never"] = "auto"
+    """Whether `/metrics` needs an API key with the scope `metrics` or `admin`. auto: where requests need
+    one; never: open to whoever reaches the port, for a network of one's own."""
+    environment: str = Field(default="production", max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")
+    """Label `environment` of `steadfast_build_info`, by which dashboards choose."""
+    survey_every_s: float = Field(default=15.0, gt=0)
+    """Seconds between two looks at what folders and disks hold."""
