@@ -35,8 +35,8 @@ from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
-from steadfast.model_supply import ModelSupply
 from steadfast.measuring import service_metrics
+from steadfast.model_supply import ModelSupply
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.outbox import remove_old_outboxes
