@@ -43,6 +43,11 @@ def subscribe_to(kind: type[EventT], subscriber: Callable[[EventT], None]) -> Ca
     return lambda: listening.remove(subscriber)
 
 
+def is_heard(kind: type[FrequentEvent]) -> bool:
+    """Whether anybody listens, so that the event is worth making."""
+    return bool(_subscribers_of_kind.get(kind))
+
+
 def publish(event: Event | FrequentEvent) -> None:
     """States a fact to everyone who listens now."""
     for listener in tuple(_subscribers_of_kind.get(type(event), ())):

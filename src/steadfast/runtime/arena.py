@@ -75,7 +75,7 @@ class Arena:
         return self._write((part,), self.request_bytes, self.answer_bytes)
 
     def _write(self, parts: Sequence[Buffer], start: int, room: int) -> Slice:
-        length = sum(_size_of(part) for part in parts)
+        length = sum(map(_size_of, parts))
         if self._used_bytes + length > room:
             raise ArenaFull(f"{length} bytes do not fit beside {self._used_bytes} of {room}")
         begin = at = start + self._used_bytes
@@ -96,7 +96,7 @@ class Arena:
         end = place.offset + place.length
         if place.length < 0 or place.offset < self.request_bytes or end > len(self._view):
             raise ValueError(f"{place} lies outside the answers")
-        return bytes(self._view[place.offset : end])
+        return self._map[place.offset : end]
 
     def close(self) -> None:
         """Gives back this side's mapping; the memory goes when the other side's process has ended too."""

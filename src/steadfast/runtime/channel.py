@@ -54,11 +54,14 @@ class ServerChannel:
         self._on_message = on_message
         self._on_broken = on_broken
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._buffer = bytearray(MAX_MESSAGE_BYTES + 1)
+        self._view = memoryview(self._buffer)
 
     def listen(self, loop: "asyncio.AbstractEventLoop") -> None:
-        """Hands every message to `on_message` from now on."""
+        """Hands every message to `on_message` from now on; a `Raw` in it is valid in that call only."""
         self._loop = loop
-        loop.add_reader(self._end.fileno(), self.read_waiting)
+        # One at a time: a worker answers once per dispatch; asking whether there is more is a system call.
+        loop.add_reader(self._end.fileno(), self.read_one)
 
     def send(self, message: ToWorker) -> None:
         """Sends without waiting. Raises `ChannelBroken` if the worker is gone or does not read."""
@@ -72,21 +75,25 @@ class ServerChannel:
 
     def read_waiting(self) -> None:
         """Reads all that is there; after a death too, so that a finished answer is not lost."""
-        while self._end.fileno() >= 0:
-            try:
-                data = self._end.recv(MAX_MESSAGE_BYTES + 1)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._stop_listening()
-                return
-            if not data:  # the worker's end is closed; its exit tells the rest
-                self._stop_listening()
-                return
-            if not self._deliver(data):
-                return
+        while self.read_one():
+            pass
 
-    def _deliver(self, data: bytes) -> bool:
+    def read_one(self) -> bool:
+        """Reads a message; whether another one may be there."""
+        if self._end.fileno() < 0:
+            return False
+        try:
+            size = self._end.recv_into(self._buffer)
+        except BlockingIOError:
+            return False
+        except OSError:
+            size = 0
+        if not size:  # the worker's end is closed; its exit tells the rest
+            self._stop_listening()
+            return False
+        return self._deliver(self._view[:size])
+
+    def _deliver(self, data: memoryview) -> bool:
         try:
             message = messages.decode_for_server(data)
         except msgspec.MsgspecError as error:

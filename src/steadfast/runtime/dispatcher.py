@@ -17,6 +17,7 @@ from steadfast.errors import (
 from steadfast.events import publish
 from steadfast.runtime import messages
 from steadfast.runtime.arena import ArenaFull
+from steadfast.runtime.deadlines import Deadlines
 from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
 from steadfast.runtime.exit_reason import ExitReport, Fault, KillReason
 from steadfast.runtime.failure import declared, error_of
@@ -72,6 +73,7 @@ class Dispatcher:
         self._inside: dict[int, WorkerProcess] = {}
         self._fates: set[asyncio.Task[None]] = set()
         self._batch_timer: asyncio.TimerHandle | None = None
+        self._deadlines = Deadlines(loop=loop, clock=clock, ring=self._time_is_over)
         self.poison = PoisonRegister(
             deaths=options.retry.poison_deaths, forget_s=options.retry.poison_s, clock=clock
         )
@@ -85,9 +87,7 @@ class Dispatcher:
 
     def accept(self, ticket: Ticket) -> None:
         """Takes a request; its future will be done at its deadline at the latest."""
-        ticket.deadline = self._loop.call_later(
-            max(0.0, ticket.deadline_at_s - self._clock()), self._time_is_over, ticket
-        )
+        self._deadlines.add(ticket)
         self._waiting.append(ticket)
         self.pump()
 
@@ -248,7 +248,7 @@ class Dispatcher:
         """Mends what can be mended and tries again, or passes the error on."""
         self._inside.pop(ticket.id, None)
         error = error_of(failure)
-        if failure.trace and type(error).code == "internal_error":
+        if is_unexpected(failure):
             publish(
                 UnexpectedError(
                     task=self._spec.name,
@@ -339,7 +339,7 @@ class Dispatcher:
     # --- time -------------------------------------------------------------------------------------------
 
     def _time_is_over(self, ticket: Ticket) -> None:
-        ticket.deadline = None
+        ticket.deadlines = None
         worker = self._inside.get(ticket.id)
         where = "while a worker was at it" if worker else "before a worker was free"
         ticket.fail(DeadlineExceeded(f"The time allowed was over {where}."))
@@ -360,8 +360,7 @@ class Dispatcher:
             self._waiting.remove(ticket)
         except ValueError:
             return
-        if ticket.deadline is not None:
-            ticket.deadline.cancel()
+        ticket.ring_no_more()
 
     def _start(self, fate: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(fate)

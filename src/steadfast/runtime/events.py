@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steadfast.events import Event
+from steadfast.events import Event, FrequentEvent
 from steadfast.runtime.exit_reason import ExitReport, Fault
 from steadfast.runtime.states import WorkerState
 from steadfast.runtime.worker_log import Plain
@@ -18,13 +18,22 @@ class RuntimeEvent(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerStateChanged(RuntimeEvent):
-    """A worker took one step of its state machine."""
+    """A worker took one step of its state machine, other than to work and back (`WorkerTurned`)."""
 
     worker: str
     pid: int
     before: WorkerState | None
     """None: it has just been spawned."""
     after: WorkerState
+
+
+class WorkerTurned(FrequentEvent, kw_only=True, frozen=True, gc=False):
+    """A worker took a dispatch, or is done with one: the step that comes twice with every request."""
+
+    task: str
+    worker: str
+    after: WorkerState
+    """BUSY, or READY again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +146,8 @@ class LoadFailed(RuntimeEvent):
     worker: str
     code: str
     detail: str
+    trace: str = ""
+    """Of an error that nobody declared: where it came from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,7 +111,8 @@ class Supervisor:
         For who lets requests wait before they are submitted: a killer is refused at once, not in its turn.
         """
         pool = self._pool(task)
-        await pool.refuse_poison(self._ticket(pool, fields, blobs, None))
+        if pool.staff.dispatcher.poison:  # else there is nothing to compare it with
+            await pool.refuse_poison(self._ticket(pool, fields, blobs, None))
 
     def _ticket(
         self, pool: Pool, fields: msgspec.Struct | None, blobs: Sequence[Payload], deadline_s: float | None

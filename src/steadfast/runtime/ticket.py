@@ -17,6 +17,7 @@ from steadfast.runtime.told_options import options_told
 from steadfast.task_steps import Operation
 
 if TYPE_CHECKING:
+    from steadfast.runtime.deadlines import Deadlines
     from steadfast.runtime.slot import Slot
 
 Payload: TypeAlias = Sequence[Buffer] | Path
@@ -28,8 +29,7 @@ OnProgress: TypeAlias = Callable[[int, int | None], None]
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was carried out."""
 
     fields: bytes
@@ -69,8 +69,8 @@ class Ticket:
     deadline_at_s: float
     arrived_at_s: float
     future: asyncio.Future[Outcome]
-    deadline: asyncio.TimerHandle | None = None
-    """Rings at the deadline."""
+    deadlines: "Deadlines | None" = None
+    """Where it is entered, to be ended when its time is over."""
     started_at_s: float = 0.0
     """Start of the latest dispatch."""
     died_at_s: float | None = None
@@ -103,8 +103,7 @@ class Ticket:
     @property
     def payload_bytes(self) -> int:
         """What it takes of an arena, to whole cache lines."""
-        sizes = (_size_of(blob) for blob in self.blobs if not isinstance(blob, Path))
-        return sum(-(-size // 64) * 64 for size in sizes)
+        return sum([-(-_size_of(blob) // 64) * 64 for blob in self.blobs if not isinstance(blob, Path)])
 
     def outline(self) -> poison.Outline:
         """What the poison register knows it by before its content is read."""
@@ -139,20 +138,21 @@ class Ticket:
 
     def fail(self, error: BaseException) -> None:
         """Ends it with an error, if anybody still waits."""
-        self._ring_no_more()
+        self.ring_no_more()
         if not self.future.done():
             self.future.set_exception(error)
 
     def succeed(self, outcome: Outcome) -> None:
         """Ends it with its answer, if anybody still waits."""
-        self._ring_no_more()
+        self.ring_no_more()
         if not self.future.done():
             self.future.set_result(outcome)
 
-    def _ring_no_more(self) -> None:
-        if self.deadline is not None:
-            self.deadline.cancel()
-            self.deadline = None
+    def ring_no_more(self) -> None:
+        """Its deadline concerns nobody any more."""
+        if self.deadlines is not None:
+            self.deadlines.remove(self)
+            self.deadlines = None
 
 
 def _file_size(path: Path) -> int:
@@ -174,4 +174,6 @@ def _head_of(blob: Payload) -> bytes:
 
 
 def _size_of(parts: Sequence[Buffer]) -> int:
+    if len(parts) == 1 and isinstance(parts[0], bytes):  # the usual small request
+        return len(parts[0])
     return sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)

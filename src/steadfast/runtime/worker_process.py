@@ -14,11 +14,11 @@ from typing import Protocol
 
 import msgspec
 
-from steadfast.events import publish
+from steadfast.events import is_heard, publish
 from steadfast.runtime import messages
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.channel import ChannelBroken, ServerChannel
-from steadfast.runtime.events import WorkerDied, WorkerLogged, WorkerPrinted, WorkerStateChanged
+from steadfast.runtime.events import WorkerDied, WorkerLogged, WorkerPrinted, WorkerStateChanged, WorkerTurned
 from steadfast.runtime.exit_reason import ExitReport, KillReason, explain_exit
 from steadfast.runtime.kernel_oom import kernel_log_names
 from steadfast.runtime.leaks import LeakDetector
@@ -31,6 +31,7 @@ from steadfast.runtime.watchdog import Watchdog
 from steadfast.runtime.worker_log import WorkerLines
 from steadfast.task import TaskSpec
 
+_AT_WORK = frozenset({WorkerState.BUSY, WorkerState.READY})
 _WANTED_KILLS = frozenset({KillReason.RECYCLED, KillReason.SHUTDOWN})
 
 
@@ -389,6 +390,11 @@ class WorkerProcess:
             return
         check(self.state, state)
         before, self.state = self.state, state
+        if before is WorkerState.BUSY or state is WorkerState.BUSY:
+            if is_heard(WorkerTurned):
+                publish(WorkerTurned(task=self.spec.name, worker=self.name, after=state))
+            if state in _AT_WORK:
+                return
         self._state_changed(before)
 
     def _state_changed(self, before: WorkerState | None) -> None:
