@@ -55,6 +55,20 @@ class FrameDecoder:
         self.packets = 0
         self.bad_frames = 0
 
+    def restart(self) -> None:
+        """Begins anew after a seek: nothing is owed, nothing was delivered."""
+        self._context.flush_buffers()
+        self._owed.clear()
+        self._has_hole, self._failures = False, 0
+        self._last_pts, self._has_delivered = None, False
+        self.bad_frames = 0
+
+    def owes(self, packet: "Packet[Any]") -> bool:
+        """Whether the packet says that it holds a frame to be shown."""
+        if packet.is_discard or packet.pts is None:
+            return False
+        return self._context.name not in ("vp8", "libvpx") or bool(bytes(packet)[0] & _VP8_IS_SHOWN)
+
     def decode(self, packet: "Packet[Any]") -> Iterator[DecodedFrame]:
         """The frames that this packet completes; an empty packet asks for those still inside."""
         is_end = not packet.size
@@ -90,11 +104,9 @@ class FrameDecoder:
 
     def _note_owed(self, packet: "Packet[Any]") -> None:
         """A packet owes a frame unless it says that it is not shown."""
-        if packet.is_discard or packet.pts is None:
-            return
-        if self._context.name in ("vp8", "libvpx") and not bytes(packet)[0] & _VP8_IS_SHOWN:
-            return
-        heapq.heappush(self._owed, packet.pts)
+        if self.owes(packet):
+            assert packet.pts is not None
+            heapq.heappush(self._owed, packet.pts)
 
     def _in_order(self, frame: VideoFrame) -> Iterator[DecodedFrame]:
         pts = frame.pts if frame.pts is not None else self._next_pts()

@@ -1,7 +1,7 @@
 """Videos in: one pass over a file, frames upright and in order, other streams' packets beside them."""
 
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -14,6 +14,7 @@ from steadfast.errors import DamagedMedia, EmptyInput, OutOfHostMemory
 from steadfast.media.companions import Companions, companions_of
 from steadfast.media.display_matrix import orientation_of
 from steadfast.media.frame_decoder import DecodedFrame, FrameDecoder
+from steadfast.media.frame_index import FrameIndex, Span, frame_index
 from steadfast.media.frame_shape import FrameShape, native_shape, reshaped
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, check_pixels, identify
 from steadfast.media.sniff import FileFormat
@@ -53,6 +54,7 @@ class VideoReader:
             self._file_format = file_format
             self._ends_s = 0.0
             self._packets_end_bytes = 0
+            self._stopped_before: Packet[Any] | None = None
             self._items = self._decoded_items()
             self._ahead, first = self._up_to_first_frame()
             self._orientation = orientation_of(first)
@@ -103,6 +105,86 @@ class VideoReader:
             yield self._delivered(item)
         self._check_whole()
 
+    def index(self, on_packet: Callable[[], None] = lambda: None) -> FrameIndex:
+        """Every frame of the file, without decoding them; nothing can be iterated afterwards.
+
+        Where packets do not tell the times of their frames, all is decoded once, and the file can only be
+        read from its beginning. Raises `DamagedMedia` where the file breaks off before its header says it
+        ends.
+        """
+        self._rewind(None)
+        pts: list[int] = []
+        keys: list[tuple[int, int]] = []
+        with suppress(av.error.FFmpegError):  # how much is missing then is judged below
+            for packet in self._packets():
+                on_packet()
+                if packet.stream is not self._stream or not packet.size:
+                    continue
+                if packet.pts is None:
+                    return self._index_by_decoding(on_packet)
+                if self._decoder.owes(packet):
+                    pts.append(packet.pts)
+                if packet.is_keyframe and packet.dts is not None and not packet.is_discard:
+                    keys.append((packet.pts, packet.dts))
+        self._check_whole()
+        return frame_index(pts, keys)
+
+    def _index_by_decoding(self, on_packet: Callable[[], None]) -> FrameIndex:
+        self._rewind(None)
+        pts: list[int] = []
+        for item in self._decoded_items():
+            on_packet()
+            if isinstance(item, DecodedFrame):
+                pts.append(item.pts)
+        self._check_whole()
+        return frame_index(pts, [])
+
+    def frames_of(
+        self, span: Span, on_passed_over: Callable[[], None] = lambda: None
+    ) -> Iterator[DecodedFrame]:
+        """The frames of a segment with its lead-in, in order; nothing else can be iterated afterwards.
+
+        They are what reading the whole file would deliver. `on_passed_over` hears of frames that were only
+        decoded on the way there.
+        """
+        self._rewind(span.seek_dts)
+        began_at = self._first_pts_after_seek() if span.seek_dts is not None else None
+        if span.lead_pts is not None and began_at is not None and began_at > span.lead_pts:
+            self._rewind(None)  # the demuxer went too far: better slow than wrong
+        for item in self._decoded_items():
+            if not isinstance(item, DecodedFrame):
+                continue
+            if span.end_pts is not None and item.pts >= span.end_pts:
+                return
+            if span.lead_pts is not None and item.pts < span.lead_pts:
+                on_passed_over()
+                continue
+            delivered = self._delivered(item)
+            assert isinstance(delivered, DecodedFrame)
+            yield delivered
+
+    def _rewind(self, dts: int | None) -> None:
+        self._items.close()
+        self._ahead.clear()
+        self._ends_s, self._packets_end_bytes = 0.0, 0
+        try:
+            if dts is None:
+                self._container.seek(-(1 << 62), backward=True, any_frame=False)
+            else:
+                self._container.seek(dts, stream=self._stream, backward=True)
+        except av.error.FFmpegError as error:
+            raise DamagedMedia(f"{self._path} cannot be read again from its beginning.") from error
+        self._decoder.restart()
+        self._stopped_before = None
+
+    def _first_pts_after_seek(self) -> int | None:
+        """Of the key frame where decoding will begin; the packet is kept."""
+        for packet in self._packets():
+            if packet.stream is self._stream and packet.is_keyframe:
+                self._stopped_before = packet
+                return packet.pts
+        return None
+
     def _delivered(self, item: MediaItem) -> MediaItem:
         if isinstance(item, Packet) or item.frame is None:
             return item
@@ -119,11 +201,18 @@ class VideoReader:
             raise DamagedMedia(f"No frame of {self._path} can be decoded.")
         raise EmptyInput(f"{self._path} has no frames.", remedy="Export the video again; it has no pictures.")
 
-    def _decoded_items(self) -> Generator[MediaItem]:
+    def _packets(self) -> Iterator["Packet[Any]"]:
+        if self._stopped_before is not None:
+            packet, self._stopped_before = self._stopped_before, None
+            yield packet
         wanted = [s for s in self._container.streams if s.type in ("audio", "subtitle") or s is self._stream]
+        for packet in self._container.demux(wanted):
+            self._note_end(packet)
+            yield packet
+
+    def _decoded_items(self) -> Generator[MediaItem]:
         try:
-            for packet in self._container.demux(wanted):
-                self._note_end(packet)
+            for packet in self._packets():
                 self._note_hole(packet)
                 if packet.stream is self._stream:
                     yield from self._decoder.decode(packet)

@@ -7,29 +7,26 @@ One thread drives a writer. What it writes is a file of its own that the caller 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 from av.packet import Packet
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from steadfast.errors import EncodingFailed, OutOfHostMemory
-from steadfast.media.colour import ColourTags
+from steadfast.media.coded_packet import CodedPacket
 from steadfast.media.companions import Companions
 from steadfast.media.containers import OutputContainer
 from steadfast.media.encoders import ChosenEncoder
-from steadfast.media.frame_shape import FrameShape, colours_in
+from steadfast.media.frame_shape import FrameShape
 from steadfast.media.gif_palette import GifPalette
 from steadfast.media.sound import SoundHandling, SoundTrack, carry_sound
 from steadfast.media.video_info import VideoInfo
+from steadfast.media.video_stream import add_video_stream, why
 
-_USUAL_RATE = Fraction(25)
-_GIF_TIME_BASE = Fraction(1, 100)
 _DROPPED_METADATA = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 )  # what describes the file that was read, not the one that is written
@@ -68,13 +65,15 @@ class VideoWriter:
         self._chosen = chosen
         self._notes = list(chosen.notes)
         self._frames = 0
+        self._is_joining = False
+        self._time_base = info.time_base
         self._palette: GifPalette | None = None
         self._sound: dict[int, SoundTrack] = {}
         self._subtitles: dict[int, Stream] = {}
         try:
             self._output = av.open(str(path), "w", format=container.muxer, options=dict(container.options))
         except av.error.FFmpegError as error:
-            raise EncodingFailed(f"{path.name} cannot be opened for writing: {_why(error)}.") from error
+            raise EncodingFailed(f"{path.name} cannot be opened for writing: {why(error)}.") from error
         try:
             self._video = self._add_video(info, threads)
             self._add_companions(container, companions or Companions())
@@ -94,6 +93,30 @@ class VideoWriter:
         self._frames += 1
         self._encode(frame)
 
+    def write_coded(self, coded: CodedPacket, *, dts: int) -> None:
+        """Takes a packet that such an encoder made elsewhere; `dts` is its place in the whole.
+
+        A writer gets either frames or these. Raises `EncodingFailed`.
+        """
+        self._is_joining = True
+        self._frames += 1
+        packet = coded.as_packet(self._time_base, dts=dts)
+        packet.stream = self._video
+        try:
+            self._output.mux_one(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise EncodingFailed(f"Frame {self._frames} cannot be written: {why(error)}.") from error
+
+    def extradata(self) -> bytes:
+        """The header of the coded pictures, once the encoder is open."""
+        context = self._video.codec_context
+        try:
+            if not context.is_open:
+                context.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise EncodingFailed(f"{self._chosen.encoder.name} cannot be opened: {why(error)}.") from error
+        return bytes(context.extradata or b"")
+
     def write_packet(self, packet: "Packet[Any]") -> None:
         """Takes a packet of one of the audio or subtitle streams it was given; ignores all others."""
         index = packet.stream.index
@@ -108,7 +131,8 @@ class VideoWriter:
 
     def finish(self) -> WrittenVideo:
         """Completes the file; raises `EncodingFailed`, or `DamagedMedia` for sound that is all unusable."""
-        self._encode(None)
+        if not self._is_joining:
+            self._encode(None)
         for index, track in self._sound.items():
             for packet in track.rest():
                 self._mux_sound(packet, index)
@@ -117,7 +141,7 @@ class VideoWriter:
         try:
             self._output.close()
         except (av.error.FFmpegError, OSError) as error:
-            raise EncodingFailed(f"The video cannot be completed: {_why(error)}.") from error
+            raise EncodingFailed(f"The video cannot be completed: {why(error)}.") from error
         if self._palette is not None and self._palette.skipped:
             self._notes.append(f"{self._palette.skipped} frames left out: a GIF shows at most 50 a second.")
         return WrittenVideo(
@@ -136,32 +160,15 @@ class VideoWriter:
     # --- setting up ------------------------------------------------------------------------------------
 
     def _add_video(self, info: VideoInfo, threads: int) -> VideoStream:
-        chosen, rate = self._chosen, info.average_rate or _USUAL_RATE
-        is_gif = chosen.encoder.name == "gif"
-        time_base = _GIF_TIME_BASE if is_gif else info.time_base
-        try:
-            stream = self._output.add_stream(
-                chosen.encoder.name, rate=rate, options=dict(chosen.options), time_base=time_base
-            )
-        except (av.error.FFmpegError, ValueError) as error:
-            raise EncodingFailed(f"{chosen.encoder.name} cannot be set up: {_why(error)}.") from error
-        assert isinstance(stream, VideoStream)
-        context = stream.codec_context
-        context.width, context.height = chosen.shape.width, chosen.shape.height
-        context.pix_fmt = "pal8" if is_gif else chosen.shape.pixel_format
-        context.sample_aspect_ratio = info.sample_aspect_ratio
-        context.thread_count = threads
-        # PyAV's default cuts each frame into slices: larger files, and a call that waits for the whole frame.
-        context.thread_type = "AUTO"
-        if is_gif:
+        chosen = self._chosen
+        stream = add_video_stream(self._output, chosen, info, threads=threads)
+        if chosen.encoder.name == "gif":
             self._palette = GifPalette(
                 width_px=chosen.shape.width,
                 height_px=chosen.shape.height,
                 pixel_format=chosen.shape.pixel_format,
                 time_base=info.time_base,
             )
-        else:
-            _tag(context, colours_in(chosen.shape, info.colours, info.pixel_format))
         return stream
 
     def _add_companions(self, container: OutputContainer, companions: Companions) -> None:
@@ -209,7 +216,7 @@ class VideoWriter:
             raise OutOfHostMemory("Memory ran out while a frame was encoded.") from error
         except (av.error.FFmpegError, OSError) as error:
             raise EncodingFailed(
-                f"{self._chosen.encoder.name} broke off at frame {self._frames}: {_why(error)}."
+                f"{self._chosen.encoder.name} broke off at frame {self._frames}: {why(error)}."
             ) from error
 
     def _mux_sound(self, packet: "Packet[Any]", index: int) -> None:
@@ -218,16 +225,11 @@ class VideoWriter:
         except (av.error.ArgumentError, av.error.InvalidDataError):  # refused as damaged; the muxer goes on
             self._sound[index].lost_packets += 1
         except (av.error.FFmpegError, OSError) as error:
-            raise EncodingFailed(f"The sound cannot be written: {_why(error)}.") from error
+            raise EncodingFailed(f"The sound cannot be written: {why(error)}.") from error
 
     def _mux(self, packets: "Iterable[Packet[Any]]") -> None:
         for packet in packets:
             self._output.mux_one(packet)
-
-
-def _tag(context: VideoCodecContext, colours: ColourTags) -> None:
-    context.color_primaries, context.color_trc = colours.primaries, colours.transfer
-    context.colorspace, context.color_range = colours.matrix, int(colours.range)
 
 
 def _kept(metadata: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -237,10 +239,6 @@ def _kept(metadata: tuple[tuple[str, str], ...]) -> dict[str, str]:
 def _sound_sentence(track: SoundTrack) -> str:
     lost = f", {track.lost_packets} damaged packets left out" if track.lost_packets else ""
     return f"{track.note}{lost}"
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 __all__ = ["SoundHandling", "VideoWriter", "WrittenVideo"]

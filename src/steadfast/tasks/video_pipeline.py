@@ -6,13 +6,13 @@ thread, breaks off all of them at once.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from threading import Thread
-from typing import Any, Generic, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
@@ -30,13 +30,16 @@ from steadfast.media.encoders import VideoOptions, choose_encoder
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits
 from steadfast.media.output import check_output, writing_aside
 from steadfast.media.planes import PlaneCanvas
-from steadfast.media.video_reader import MediaItem, VideoReader, open_video
-from steadfast.media.video_writer import VideoWriter, WrittenVideo
+from steadfast.media.video_reader import MediaItem, open_video
+from steadfast.media.video_writer import VideoWriter
 from steadfast.tasks.channel import BrokenOff, Channel
 from steadfast.tasks.frame_processing import Analysis, FrameOutcome, FrameProcessor
 from steadfast.tasks.frame_tally import FrameTally
 from steadfast.tasks.opencv_threads import opencv_on_one_thread
 from steadfast.tasks.video_report import OnProgress, VideoReport
+
+WrittenT = TypeVar("WrittenT")
+WrittenT_co = TypeVar("WrittenT_co", covariant=True)
 
 _FRAMES_BETWEEN_STAGES = 4
 _OUTCOMES_WAITING = 256
@@ -75,6 +78,7 @@ class _FrameInFlight:
     frame: VideoFrame | None  # None: show the one before again
     pts: int
     time_s: float
+    leads_in: bool = False  # worked on so that those after it look right; not written
     canvas: PlaneCanvas | None = None
     analysis: Any = None
     outcome: FrameOutcome | None = None
@@ -102,7 +106,9 @@ def process_video(
     container = output_container(request.output)
     with ExitStack() as stack:
         reader = stack.enter_context(
-            open_video(request.target, request.limits, decoder_threads=_decoder_threads(request))
+            open_video(
+                request.target, request.limits, decoder_threads=request.decoder_threads or decoder_threads()
+            )
         )
         rate = reader.info.average_rate or _USUAL_RATE
         chosen = choose_encoder(request.video, container, reader.shape, rate)
@@ -120,7 +126,7 @@ def process_video(
         tally = FrameTally(
             frames_expected=reader.info.frames_expected, max_bad_frames=request.max_bad_frames, clock=clock
         )
-        run = _Run(reader, writer, processor)
+        run = FrameRun(reader, writer, processor, time_base=reader.info.time_base)
         try:
             written = run.to_the_end(tally, on_progress)
         except BaseException:
@@ -131,33 +137,62 @@ def process_video(
     return tally.report(request.engine, request.models, written, clock() - started_s)
 
 
-class _Run(Generic[Analysis]):
-    """The threads of one video and the channels between them."""
+class FrameSink(Protocol[WrittenT_co]):
+    """Takes frames in order, and packets of other streams between them."""
 
-    def __init__(self, reader: VideoReader, writer: VideoWriter, processor: FrameProcessor[Analysis]) -> None:
-        self._reader = reader
-        self._writer = writer
+    def write(self, frame: VideoFrame) -> None:
+        """Takes a frame with its pts and time base."""
+
+    def write_packet(self, packet: "Packet[Any]") -> None:
+        """Takes a packet of another stream."""
+
+    def finish(self) -> WrittenT_co:
+        """Completes what is written."""
+
+
+class FrameRun(Generic[Analysis, WrittenT]):
+    """The threads of one video, or of one segment, and the channels between them."""
+
+    def __init__(
+        self,
+        items: Iterable[MediaItem],
+        sink: FrameSink[WrittenT],
+        processor: FrameProcessor[Analysis],
+        *,
+        time_base: Fraction,
+        first_pts: int | None = None,
+    ) -> None:
+        """Frames before `first_pts` are worked on and not written: they lead in."""
+        self._items = items
+        self._sink = sink
         self._processor = processor
+        self._time_base = time_base
+        self._first_pts = first_pts
         self._decoded: Channel[_Item] = Channel(_FRAMES_BETWEEN_STAGES)
         self._analysed: Channel[_Item] = Channel(_FRAMES_BETWEEN_STAGES)
         self._swapped: Channel[_Item] = Channel(_FRAMES_BETWEEN_STAGES)
         self._outcomes: Channel[_FrameInFlight] = Channel(_OUTCOMES_WAITING)
         self._error: BaseException | None = None
-        self._written: WrittenVideo | None = None
+        self._written: WrittenT | None = None
 
-    def to_the_end(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenVideo:
+    def heartbeat(self) -> None:
+        """Says, from the thread that reads, that it is at work though no frame comes."""
+        self._outcomes.put(_FrameInFlight(frame=None, pts=0, time_s=0.0, leads_in=True))
+
+    def to_the_end(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenT:
         """Runs all stages; the calling thread counts, reports progress and can be interrupted."""
         with opencv_on_one_thread():
             return self._all_stages(tally, on_progress)
 
-    def _all_stages(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenVideo:
+    def _all_stages(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenT:
         stages = (self._decode, self._analyse, self._swap, self._encode)
         threads = [Thread(target=self._guarded, args=(s,), name=s.__name__, daemon=True) for s in stages]
         try:
             for thread in threads:
                 thread.start()
             for item in self._outcomes:
-                tally.count(item.outcome, item.failure, is_repeat=item.frame is None)
+                if not item.leads_in:
+                    tally.count(item.outcome, item.failure, is_repeat=item.frame is None)
                 tally.tell(on_progress)
         except BrokenOff:
             pass
@@ -186,8 +221,8 @@ class _Run(Generic[Analysis]):
     # --- the stages ------------------------------------------------------------------------------------
 
     def _decode(self) -> None:
-        for item in self._reader:
-            self._decoded.put(_in_flight(item))
+        for item in self._items:
+            self._decoded.put(_in_flight(item, self._first_pts))
         self._decoded.close()
 
     def _analyse(self) -> None:
@@ -209,26 +244,25 @@ class _Run(Generic[Analysis]):
 
     def _encode(self) -> None:
         last: VideoFrame | None = None
-        time_base = self._reader.info.time_base
         for item in self._swapped:
             if not isinstance(item, _FrameInFlight):
-                self._writer.write_packet(item)
+                self._sink.write_packet(item)
                 continue
             last = last if item.frame is None else item.frame
-            if last is not None:
-                last.pts, last.time_base = item.pts, time_base
+            if last is not None and not item.leads_in:
+                last.pts, last.time_base = item.pts, self._time_base
                 # The type the old encoder chose would be forced upon the new one.
                 last.pict_type = PictureType.NONE
-                self._writer.write(last)
+                self._sink.write(last)
             item.canvas = item.analysis = None
             self._outcomes.put(item)
-        self._written = self._writer.finish()
+        self._written = self._sink.finish()
         self._outcomes.close()
 
 
-def _decoder_threads(request: VideoRequest) -> int:
+def decoder_threads() -> int:
     """On few cores one is enough: decoding is a tenth of the work, and the encoder takes what is left."""
-    return request.decoder_threads or max(1, min(4, owned_cores() // 4))
+    return max(1, min(4, owned_cores() // 4))
 
 
 def _join(threads: list[Thread]) -> None:
@@ -243,10 +277,11 @@ def _join(threads: list[Thread]) -> None:
         raise interrupt
 
 
-def _in_flight(item: MediaItem) -> _Item:
+def _in_flight(item: MediaItem, first_pts: int | None) -> _Item:
     if isinstance(item, Packet):
         return item
-    return _FrameInFlight(frame=item.frame, pts=item.pts, time_s=item.time_s)
+    leads_in = first_pts is not None and item.pts < first_pts
+    return _FrameInFlight(frame=item.frame, pts=item.pts, time_s=item.time_s, leads_in=leads_in)
 
 
 @contextmanager
