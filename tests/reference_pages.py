@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from steadfast.errors import ExitCode, SteadfastError
+from steadfast.observability.metrics.family import Family, Label
+from steadfast.observability.metrics.service_metrics import FAMILIES
 from steadfast.settings import PREFIX, Section, Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -75,6 +77,23 @@ engine = "standard"
 ```
 """
 
+_METRICS_HEAD = """# Metrics
+
+*Made from `src/steadfast/observability/metrics/` by `python -m tests.reference_pages`; a test holds it true.*
+
+What `GET /metrics` shows: OpenMetrics to clients that accept it (Prometheus does), with the id of the trace
+beside the buckets of `steadfast_request_duration_seconds`, else Prometheus' own text. The server counts, not the
+workers, so nothing is lost when one dies; when the server itself is started anew, counters begin at 0, which
+Prometheus knows how to read. How to scrape it and what to do with it: [how-to/monitoring.md](../how-to/monitoring.md).
+
+Families of the GPU are absent where NVML finds none.
+
+## Families
+
+| family | kind | labels | meaning |
+|---|---|---|---|
+"""
+
 _GENERAL_HEAD = """
 ## In no section
 
@@ -102,7 +121,31 @@ def settings_page() -> str:
     return _SETTINGS_HEAD + _GENERAL_HEAD + own + "".join(_section(*item) for item in sections.items())
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"exit-codes.md": exit_codes_page, "settings.md": settings_page}
+def metrics_page() -> str:
+    """Every family, then every label with its bound."""
+    rows = "".join(_family_row(family) for family in FAMILIES)
+    labels = {label.name: label for family in FAMILIES for label in family.labels}
+    return (
+        f"{_METRICS_HEAD}{rows}\n## Labels\n\nEvery label is bounded: one value more than it may have, "
+        f"and the rest is counted as `other`.\n\n"
+        f"| label | values | meaning |\n|---|---|---|\n{''.join(map(_label_row, labels.values()))}"
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "exit-codes.md": exit_codes_page,
+    "metrics.md": metrics_page,
+    "settings.md": settings_page,
+}
+
+
+def _family_row(family: Family) -> str:
+    labels = ", ".join(f"`{name}`" for name in family.label_names)
+    return f"| `{family.name}` | {family.kind.value} | {labels} | {family.meaning} |\n"
+
+
+def _label_row(label: Label) -> str:
+    return f"| `{label.name}` | at most {label.bound} | {label.meaning} |\n"
 
 
 def _every_error(root: type[SteadfastError]) -> Iterator[type[SteadfastError]]:
