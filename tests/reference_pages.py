@@ -82,9 +82,9 @@ _METRICS_HEAD = """# Metrics
 *Made from `src/steadfast/observability/metrics/` by `python -m tests.reference_pages`; a test holds it true.*
 
 What `GET /metrics` shows: OpenMetrics to clients that accept it (Prometheus does), with the id of the trace
-beside the buckets of `steadfast_request_duration_seconds`, else Prometheus' own text. The server counts, not the
-workers, so nothing is lost when one dies; when the server itself is started anew, counters begin at 0, which
-Prometheus knows how to read. How to scrape it and what to do with it: [how-to/monitoring.md](../how-to/monitoring.md).
+beside the buckets of `steadfast_request_duration_seconds`, else Prometheus' own text. The server counts, not
+the workers, so nothing is lost when one dies; when the server itself is started anew, counters begin at 0,
+which Prometheus knows how to read. What to do with it: [how-to/monitoring.md](../how-to/monitoring.md).
 
 Families of the GPU are absent where NVML finds none.
 
@@ -124,11 +124,11 @@ def settings_page() -> str:
 def metrics_page() -> str:
     """Every family, then every label with its bound."""
     rows = "".join(_family_row(family) for family in FAMILIES)
-    labels = {label.name: label for family in FAMILIES for label in family.labels}
+    labels = dict.fromkeys(label for family in FAMILIES for label in family.labels)
     return (
         f"{_METRICS_HEAD}{rows}\n## Labels\n\nEvery label is bounded: one value more than it may have, "
         f"and the rest is counted as `other`.\n\n"
-        f"| label | values | meaning |\n|---|---|---|\n{''.join(map(_label_row, labels.values()))}"
+        f"| label | values | meaning |\n|---|---|---|\n{''.join(map(_label_row, labels))}"
     )
 
 

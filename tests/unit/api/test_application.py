@@ -10,6 +10,8 @@ import pytest
 from tests.faulty_faces import FaultyFaces, act
 
 from steadfast.admission.gate import Gate
+from steadfast.admission.keys import ApiKey, utc_now
+from steadfast.admission.scopes import Scope
 from steadfast.api.access import Access
 from steadfast.api.application import Application
 from steadfast.api.backend import Backend
@@ -17,8 +19,11 @@ from steadfast.api.exchange import Exchange
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.errors import ShuttingDown
 from steadfast.events import subscribe_to
+from steadfast.health.probes.devices import Nvml
+from steadfast.measuring import service_metrics
 from steadfast.observability.requests import RequestEnded, RequestOutcome
 from steadfast.runtime.in_memory import InMemoryRuntime
+from steadfast.settings import Settings
 from steadfast.tasks.face_messages import TASK
 
 
@@ -34,7 +39,7 @@ def backend(tmp_path: Path, runtime: InMemoryRuntime) -> Iterator[Backend]:
         max_request_bytes=10_000, max_parts=6, buffer_bytes=5_000, body_grace_s=5.0, min_bytes_per_s=1e6
     )
     room = Room(folder=tmp_path, memory_bytes=50_000, disk_bytes=50_000)
-    yield Backend(
+    backend = Backend(
         runtime=runtime,
         gate=Gate(),
         access=Access(None, None),
@@ -42,6 +47,8 @@ def backend(tmp_path: Path, runtime: InMemoryRuntime) -> Iterator[Backend]:
         limits=limits,
         deadline_s=5.0,
     )
+    backend.metrics = service_metrics(Settings(data_dir=tmp_path), backend, Nvml())
+    yield backend
     assert (room.held_bytes, room.filed_bytes) == (0, 0)
     assert list(tmp_path.iterdir()) == []
 
@@ -121,10 +128,11 @@ def test_every_answer_is_counted_by_route_and_status(backend: Backend) -> None:
     swap(backend, "no_face")
     ask(backend, "GET", "/etc/passwd")
     text = ask(backend, "GET", "/metrics").text
-    assert 'steadfast_http_requests_total{route="/v1/swap",status="200"} 1' in text
-    assert 'steadfast_http_requests_total{route="/v1/swap",status="422"} 1' in text
-    assert 'steadfast_http_requests_total{route="other",status="404"} 1' in text
-    assert f'steadfast_task_ready{{task="{TASK}"}} 1' in text
+    assert "steadfast_build_info" in text
+    assert 'steadfast_http_requests_total{route="/v1/swap",status="200"} 1.0' in text
+    assert 'steadfast_http_requests_total{route="/v1/swap",status="422"} 1.0' in text
+    assert 'steadfast_http_requests_total{route="other",status="404"} 1.0' in text
+    assert f'steadfast_task_ready{{task="{TASK}"}} 1.0' in text
     assert "passwd" not in text
 
 
@@ -154,3 +162,52 @@ def test_the_end_of_every_request_for_work_is_stated_once_and_of_no_other(backen
     assert (done.task, done.engine, done.faces, done.swapped, done.frames) == (TASK, "faulty", 2, 1, 1)
     assert done.took_s >= done.worked_s > 0
     assert (refused.task, refused.code) == (TASK, "no_face")
+
+
+class OneKey:
+    """Knows one key, with these scopes."""
+
+    def __init__(self, *scopes: Scope) -> None:
+        self.key = ApiKey(
+            id="k",
+            name="",
+            scopes=frozenset(scopes),
+            created_at=utc_now(),
+            expires_at=None,
+            revoked_at=None,
+            last_used_at=None,
+        )
+
+    def recall(self, token: str) -> ApiKey | None:
+        return self.key
+
+    check = recall
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"), [([Scope.METRICS], 200), ([Scope.ADMIN], 200), ([Scope.SWAP, Scope.JOBS], 403)]
+)
+def test_figures_need_a_key_with_the_scope_for_them_where_keys_are_asked_for(
+    backend: Backend, scopes: list[Scope], status: int
+) -> None:
+    backend.access = Access(OneKey(*scopes), None)  # type: ignore[arg-type]
+    assert ask(backend, "GET", "/metrics", headers={"authorization": "Bearer k"}).status_code == status
+    assert ask(backend, "GET", "/metrics").status_code == 401
+    backend.metrics_need_key = False
+    assert ask(backend, "GET", "/metrics").status_code == 200
+
+
+def test_figures_that_are_switched_off_are_not_served(backend: Backend) -> None:
+    backend.metrics = None
+    assert ask(backend, "GET", "/metrics").status_code == 404
+
+
+def test_a_page_of_another_site_may_not_read_figures(backend: Backend) -> None:
+    answer = ask(backend, "GET", "/metrics", headers={"host": "evil.example"})
+    assert answer.status_code == 403
+
+
+def test_who_knows_openmetrics_is_answered_in_it(backend: Backend) -> None:
+    answer = ask(backend, "GET", "/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert answer.text.endswith("# EOF\n")

@@ -151,6 +151,18 @@ class JobMetrics:
             subscribe_to(LeaseLost, lambda e: at(LEASES_LOST, e.task, e.kind.value).inc()),
         ]
 
+    def meet(self, task: str) -> None:
+        """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
+        for state in _OVER:
+            self._at(ENDED, task, state.value)
+        for step in StepKind:
+            self._at(STEPS, task, step.value)
+            self._at(LEASES_LOST, task, step.value)
+            for fault in Fault:
+                self._at(STEP_FAILURES, task, step.value, fault.value)
+        for family in (SUBMITTED, REDONE, FRAMES, DEVICE_TIME):
+            self._at(family, task)
+
     def _at(self, family: Family, *values: str) -> Series:
         return self._by_family[family].at(*values)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
 
+from steadfast.admission.arrival import Priority
 from steadfast.admission.events import Refusal, RequestRefused, RequestShed
 from steadfast.events import subscribe_to
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
@@ -174,6 +175,18 @@ class RequestMetrics:
             subscribe_to(InputQuarantined, lambda e: at(QUARANTINED, e.task).inc()),
             subscribe_to(UnexpectedError, lambda e: at(UNEXPECTED, e.task).inc()),
         ]
+
+    def meet(self, task: str) -> None:
+        """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
+        for outcome in RequestOutcome:
+            self._at(REQUESTS, task, outcome.value, "")
+        for reason in Refusal:
+            for family in (REFUSED, SHED):
+                self._at(family, task, Priority.INTERACTIVE.value, reason.value)
+        for fault in Fault:
+            self._at(RETRIES, task, fault.value)
+        self._at(QUARANTINED, task)
+        self._at(UNEXPECTED, task)
 
     def _at(self, family: Family, *values: str) -> Series:
         return self._by_family[family].at(*values)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from prometheus_client.registry import CollectorRegistry
 
 from steadfast.admission.snapshot import GateSnapshot
+from steadfast.events import subscribe_to
 from steadfast.health.incidents import Incident
 from steadfast.health.probes.devices import DeviceReading
 from steadfast.health.readings import Reading
@@ -27,6 +28,7 @@ from steadfast.observability.metrics.exposition import expose
 from steadfast.observability.metrics.family import Family
 from steadfast.observability.metrics.instrument import Readings
 from steadfast.observability.metrics.storage_metrics import StorageSurvey
+from steadfast.runtime.events import WorkerStateChanged
 from steadfast.runtime.memory import resident_bytes
 from steadfast.runtime.snapshot import Snapshot
 
@@ -76,20 +78,29 @@ class ServiceMetrics:
         self._survey = sources.survey
         self._survey_every_s = survey_every_s
         build_metrics.tell_build(self.registry, environment=environment)
-        self._listeners = (
+        self.jobs = job_metrics.JobMetrics(self.registry, clock=sources.clock)
+        self._of_tasks = (
             request_metrics.RequestMetrics(self.registry),
             worker_metrics.WorkerMetrics(self.registry),
-            health_metrics.HealthMetrics(self.registry),
+            self.jobs,
         )
-        self.jobs = job_metrics.JobMetrics(self.registry, clock=sources.clock)
+        self._listeners = (*self._of_tasks, health_metrics.HealthMetrics(self.registry))
+        self._met: set[str] = set()
         for readings in _readings(sources):
             self.registry.register(readings)
         self._deafen: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begins to listen."""
-        for listener in (*self._listeners, self.jobs):
+        self._deafen.append(subscribe_to(WorkerStateChanged, self._meet))
+        for listener in self._listeners:
             self._deafen.extend(listener.listen())
+
+    def _meet(self, event: WorkerStateChanged) -> None:
+        if event.task not in self._met:
+            self._met.add(event.task)
+            for metrics in self._of_tasks:
+                metrics.meet(event.task)
 
     def stop(self) -> None:
         """Listens no more; what was counted can still be asked for."""

@@ -36,11 +36,12 @@ from steadfast.runtime.exit_reason import Cause, KillReason
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot, WorkerSnapshot
 from steadfast.runtime.states import WorkerState
 
+DEATH_CAUSES: Final = words_of(Cause) | words_of(KillReason)
 _CAUSE: Final = Label(
     name="cause",
     meaning="`exited`, `signalled`, `out_of_memory` (the kernel's), or why we killed it: `deadline`, "
     "`stall`, `load_timeout`, `canary_timeout`, `memory_limit`, …",
-    values=words_of(Cause) | words_of(KillReason),
+    values=DEATH_CAUSES,
 )
 _WANTED: Final = Label(
     name="wanted", meaning="`true`: it was told to go.", values=frozenset({"true", "false"})
@@ -257,6 +258,19 @@ class WorkerMetrics:
             subscribe_to(SteppedUp, lambda e: at(STEPS, e.task, "up").inc()),
             subscribe_to(BreakerChanged, self._breaker_changed),
         ]
+
+    def meet(self, task: str) -> None:
+        """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
+        for cause in DEATH_CAUSES:
+            self._at(DEATHS, task, cause, "false")
+        for why in ("start", "replacement", "again"):
+            self._at(LOADS, task, why)
+        for result in ("passed", "failed"):
+            self._at(CANARIES, task, result)
+        for direction in ("down", "up"):
+            self._at(STEPS, task, direction)
+        for family in (BREAKER_OPENED, TAKEOVER, RETIRED):
+            self._at(family, task)
 
     def _at(self, family: Family, *values: str) -> Series:
         return self._by_family[family].at(*values)
