@@ -166,6 +166,7 @@ class FaceRoutes:
 
     async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Done:
         now_s = asyncio.get_running_loop().time()
+        exchange.noted["receive_ms"] = round((now_s - visit.began_s) * 1000, 3)
         left_s = self._backend.deadline_s
         if order.deadline_s is not None:
             left_s = order.deadline_s - (now_s - visit.began_s)
