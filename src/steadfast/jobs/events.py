@@ -55,8 +55,6 @@ class StepStarted(JobEvent):
     kind: StepKind
     number: int
     token: int
-    waited_s: float
-    """Since it could have been taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

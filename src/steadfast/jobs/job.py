@@ -242,6 +242,8 @@ class ResultFile:
     """The result of an item: a blob in the space of the job's key."""
 
     sha256: str
+    address: str
+    """Where the blob lies: `blobs.blob.parse_address` reads it."""
     size_bytes: int
     media_type: str
     name: str

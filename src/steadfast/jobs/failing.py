@@ -1,0 +1,215 @@
+"""What a failed attempt changes: counted against the step or not, tried again or given up, kept or failed."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select, update
+
+from steadfast.errors import SteadfastError
+from steadfast.jobs import turns
+from steadfast.jobs.attempts import Ending, record_attempt
+from steadfast.jobs.endings import end_if_done, revoke
+from steadfast.jobs.events import JobHeld, SegmentRedone, StepFailed
+from steadfast.jobs.history import note
+from steadfast.jobs.job import (
+    AttemptOutcome,
+    Cost,
+    Fault,
+    JobFailure,
+    JobState,
+    OnPinLost,
+    OnSegmentFailure,
+    StepKind,
+    StepState,
+)
+from steadfast.jobs.lease import Lease
+from steadfast.jobs.leasing import count_pending, is_held, is_step, lock_job, make_pending, make_ready
+from steadfast.jobs.rows import AnyRow, as_json
+from steadfast.jobs.tables import ITEMS, JOBS, STEPS
+from steadfast.jobs.transaction import Transaction
+
+PIN_LOST = "pin_lost"
+"""What a job is held for until what it was begun with is back: the beginning of `held`."""
+
+
+def step_failed(
+    transaction: Transaction,
+    lease: Lease,
+    error: SteadfastError,
+    *,
+    fault: Fault,
+    is_final: bool,
+    most_failures: int,
+    device_s: float = 0.0,
+) -> bool:
+    """Books a failed attempt; whether the lease still held.
+
+    `is_final`: trying again is no use (a damaged input); `most_failures`: attempts booked on the step after
+    which there is no other.
+    """
+    job = lock_job(transaction, lease.job_id)
+    counts = fault is Fault.STEP
+    failures = lease.failures + counts
+    if job is None or not make_pending(transaction, lease, failures=failures):
+        return False
+    ending = Ending(
+        outcome=AttemptOutcome.FAILED,
+        fault=fault,
+        code=error.code,
+        detail=error.detail,
+        cost=Cost(device_s=device_s),
+    )
+    record_attempt(transaction, lease, ending)
+    turns.charge(transaction, job.owner, job.priority, job.id, device_s - turns.EXPECTED_S)
+    is_last = counts and (is_final or failures >= most_failures)
+    if counts:
+        _count_failure(transaction, job, device_s)
+    _tell(transaction, job, lease, error, fault, is_last=is_last)
+    if not is_last:
+        make_ready(transaction, job, 1)
+    elif _may_be_kept(lease):
+        _keep_original(transaction, job, lease)
+    else:
+        _fail_item(transaction, job, lease, error)
+    return True
+
+
+def pin_lost(transaction: Transaction, lease: Lease, why: str) -> bool:
+    """What the job was begun with is not here: it waits, or starts over; whether the lease still held."""
+    job = lock_job(transaction, lease.job_id)
+    if job is None or not make_pending(transaction, lease):
+        return False
+    turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+    if lease.on_pin_lost is OnPinLost.RESTART:
+        _start_over(transaction, job, why)
+        return True
+    make_ready(transaction, job, 1)
+    held = f"{PIN_LOST}: {why}"[:300]
+    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(held=held))
+    if not job.held:
+        note(transaction, job.id, "held", {"why": why})
+    transaction.facts.append(JobHeld(job_id=job.id, owner=job.owner, task=job.task, why=why))
+    return True
+
+
+def redo_segments(transaction: Transaction, lease: Lease, numbers: Collection[int], why: str) -> bool:
+    """Has segments done again whose files are damaged or gone; the join comes back with the last of them.
+
+    `lease` is that of the join. False: it does not hold any more.
+    """
+    job = lock_job(transaction, lease.job_id)
+    step = transaction.connection.execute(select(STEPS.c.token).where(is_held(lease))).first()
+    if job is None or step is None:
+        return False
+    ending = Ending(outcome=AttemptOutcome.GIVEN_BACK, fault=Fault.OUTSIDE, code="blob_damaged", detail=why)
+    record_attempt(transaction, lease, ending)
+    transaction.connection.execute(STEPS.delete().where(is_held(lease)))
+    units = _make_segments_pending(transaction, lease, numbers)
+    here = ITEMS.c.job_id == job.id, ITEMS.c.number == lease.key.item
+    transaction.connection.execute(update(ITEMS).where(*here).values(segments_left=len(numbers)))
+    counts = {
+        "segments_done": JOBS.c.segments_done - len(numbers),
+        "units_done": JOBS.c.units_done - units,
+    }
+    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(counts))
+    turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+    make_ready(transaction, job, len(numbers))
+    note(transaction, job.id, "redone", {"item": lease.key.item, "segments": sorted(numbers), "why": why})
+    for number in sorted(numbers):
+        transaction.facts.append(
+            SegmentRedone(
+                job_id=job.id, owner=job.owner, task=job.task, item=lease.key.item, number=number, why=why
+            )
+        )
+    return True
+
+
+# --- parts --------------------------------------------------------------------------------------------
+
+
+def _may_be_kept(lease: Lease) -> bool:
+    wants = lease.on_segment_failure is OnSegmentFailure.KEEP
+    return wants and lease.key.kind is StepKind.SEGMENT and not lease.untouched
+
+
+def _keep_original(transaction: Transaction, job: AnyRow, lease: Lease) -> None:
+    """The same segment again, but with its frames as they were."""
+    kept = update(STEPS).where(is_step(lease.key)).values(untouched=True, failures=0)
+    transaction.connection.execute(kept)
+    make_ready(transaction, job, 1)
+
+
+def _fail_item(transaction: Transaction, job: AnyRow, lease: Lease, error: SteadfastError) -> None:
+    """No step of this item is done any more; the other items of a batch go on."""
+    failure = JobFailure(code=error.code, detail=_where(lease) + error.detail, remedy=error.remedy)
+    here = ITEMS.c.job_id == job.id, ITEMS.c.number == lease.key.item
+    transaction.connection.execute(update(ITEMS).where(*here).values(failure=as_json(failure)))
+    revoke(transaction, job, why="failed", item=lease.key.item)
+    mine = STEPS.c.job_id == job.id, STEPS.c.item == lease.key.item, STEPS.c.state == StepState.PENDING.value
+    transaction.connection.execute(update(STEPS).where(*mine).values(state=StepState.FAILED.value))
+    left = count_pending(transaction, job.id)
+    values = {"items_failed": JOBS.c.items_failed + 1, "ready_steps": left}
+    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(values))
+    end_if_done(transaction, job.id)
+
+
+def _where(lease: Lease) -> str:
+    return f"Segment {lease.key.number}: " if lease.key.kind is StepKind.SEGMENT else ""
+
+
+def _start_over(transaction: Transaction, job: AnyRow, why: str) -> None:
+    """Forgets plans and segments of what is not finished; finished items stay as they are."""
+    open_items = select(ITEMS.c.number).where(ITEMS.c.job_id == job.id, ITEMS.c.result_blob == "")
+    mine = STEPS.c.job_id == job.id, STEPS.c.item.in_(open_items)
+    revoke(transaction, job, why=PIN_LOST)
+    transaction.connection.execute(STEPS.delete().where(*mine, STEPS.c.kind != StepKind.PLAN.value))
+    again = {"state": StepState.PENDING.value, "failures": 0, "token": STEPS.c.token + 1}
+    transaction.connection.execute(update(STEPS).where(*mine).values(again))
+    for (number,) in transaction.connection.execute(open_items).all():
+        transaction.library.release(transaction.connection, owner=job.id, role=f"segment-{number}")
+    ready = count_pending(transaction, job.id)
+    values = {"pin": None, "segments_total": 0, "segments_done": 0, "units_total": 0, "units_done": 0}
+    transaction.connection.execute(
+        update(JOBS).where(JOBS.c.id == job.id).values(**values, ready_steps=ready)
+    )
+    note(transaction, job.id, "restarted", {"why": why})
+    if job.state != JobState.PAUSED.value:
+        turns.wake(transaction, job.owner, job.priority)
+
+
+def _make_segments_pending(transaction: Transaction, lease: Lease, numbers: Collection[int]) -> int:
+    """How many units they hold."""
+    mine = (
+        STEPS.c.job_id == lease.job_id,
+        STEPS.c.item == lease.key.item,
+        STEPS.c.kind == StepKind.SEGMENT.value,
+        STEPS.c.number.in_(numbers),
+    )
+    pending = {"state": StepState.PENDING.value, "blob": "", "note": b"", "units_done": 0, "failures": 0}
+    transaction.connection.execute(update(STEPS).where(*mine).values(pending))
+    units = transaction.connection.execute(select(STEPS.c.units).where(*mine)).scalars().all()
+    return sum(units)
+
+
+def _count_failure(transaction: Transaction, job: AnyRow, device_s: float) -> None:
+    counts = {"failed_attempts": JOBS.c.failed_attempts + 1, "device_s": JOBS.c.device_s + device_s}
+    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(counts))
+
+
+def _tell(
+    transaction: Transaction, job: AnyRow, lease: Lease, error: SteadfastError, fault: Fault, *, is_last: bool
+) -> None:
+    key = lease.key
+    transaction.facts.append(
+        StepFailed(
+            job_id=job.id,
+            owner=job.owner,
+            task=job.task,
+            item=key.item,
+            kind=key.kind,
+            number=key.number,
+            fault=fault,
+            code=error.code,
+            detail=error.detail,
+            is_last=is_last,
+        )
+    )

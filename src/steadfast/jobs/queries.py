@@ -1,0 +1,132 @@
+"""Questions about jobs; none of them waits for a writer."""
+
+from sqlalchemy import Connection, Row, Select, and_, exists, select
+
+from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
+from steadfast.jobs.history import entries_after
+from steadfast.jobs.job import Attempt, Item, Job, JobState, ResultFile, Step, StepState
+from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
+from steadfast.jobs.rows import attempt_of, item_of, job_of, result_of, step_of
+from steadfast.jobs.tables import ATTEMPTS, FLOWS, ITEMS, JOBS, LABELS, STEPS
+
+_LONGEST_PAGE = 1_000
+
+
+def get(connection: Connection, owner: str | None, job_id: str) -> Job:
+    """One job. Raises `JobUnknown`."""
+    return job_of(_row(connection, owner, job_id))
+
+
+def items(connection: Connection, owner: str | None, job_id: str, first: int, limit: int) -> list[Item]:
+    """Its items from that number on."""
+    _row(connection, owner, job_id)
+    query = select(ITEMS).where(ITEMS.c.job_id == job_id, ITEMS.c.number >= first)
+    rows = connection.execute(query.order_by(ITEMS.c.number).limit(min(limit, _LONGEST_PAGE))).all()
+    return [item_of(row) for row in rows]
+
+
+def attempts(connection: Connection, owner: str | None, job_id: str, limit: int) -> list[Attempt]:
+    """What was tried, the latest first."""
+    _row(connection, owner, job_id)
+    query = select(ATTEMPTS).where(ATTEMPTS.c.job_id == job_id).order_by(ATTEMPTS.c.id.desc())
+    return [attempt_of(row) for row in connection.execute(query.limit(min(limit, _LONGEST_PAGE))).all()]
+
+
+def steps(connection: Connection, job_id: str) -> list[Step]:
+    """All steps of a job, in order."""
+    order = STEPS.c.item, STEPS.c.kind, STEPS.c.number
+    return [
+        step_of(row)
+        for row in connection.execute(select(STEPS).where(STEPS.c.job_id == job_id).order_by(*order))
+    ]
+
+
+def page(
+    connection: Connection, owner: str | None, which: JobFilter, limit: int, before: str | None
+) -> JobPage:
+    """Jobs, the latest first."""
+    limit = max(1, min(limit, _LONGEST_PAGE))
+    query = _chosen(select(JOBS), owner, which)
+    if before is not None:
+        query = query.where(JOBS.c.id < before)
+    rows = connection.execute(query.order_by(JOBS.c.id.desc()).limit(limit + 1)).all()
+    jobs = tuple(job_of(row) for row in rows[:limit])
+    return JobPage(jobs=jobs, next=jobs[-1].id if len(rows) > limit else None)
+
+
+def history(
+    connection: Connection, owner: str | None, job_id: str, after: int, limit: int
+) -> list[HistoryEntry]:
+    """What happened after that entry."""
+    _row(connection, owner, job_id)
+    return entries_after(connection, job_id, after, min(limit, _LONGEST_PAGE))
+
+
+def result(connection: Connection, owner: str | None, job_id: str, number: int) -> ResultFile:
+    """The result of an item. Raises `JobUnknown`, `ResultNotReady` or `ResultGone`."""
+    job = _row(connection, owner, job_id)
+    here = ITEMS.c.job_id == job_id, ITEMS.c.number == number
+    row = connection.execute(select(ITEMS).where(*here)).first()
+    if row is None:
+        raise JobUnknown(f"The job {job_id} has no item {number}.")
+    found = result_of(row)
+    if job.results_gone_at is not None:
+        raise ResultGone("The result was deleted; it is kept for a while only.")
+    if found is None:
+        raise ResultNotReady(_why_not_ready(job, row))
+    return found
+
+
+def units_under_way(connection: Connection, job_id: str) -> int:
+    """Units done in steps that are not finished yet, as of their last renewal."""
+    leased = STEPS.c.job_id == job_id, STEPS.c.state == StepState.LEASED.value
+    done = (
+        connection.execute(select(STEPS.c.units_done).where(*leased, STEPS.c.kind == "segment"))
+        .scalars()
+        .all()
+    )
+    return sum(done)
+
+
+def is_anything_waiting(connection: Connection) -> bool:
+    """Whether there may be a step to lease."""
+    return connection.execute(select(FLOWS.c.owner).where(FLOWS.c.is_waiting).limit(1)).first() is not None
+
+
+def lost_leases(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:
+    """Every lease that the database knows of this incarnation: job, item, kind, number, token."""
+    mine = STEPS.c.state == StepState.LEASED.value, STEPS.c.lease_owner == here
+    columns = STEPS.c.job_id, STEPS.c.item, STEPS.c.kind, STEPS.c.number, STEPS.c.token
+    return {tuple(row) for row in connection.execute(select(*columns).where(*mine)).all()}
+
+
+def _row(connection: Connection, owner: str | None, job_id: str) -> Row[tuple[object, ...]]:
+    row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).first()
+    if row is None or (owner is not None and row.owner != owner):
+        raise JobUnknown(f"There is no job {job_id[:40]!r}.")
+    return row
+
+
+def _chosen(
+    query: Select[tuple[object, ...]], owner: str | None, which: JobFilter
+) -> Select[tuple[object, ...]]:
+    if owner is not None:
+        query = query.where(JOBS.c.owner == owner)
+    if len(which.states) == 1:
+        query = query.where(JOBS.c.state == which.states[0].value)
+    elif which.states:
+        query = query.where(JOBS.c.state.in_([state.value for state in which.states]))
+    if which.task:
+        query = query.where(JOBS.c.task == which.task)
+    if which.subject:
+        query = query.where(JOBS.c.subject == which.subject)
+    for name, value in which.labels.items():
+        label = LABELS.c.job_id == JOBS.c.id, LABELS.c.name == name, LABELS.c.value == value
+        query = query.where(exists(select(LABELS.c.job_id).where(and_(*label))))
+    return query
+
+
+def _why_not_ready(job: Row[tuple[object, ...]], item: Row[tuple[object, ...]]) -> str:
+    if item.failure is not None or job.state == JobState.FAILED.value:
+        return "There is no result: the job failed. The job itself says why."
+    return f"The job is {job.state}; the result is there once it has succeeded."

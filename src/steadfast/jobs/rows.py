@@ -1,0 +1,221 @@
+"""Rows as values, and values as columns."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from steadfast.blobs.blob import parse_address
+from steadfast.jobs.job import (
+    Attempt,
+    AttemptOutcome,
+    Cost,
+    Fault,
+    InputFile,
+    Item,
+    ItemOrder,
+    Job,
+    JobFailure,
+    JobOrder,
+    JobPriority,
+    JobState,
+    OnPinLost,
+    OnSegmentFailure,
+    Progress,
+    ResultFile,
+    Step,
+    StepKind,
+    StepState,
+)
+
+AnyRow = Row[Any]
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_inputs = msgspec.json.Decoder(tuple[InputFile, ...])
+_input = msgspec.json.Decoder(InputFile)
+_failure = msgspec.json.Decoder(JobFailure | None)
+
+NO_SPACE = "_"
+"""The space of files where no key is needed; no key has such an id."""
+
+
+def as_json(value: Any) -> str:
+    """One text for equal values, whatever the order they came in."""
+    return _encode(value).decode()
+
+
+def sum_of(value: Any) -> str:
+    """SHA-256 of a value that JSON can carry."""
+    return hashlib.sha256(_encode(value)).hexdigest()
+
+
+def space_of(owner: str) -> str:
+    """Where the files of a key lie."""
+    return owner or NO_SPACE
+
+
+def decoded(text: str | None) -> Any:
+    """Out of JSON; None stays None."""
+    return None if text is None else msgspec.json.decode(text)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """A list of texts out of JSON."""
+    return () if text == "[]" else tuple(msgspec.json.decode(text, type=list[str]))
+
+
+def together(text: str, more: Sequence[str]) -> str:
+    """A list of texts with what is new to it."""
+    return as_json(list(dict.fromkeys((*words_of(text), *more)))) if more else text
+
+
+def targets_of(row: AnyRow) -> tuple[InputFile, tuple[InputFile, ...]]:
+    """The target and the sources of an item's row."""
+    return _input.decode(row.target), _inputs.decode(row.sources)
+
+
+def failure_of(text: str | None) -> JobFailure | None:
+    """Out of JSON."""
+    return None if text is None else _failure.decode(text)
+
+
+def pin_of(text: str | None) -> Mapping[str, str] | None:
+    """Out of JSON."""
+    return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+
+
+def cost_of(row: AnyRow) -> Cost:
+    """Of a job's row."""
+    return Cost(
+        device_s=row.device_s,
+        cpu_s=row.cpu_s,
+        frames=row.frames,
+        pixels=row.pixels,
+        faces=row.faces,
+        read_bytes=row.input_bytes,
+        written_bytes=row.output_bytes,
+    )
+
+
+def job_of(row: AnyRow) -> Job:
+    """A job without its items."""
+    return Job(
+        id=row.id,
+        order=_order_of(row),
+        state=JobState(row.state),
+        degraded=words_of(row.degraded),
+        held=row.held,
+        failure=failure_of(row.failure),
+        pin=pin_of(row.pin),
+        progress=Progress(
+            frames_done=row.units_done,
+            frames_total=row.units_total,
+            segments_done=row.segments_done,
+            segments_total=row.segments_total,
+            items_done=row.items_done,
+            items_total=row.items_total,
+        ),
+        cost=cost_of(row),
+        attempts=row.attempts,
+        failed_attempts=row.failed_attempts,
+        incidents=words_of(row.incidents),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        expires_at=row.expires_at,
+        inputs_gone_at=row.inputs_gone_at,
+        results_gone_at=row.results_gone_at,
+    )
+
+
+def _order_of(row: AnyRow) -> JobOrder:
+    lasts = (row.expires_at - row.created_at).total_seconds() if row.expires_at else None
+    return JobOrder(
+        owner=row.owner,
+        task=row.task,
+        items=(),
+        options=msgspec.json.decode(row.options),
+        priority=JobPriority(row.priority),
+        on_segment_failure=OnSegmentFailure(row.on_segment_failure),
+        on_pin_lost=OnPinLost(row.on_pin_lost),
+        segment_s=row.segment_s,
+        callback_url=row.callback_url,
+        expires_in_s=lasts,
+        labels=msgspec.json.decode(row.labels),
+        subject=row.subject,
+        fresh=row.fresh,
+        keep_inputs_s=row.keep_inputs_s,
+        keep_results_s=row.keep_results_s,
+    )
+
+
+def item_of(row: AnyRow) -> Item:
+    """An item."""
+    target, sources = targets_of(row)
+    return Item(
+        number=row.number,
+        order=ItemOrder(target=target, sources=sources, name=row.name),
+        result=result_of(row),
+        failure=failure_of(row.failure),
+        degraded=words_of(row.degraded),
+        answered_from=row.answered_from,
+        report=msgspec.json.decode(row.report),
+    )
+
+
+def result_of(row: AnyRow) -> ResultFile | None:
+    """What came of an item; None: nothing (yet, or any more)."""
+    if not row.result_blob:
+        return None
+    return ResultFile(
+        sha256=parse_address(row.result_blob).sha256,
+        address=row.result_blob,
+        size_bytes=row.result_bytes,
+        media_type=row.media_type,
+        name=name_of_result(row),
+    )
+
+
+def name_of_result(row: AnyRow) -> str:
+    """What was asked for, else the target's name, with the suffix of what it is now."""
+    name = row.name or _input.decode(row.target).name or f"result-{row.number}"
+    stem = name.rpartition(".")[0] or name
+    return f"{stem}{row.suffix}"
+
+
+def step_of(row: AnyRow) -> Step:
+    """A step."""
+    return Step(
+        job_id=row.job_id,
+        item=row.item,
+        kind=StepKind(row.kind),
+        number=row.number,
+        state=StepState(row.state),
+        brief=row.brief,
+        units=row.units,
+        token=row.token,
+        failures=row.failures,
+        blob=row.blob,
+        note=row.note,
+    )
+
+
+def attempt_of(row: AnyRow) -> Attempt:
+    """An attempt."""
+    return Attempt(
+        item=row.item,
+        kind=StepKind(row.kind),
+        number=row.number,
+        token=row.token,
+        owner=row.lease_owner,
+        worker=row.worker,
+        outcome=AttemptOutcome(row.outcome),
+        fault=Fault(row.fault) if row.fault else None,
+        code=row.code,
+        detail=row.detail,
+        began_at=row.began_at,
+        ended_at=row.ended_at,
+        cost=Cost(device_s=row.device_s, cpu_s=row.cpu_s, frames=row.frames),
+    )
