@@ -38,8 +38,7 @@ def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> Service
         devices=lambda: nvml.latest,
         clock=time.monotonic,
     )
-    telemetry = settings.telemetry
-    return ServiceMetrics(sources, environment=telemetry.environment, survey_every_s=telemetry.survey_every_s)
+    return ServiceMetrics(sources, survey_every_s=settings.telemetry.survey_every_s)
 
 
 def _areas(settings: Settings) -> dict[str, Path]:

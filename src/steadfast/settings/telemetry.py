@@ -15,7 +15,5 @@ class TelemetrySettings(Section):
     require_key: Literal["auto", "never"] = "auto"
     """Whether `/metrics` needs an API key with the scope `metrics` or `admin`. auto: where requests need
     one; never: open to whoever reaches the port, for a network of one's own."""
-    environment: str = Field(default="production", max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")
-    """Label `environment` of `steadfast_build_info`, by which dashboards choose."""
     survey_every_s: float = Field(default=15.0, gt=0)
     """Seconds between two looks at what folders and disks hold."""

@@ -11,15 +11,12 @@ from steadfast.observability.metrics.family import Family, Kind, Label
 from steadfast.observability.metrics.instrument import Instrument
 
 _VERSION: Final = Label(name="version", meaning="Of this program.", most=1)
-_ENVIRONMENT: Final = Label(
-    name="environment", meaning="As `telemetry.environment` says: `production`, `staging`, …", most=1
-)
 
 BUILD: Final = Family(
     name="steadfast_build_info",
     kind=Kind.GAUGE,
     meaning="1, with what runs here as labels.",
-    labels=(_VERSION, _ENVIRONMENT),
+    labels=(_VERSION,),
 )
 STARTED: Final = Family(
     name="steadfast_start_time_seconds",
@@ -39,10 +36,10 @@ RESIDENT: Final = Family(
 FAMILIES: Final = (BUILD, STARTED, CPU, RESIDENT)
 
 
-def tell_build(registry: CollectorRegistry, *, environment: str, now_s: float | None = None) -> None:
+def tell_build(registry: CollectorRegistry, *, now_s: float | None = None) -> None:
     """States version and start, once."""
     by_family: Mapping[Family, Instrument] = {
         family: Instrument(family, registry) for family in (BUILD, STARTED)
     }
-    by_family[BUILD].at(__version__, environment).set(1.0)
+    by_family[BUILD].at(__version__).set(1.0)
     by_family[STARTED].at().set(time.time() if now_s is None else now_s)

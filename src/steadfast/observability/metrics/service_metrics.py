@@ -73,11 +73,11 @@ class Sources:
 class ServiceMetrics:
     """Lives as long as the server."""
 
-    def __init__(self, sources: Sources, *, environment: str = "", survey_every_s: float = 15.0) -> None:
+    def __init__(self, sources: Sources, *, survey_every_s: float = 15.0) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._survey = sources.survey
         self._survey_every_s = survey_every_s
-        build_metrics.tell_build(self.registry, environment=environment)
+        build_metrics.tell_build(self.registry)
         self.jobs = job_metrics.JobMetrics(self.registry, clock=sources.clock)
         self._of_tasks = (
             request_metrics.RequestMetrics(self.registry),
