@@ -1,6 +1,7 @@
 """A job's first transaction: job, items, first steps, and the hold on its inputs, all or nothing."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,10 +22,19 @@ INPUT_ROLE = "input"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+_last_id = 0
+_numbering = threading.Lock()
+
+
 def new_job_id() -> str:
-    """26 characters that sort by time: 48 bits of milliseconds, 80 bits of chance (a ULID, in small
-    letters)."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    """26 characters that sort by time: 48 bits of milliseconds, 80 of chance (a ULID, in small letters).
+
+    Those of one process follow one another, also within a millisecond.
+    """
+    global _last_id  # noqa: PLW0603 — one sequence per process
+    with _numbering:
+        number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+        _last_id = number = number if number > _last_id else _last_id + 1
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 

@@ -59,12 +59,12 @@ def test_a_new_key_does_not_pay_for_what_others_did_before(house: JobHouse) -> N
 def test_few_jobs_of_a_key_are_open_at_a_time(house: JobHouse) -> None:
     jobs = [house.submit(content=f"job {number}") for number in range(10)]
     begun: list[str] = []
-    for _ in range(16):
-        lease = house.took(open_jobs=2)
+    while (lease := house.take(open_jobs=2)) is not None:
         begun.append(lease.job_id)
         house.do(lease)
-    assert set(begun[:8]) == set(jobs[:2])
-    assert set(begun[8:]) == set(jobs[2:4])
+        unfinished = [job_id for job_id in set(begun) if not house.job(job_id).has_ended]
+        assert len(unfinished) <= 2
+    assert list(dict.fromkeys(begun)) == jobs
 
 
 def test_a_place_is_never_idle_while_there_is_work_in_a_job_that_is_not_open(house: JobHouse) -> None:
