@@ -50,6 +50,7 @@
     │   │   ├── UploadExpired           it was not finished in time
     │   │   ├── UploadConflict          the offset is not where it stands, or somebody else is sending
     │   │   ├── UploadUnfinished        it is not whole yet
+    │   │   ├── UploadVersion           it speaks another version of the tus protocol
     │   │   └── ChecksumMismatch        a piece came with another sum than was announced
     │   ├── IdempotencyMismatch         the Idempotency-Key was used for another request
     │   ├── IdempotencyInProgress       the first request with that Idempotency-Key is still running
@@ -552,6 +553,14 @@ class UploadUnfinished(UploadProblem):
     code = "upload_unfinished"
     status = 409
     default_remedy = "Send the rest first: HEAD tells the offset, PATCH continues."
+
+
+class UploadVersion(UploadProblem):
+    """The request speaks another version of the tus protocol, or none."""
+
+    code = "upload_version"
+    status = 412
+    default_remedy = "Use a tus client, or send `Tus-Resumable: 1.0.0`."
 
 
 class ChecksumMismatch(UploadProblem):

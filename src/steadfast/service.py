@@ -27,9 +27,11 @@ from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpOptions, HttpServer
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
+from steadfast.blobs.library import BlobLibrary
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
+from steadfast.filekeeping import open_library, open_upload_desk
 from steadfast.guardian.attach import Attachment
 from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
@@ -90,6 +92,7 @@ class Service:
         self.supervisor = Supervisor(
             [face_employment(settings, self._models.vouched)], repair=self._models.repair
         )
+        self._library: BlobLibrary | None = None
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
         self._http: HttpServer | None = None
@@ -135,6 +138,7 @@ class Service:
         settings = self.settings
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
+        self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
         if settings.telemetry.metrics:
             self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
@@ -222,6 +226,7 @@ class Service:
         return first_key
 
     def _build_backend(self, database: Database) -> Backend:
+        assert self._library is not None
         settings, server = self.settings, self.settings.server
         folder = settings.data_dir / "answers"
         keep = timedelta(hours=server.idempotency_hours)
@@ -246,6 +251,7 @@ class Service:
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
+            uploads=open_upload_desk(settings, self._library, database),
         )
 
     def _build_watch(self, database: Database) -> HealthWatch:
@@ -267,6 +273,8 @@ class Service:
             self._chore(self._backend.replays.forget_forever())
         if self._backend.metrics is not None:
             self._chore(self._backend.metrics.survey_forever())
+        if self._backend.uploads is not None:
+            self._chore(self._backend.uploads.expire_forever())
         self._chore(self._flush_keys_forever())
         self._chore(self._count_workers_forever(self._backend.gate))
 

@@ -17,6 +17,7 @@ from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
 from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
 from steadfast.api.reply import Send
+from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, UploadRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
 from steadfast.events import publish
 from steadfast.observability.request_log import RequestLog
@@ -31,6 +32,7 @@ class Route:
     """What is served at one path."""
 
     method: str
+    """Or several, parted by a comma and a blank."""
     handle: Handler
     is_work: bool = False
     """Whether a client that goes away ends it."""
@@ -38,6 +40,11 @@ class Route:
     """The same, for an answer without an end, which is not logged as work."""
     is_named: bool = True
     """Whether `Host` and `Origin` are checked where no keys are asked for."""
+
+    def allows(self, method: str) -> bool:
+        """Whether it is asked by that method; who may ask for a body may ask for its head."""
+        methods = self.method.split(", ")
+        return method in methods or (method == "HEAD" and "GET" in methods)
 
 
 class Application:
@@ -47,6 +54,7 @@ class Application:
         self._backend = backend
         self._description: bytes | None = None
         faces, health, incidents = FaceRoutes(backend), HealthRoutes(backend), IncidentRoutes(backend)
+        uploads = UploadRoutes(backend)
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
@@ -60,11 +68,13 @@ class Application:
             "/v1/incidents": Route("GET", incidents.incidents),
             "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True),
             "/v1/crashes": Route("GET", incidents.crashes),
+            UPLOADS: Route(METHODS, uploads.uploads),
             "/openapi.json": Route("GET", self._describe),
         }
         self._routes_below = {
             INCIDENTS: Route("GET", incidents.incident),
             CRASHES: Route("GET", incidents.crash),
+            f"{UPLOADS}/": Route(METHODS_OF_ONE, uploads.upload),
         }
         """Routes whose path ends with an id."""
 
@@ -127,7 +137,7 @@ class Application:
     async def _dispatch(self, exchange: Exchange, route: Route | None) -> None:
         if route is None:
             raise UnknownRoute(f"Nothing is served at {exchange.path[:200]}.")
-        if exchange.method != route.method and not (exchange.method == "HEAD" and route.method == "GET"):
+        if exchange.method != route.method and not route.allows(exchange.method):
             raise WrongMethod(f"{exchange.path} is asked by {route.method}, not {exchange.method[:20]}.")
         if route.is_named and not self._backend.access.needs_keys:
             self._backend.access.check_names(exchange)

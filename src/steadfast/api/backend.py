@@ -11,6 +11,7 @@ from steadfast.health.watch import HealthWatch
 from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.port import Runtime
+from steadfast.uploads.desk import UploadDesk
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,6 +35,8 @@ class Backend:
     """What `/metrics` shows; None: they are switched off."""
     metrics_need_key: bool = True
     """Whether it needs a key where requests need one."""
+    uploads: UploadDesk | None = None
+    """Resumable uploads; None: none are taken."""
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

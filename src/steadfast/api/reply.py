@@ -18,10 +18,11 @@ SECURITY_HEADERS: Final[tuple[Header, ...]] = (
 )
 """On every answer: nothing here is a page, and nobody else's page may use it."""
 
+NO_CONTENT: Final = 204
 _LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
-}
+} | {460: b"HTTP/1.1 460 Checksum Mismatch\r\n"}  # of the tus protocol
 _JOINED_BYTES: Final = 64 * 1024
 """A body up to this goes out in one piece with its head; a longer one is not worth another copy."""
 
@@ -80,7 +81,9 @@ class WireReply:
         await self._wire.drained()
         if self._wire.is_gone:
             return
-        head = self._head(status, [*headers, (b"content-length", b"%d" % len(body))])
+        if status != NO_CONTENT:  # which has neither body nor length (RFC 9110, 8.6)
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+        head = self._head(status, headers)
         if self._is_head:
             self._wire.write(head)
         elif len(body) <= _JOINED_BYTES:

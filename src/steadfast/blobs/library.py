@@ -159,6 +159,11 @@ class BlobLibrary:
         """Ends what an owner needs, all or one role or one file; the answer is what it had."""
         return references.release(connection, owner=owner, role=role, address=address, now=self._now())
 
+    def let_go(self, owner: str) -> list[BlobAddress]:
+        """The same in a transaction of its own."""
+        with self._database.writing() as connection:
+            return self.release(connection, owner=owner)
+
     def references_of(self, owner: str) -> list[Reference]:
         """What an owner needs."""
         with self._database.reading() as connection:

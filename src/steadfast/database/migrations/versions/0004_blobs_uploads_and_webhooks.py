@@ -1,4 +1,4 @@
-"""Files that are kept and who needs them."""
+"""Files that are kept and who needs them, and uploads that are on their way."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,12 +6,13 @@ from alembic import op
 from steadfast.database.schema import UtcTime
 
 revision = "0004"
-down_revision = "0002"  # 0003, the jobs, comes between them: whoever adds it says "0003" here
+down_revision = "0003"
 
 
 def upgrade() -> None:
     """Makes the tables."""
     _create_blobs()
+    _create_uploads()
 
 
 def _create_blobs() -> None:
@@ -44,3 +45,19 @@ def _create_blobs() -> None:
         ),
     )
     op.create_index("ix_blob_references_blob", "blob_references", ["space", "made_from", "sha256"])
+
+
+def _create_uploads() -> None:
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("space", sa.String(64), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("announced", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_uploads"),
+    )
+    op.create_index("ix_uploads_expires_at", "uploads", ["expires_at"])
+    op.create_index("ix_uploads_space", "uploads", ["space"])
