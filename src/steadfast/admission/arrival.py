@@ -1,8 +1,9 @@
 """What the gate is told of a request before anything of it is decoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from steadfast.admission.rate import neighbourhood
 
@@ -15,8 +16,7 @@ class Priority(StrEnum):
     BATCH = "batch"  # nobody waits
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One request at the door."""
 
     task: str
@@ -30,7 +30,7 @@ class Arrival:
     """Time from now until the answer is of no use any more."""
     size_bytes: int = 0
     """Of the body."""
-    features: Mapping[str, float | str] = field(default_factory=dict)
+    features: Mapping[str, float | str] = msgspec.field(default_factory=dict)
     """What may drive the time it takes, as far as it is known now (`pixels`, `engine`, `sources`, …): numbers
     are not negative; words are few. What nobody can know yet (`faces`) is simply absent."""
 

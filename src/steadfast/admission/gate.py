@@ -45,6 +45,7 @@ class Gate:
         self._clock = clock
         self._by_key = RateLimit(self._options.rate_of_key, clock=clock)
         self._by_address = RateLimit(self._options.rate_of_address, clock=clock)
+        self._has_rates = bool(self._options.rate_of_key.per_s or self._options.rate_of_address.per_s)
         self._lanes: dict[str, Lane] = {}
         self._limited: Counter[Refusal] = Counter()
         self._open = True
@@ -112,6 +113,8 @@ class Gate:
     def _take_tokens(self, arrival: Arrival) -> None:
         if not self._open:
             raise self._refuse(arrival, Refusal.CLOSED, 0.0)
+        if not self._has_rates:
+            return
         address = neighbourhood(arrival.address)
         if (wait_s := self._by_address.wait_s(address)) > 0.0:
             raise self._refuse(arrival, Refusal.RATE_OF_ADDRESS, wait_s)

@@ -5,7 +5,8 @@ the worker that decodes. Any bytes are harmless here, and none costs more than a
 """
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from steadfast.media.headers import Size, heif_size, webp_size
 from steadfast.media.sniff import HEAD_BYTES, FileFormat, sniff
@@ -20,8 +21,7 @@ _NO_SIZE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, of whatever kind
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PictureHeader:
+class PictureHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a file claims to be."""
 
     format: FileFormat

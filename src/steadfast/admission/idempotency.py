@@ -5,6 +5,7 @@ The first one claims the key; a repetition gets the first one's answer. A claim 
 over, and the fencing token refuses whatever the late owner still writes.
 """
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Claim:
 
     owner: str
     idempotency_key: str
+    """A digest of it."""
     token: str
     """Fences: a later claim has another."""
 
@@ -95,10 +97,12 @@ class IdempotencyStore:
         one runs.
         """
         now = self._now()
-        claim = Claim(owner=owner, idempotency_key=idempotency_key, token=secrets.token_hex(16))
+        # Clients make keys of what they like, of names and addresses too: none of that is kept.
+        hidden = hashlib.sha256(f"{owner} {idempotency_key}".encode("utf-8", "replace")).hexdigest()
+        claim = Claim(owner=owner, idempotency_key=hidden, token=secrets.token_hex(16))
         values = {
             "owner": owner,
-            "idempotency_key": idempotency_key,
+            "idempotency_key": hidden,
             "fingerprint": fingerprint,
             "claim_token": claim.token,
             "claimed_until": now + hold,
@@ -107,9 +111,9 @@ class IdempotencyStore:
         with self._database.writing() as connection:
             if _insert_if_absent(connection, values):
                 return claim
-            here = RECORDS.c.owner == owner, RECORDS.c.idempotency_key == idempotency_key
+            here = RECORDS.c.owner == owner, RECORDS.c.idempotency_key == hidden
             row = connection.execute(select(RECORDS).where(*here).with_for_update()).one()
-            replay = _judge(row, fingerprint, now)
+            replay = _judge(row, idempotency_key, fingerprint, now)
             if replay is None:
                 # Set aside and not overwritten: its body is still to be named by `forget_expired`.
                 aside = {"owner": "", "idempotency_key": claim.token, "expires_at": now}
@@ -151,18 +155,16 @@ def _insert_if_absent(connection: Connection, values: dict[str, object]) -> bool
     return connection.execute(absent).first() is not None
 
 
-def _judge(row: Row[tuple[object, ...]], fingerprint: str, now: datetime) -> Replay | None:
+def _judge(row: Row[tuple[object, ...]], key: str, fingerprint: str, now: datetime) -> Replay | None:
     """None: the record is over and may be claimed anew."""
     if row.expires_at <= now:
         return None
     if row.fingerprint != fingerprint:
-        raise IdempotencyMismatch(f"The Idempotency-Key {row.idempotency_key!r} stands for another request.")
+        raise IdempotencyMismatch(f"The Idempotency-Key {key!r} stands for another request.")
     if row.status is not None:
         return Replay(status=row.status, content_type=row.content_type, response_ref=row.response_ref)
     if now < row.claimed_until:
-        raise IdempotencyInProgress(
-            f"The first request with the Idempotency-Key {row.idempotency_key!r} is still running."
-        )
+        raise IdempotencyInProgress(f"The first request with the Idempotency-Key {key!r} is still running.")
     return None
 
 

@@ -18,8 +18,10 @@ from steadfast.events import publish
 
 _LOOK_EVERY_S = 0.25
 """How often those who wait are looked through for hopeless ones."""
-_LEARN_EVERY_S = 0.002
+_LEARN_EVERY_S = 0.01
 """Requests that take less than a millisecond would cost more to learn from than to serve."""
+_SHORT_S = 0.02
+"""Waits that are over before anybody could act on them, so that it does not matter how long they are."""
 _HOPE = 0.7
 """A prediction of a wait may be that much too long before somebody is sent away for it."""
 _LEFT_OF_WORK = 0.3
@@ -53,6 +55,8 @@ class Lane:
         """Raises `Overloaded` if such a request would be refused now, however little work it were."""
         if not self._is_crowded:
             return
+        if not self._line.is_full and self._longest_wait_s() < min(_SHORT_S, arrival.deadline_s / 2):
+            return
         wait_s = self.predicted_wait_s(arrival.priority, arrival.flow)
         if wait_s * (1.0 + self._calibration.reserve) > arrival.deadline_s:
             raise self._refusal(arrival, Refusal.TOO_LATE, wait_s)
@@ -65,7 +69,9 @@ class Lane:
             self._let_in(permit)
             return None
         arrival = permit.arrival
-        permit.raw_wait_s = self._raw_wait_s(arrival.priority, arrival.flow)
+        longest_s = self._longest_wait_s()
+        short = longest_s < _SHORT_S
+        permit.raw_wait_s = longest_s if short else self._raw_wait_s(arrival.priority, arrival.flow)
         permit.predicted_wait_s = self._calibration.correct(arrival.priority, permit.raw_wait_s)
         wait_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve)
         if wait_s + self._needed_s(permit) > arrival.deadline_s:
@@ -252,6 +258,13 @@ class Lane:
         # When its turn comes, all others inside are still at it: half-way through, or waiting for a worker.
         others_s = usual_s * (max(0, self._limit.limit - workers) + (workers - 1) / 2)
         return max(0.0, ahead_s + inside_s - others_s) / speed
+
+    def _longest_wait_s(self) -> float:
+        """What a wait would be that came last of all; quicker to know than the right one."""
+        work_s, speed = self._line.work_s, self._limit.workers * self._pace.value
+        if work_s > _SHORT_S * speed:
+            return work_s / speed
+        return (work_s + self._work_inside()[0]) / speed
 
     def _work_inside(self) -> tuple[float, float]:
         """What is left of the work inside, and the usual work of one request there."""

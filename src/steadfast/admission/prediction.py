@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean, median
 
+import msgspec
+
 from steadfast.admission.regression import RobustRegression
 
 Features = Mapping[str, float | str]
@@ -22,6 +24,7 @@ _RECENT = 64
 _JUDGED = 256
 _RECKON_EVERY = 8
 _MOST_RATIO = 20.0
+_MOST_SAID = 256
 _FIRST_GUESS_S = 1.0
 _SHORTEST_S = 1e-5
 _SLOW = 0.9
@@ -29,8 +32,7 @@ _RATE = 0.01
 """Weight of one observation in running means: they cover about the last hundred."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request will probably take of one worker."""
 
     median_s: float
@@ -105,9 +107,20 @@ class ServiceTimePredictor:
         self._ratios: deque[float] = deque(maxlen=_JUDGED)
         self._mean_over_median = 1.0
         self._slow_over_median = 1.5
+        self._said: dict[tuple[float | str, ...], Forecast] = {}
+        """Forecasts since the last lesson: requests that are alike come close together."""
 
     def predict(self, features: Features) -> Forecast:
         """What a request with these features will take."""
+        alike = (*features, *features.values())
+        forecast = self._said.get(alike)
+        if forecast is None:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
+            forecast = self._said[alike] = self._forecast(features)
+        return forecast
+
+    def _forecast(self, features: Features) -> Forecast:
         if self._regression.observations < _LEAST_OBSERVATIONS:
             return self._by_quantile()
         median_s = math.exp(self._regression.estimate(self._inputs(features)))
@@ -127,6 +140,7 @@ class ServiceTimePredictor:
         known = {**features, **cost}
         self._note(known)
         self._regression.observe(self._inputs(known), math.log(worked_s))
+        self._said.clear()
 
     @property
     def error(self) -> float | None:

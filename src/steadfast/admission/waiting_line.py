@@ -64,6 +64,11 @@ class WaitingLine(Generic[TicketT]):
         """Whether one must go before one can come."""
         return self._count >= self.capacity
 
+    @property
+    def work_s(self) -> float:
+        """Time of workers that everyone together will probably take."""
+        return sum([band.work_s for band in self._bands.values()])
+
     def count(self, priority: Priority) -> int:
         """How many of that priority wait."""
         return self._bands[priority].count

@@ -1,7 +1,8 @@
 """A request that works, from its headers to its outcome, as values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from steadfast.admission.arrival import Priority
 from steadfast.api.access import ANONYMOUS
@@ -11,8 +12,7 @@ from steadfast.runtime.ticket import Outcome
 from steadfast.tasks.face_messages import FaceRequest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A request that is complete and about to be admitted."""
 
     request: FaceRequest
@@ -23,8 +23,7 @@ class Order:
     answer: AnswerKind = AnswerKind.PICTURE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and since when."""
 
     key: str
@@ -37,8 +36,7 @@ class Visit:
         return "" if self.key == ANONYMOUS else self.key
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, kw_only=True):
     """An order that was carried out."""
 
     outcome: Outcome

@@ -82,7 +82,10 @@ class WorkRecord:
 
     def task(self, name: str) -> TaskRecord:
         """The record of a task; a new one begins empty."""
-        return self.tasks.setdefault(name, TaskRecord())
+        record = self.tasks.get(name)
+        if record is None:
+            record = self.tasks[name] = TaskRecord()
+        return record
 
     def count_arrival(self, task: str) -> None:
         """A request was handed to the runtime."""
@@ -93,7 +96,10 @@ class WorkRecord:
         record = self.task(task)
         record.finished += 1
         record.last_good_at_s, record.last_good_was_canary = self._clock(), False
-        work = record.sizes.setdefault(size_class(size), SizeClass())
+        kind = size_class(size)
+        work = record.sizes.get(kind)
+        if work is None:
+            work = record.sizes[kind] = SizeClass()
         if worked_ms > 0:
             work.fresh_ms.append(worked_ms)
             if (usual_ms := work.baseline_ms) is not None:

@@ -73,6 +73,9 @@ _MAGIC = (
     (b"OggS", FileFormat.OGG),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", FileFormat.ASF),
 )
+_MAGIC_BY_FIRST_BYTE = {
+    magic[:1]: tuple(pair for pair in _MAGIC if pair[0][:1] == magic[:1]) for magic, _ in _MAGIC
+}
 _RIFF = {b"WEBP": FileFormat.WEBP, b"AVI ": FileFormat.AVI}
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -82,7 +85,7 @@ _BMP_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 def sniff(head: bytes) -> FileFormat:
     """The format that these first bytes (`HEAD_BYTES` are plenty) belong to; `UNKNOWN` if none."""
-    for magic, found in _MAGIC:
+    for magic, found in _MAGIC_BY_FIRST_BYTE.get(head[:1], ()):
         if head.startswith(magic):
             return found
     if head.startswith(b"RIFF"):
@@ -120,5 +123,7 @@ def _by_brands(head: bytes) -> FileFormat:
 
 
 def _is_transport_stream(head: bytes) -> bool:
+    if not head.startswith(b"G"):  # 0x47, before anything is counted
+        return False
     packets = range(0, min(len(head), 188 * 4), 188)
     return len(packets) == 4 and all(head[at] == 0x47 for at in packets)

@@ -2,17 +2,19 @@
 
 A full pipe blocks whoever writes into it; on the event loop that would be every request. Lines wait in a
 bounded queue instead. What does not fit is dropped, and the next line that gets through says how many were.
+The thread is woken by the first line and then takes a breath before it looks again: woken by every line, it
+would cost each of them more than making it does. What a crash of the process can lose is that breath.
 """
 
 import atexit
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, TextIO
 
-_MOST_LINES = 10_000
-_BATCH_LINES = 500
+_MOST_LINES: Final = 10_000
+_BREATH_S: Final = 0.005
 
 
 class LineWriter:
@@ -24,39 +26,49 @@ class LineWriter:
         """`told_of_loss` makes the line that tells of that many lost ones."""
         self._stream = stream
         self._told_of_loss = told_of_loss
-        self._waiting: queue.Queue[str | None] = queue.Queue(most_lines)
+        self._most_lines = most_lines
+        self._waiting: deque[str] = deque()
         self._lost = 0
+        self._sleeps = False
+        self._wake = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     def write(self, line: str) -> None:
         """Hands over one line without its end; never waits."""
-        try:
-            self._waiting.put_nowait(line)
-        except queue.Full:
+        if len(self._waiting) >= self._most_lines:
             self._lost += 1  # two threads may lose a count to each other: it is an estimate, not a ledger
+            return
+        self._waiting.append(line)
+        if self._sleeps:
+            self._wake.set()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Writes what waits, as far as the reader takes it in that time."""
         atexit.unregister(self.close)
-        if self._thread.is_alive():
-            with suppress(queue.Full):
-                self._waiting.put(None, timeout=timeout_s)
-            self._thread.join(timeout_s)
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            batch = [self._waiting.get()]
-            with suppress(queue.Empty):
-                while len(batch) < _BATCH_LINES:
-                    batch.append(self._waiting.get_nowait())
-            is_open = None not in batch
-            self._write(batch)
+        while not self._closing.is_set():
+            self._wake.clear()
+            self._sleeps = True
+            # A line that came before `_sleeps` was seen has woken nobody, so it is looked for once more.
+            if not self._waiting:
+                self._wake.wait()
+            self._sleeps = False
+            self._write_waiting()
+            self._closing.wait(_BREATH_S)
+        self._write_waiting()
 
-    def _write(self, batch: list[str | None]) -> None:
-        lines = [line for line in batch if line is not None]
+    def _write_waiting(self) -> None:
+        lines: list[str] = []
+        with suppress(IndexError):
+            while len(lines) < self._most_lines:
+                lines.append(self._waiting.popleft())
         if self._lost:
             lost, self._lost = self._lost, 0
             lines.append(self._told_of_loss(lost))

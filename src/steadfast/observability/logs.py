@@ -7,17 +7,18 @@ output, and the redactor is the last of them before the line is made.
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import msgspec
 import structlog
-from structlog.contextvars import merge_contextvars
 from structlog.typing import Processor
 
 from steadfast.observability.event_log import log_events
 from steadfast.observability.line_writer import LineWriter
 from steadfast.observability.redaction import OF_THIS_PROCESS, Redactor
+from steadfast.observability.request_log import with_request_id
 from steadfast.settings import LogSettings
 
 _TEMPLATES_OF = ("steadfast", "uvicorn.error")
@@ -68,7 +69,25 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> Lo
 
 
 def _stamps() -> list[Processor]:
-    return [merge_contextvars, structlog.processors.TimeStamper(fmt="iso", utc=True), _with_exception]
+    return [with_request_id, _Stamp(), _with_exception]
+
+
+class _Stamp:
+    """The time in UTC to the microsecond; what stays the same for a second is made once."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        second, left_ns = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
+        event["timestamp"] = f"{self._text}.{left_ns // 1000:06d}Z"
+        return event
 
 
 def _redaction(settings: LogSettings) -> list[Processor]:

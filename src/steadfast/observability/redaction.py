@@ -33,6 +33,14 @@ _NATIVE_FRAME = re.compile(
     re.MULTILINE,
 )
 
+_FRAME = re.compile(
+    r'^  File "([\w./+-]{1,300}\.py|<[\w. ]{1,60}>)", line (\d{1,6}), in ([\w<>.]{1,80})$', re.MULTILINE
+)
+_ERROR = re.compile(
+    r"^((?:[a-z_]\w{0,40}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception|Exit|Interrupt|Warning))(?::.*)?$",
+    re.MULTILINE,
+)
+
 _SHAPES: Mapping[str, re.Pattern[str]] = {
     # set by the code that writes the line, never by a request
     "event": re.compile(r"[\x20-\x7e…–]{1,200}"),
@@ -48,7 +56,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "trace_id": _ID,
     "fingerprint": _ID,
     "incident": re.compile(r"inc_[0-9a-f]{12}"),
-    "key_id": re.compile(r"[0-9a-f]{4,16}|anonymous"),
+    **dict.fromkeys(("key", "key_id"), re.compile(r"[0-9a-f]{4,16}|anonymous")),
     # one word of a vocabulary
     **dict.fromkeys(("provider", "providers"), re.compile(r"[A-Za-z]{2,40}")),
     "error_type": re.compile(r"[A-Z][A-Za-z0-9]{2,50}"),
@@ -61,6 +69,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
 }
 OF_THIS_PROCESS = secrets.token_hex(32)
 """A key for everything that one process writes, where none is set."""
+_MOST_REMEMBERED = 256
 _HASHED = frozenset({"address", "client", "remote", "request_id", "job_id", "trace_id", "fingerprint"})
 _NUMBERS = frozenset({bool, int, float})
 _INNER = frozenset(
@@ -76,6 +85,8 @@ class Redactor:
         """Without a key a random one is taken: hashes then agree within this process only."""
         key = hash_key.encode() if hash_key else secrets.token_bytes(32)
         self._key = hashlib.blake2b(key, digest_size=32).digest()
+        self._passed: dict[str, set[str]] = {}
+        """Words of each field that have the right shape: most lines say the same few."""
 
     def __call__(self, _logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """The event without what belongs to users."""
@@ -84,7 +95,8 @@ class Redactor:
     def value(self, name: str, value: Any) -> Any:
         """What may be told of one field."""
         if type(value) is str:
-            return native_outline(value) if name == "native_traceback" else self._text(name, value)
+            outline = _OUTLINES.get(name)
+            return outline(value) if outline is not None else self._text(name, value)
         if value is None or type(value) in _NUMBERS:
             return value
         if isinstance(value, Enum):
@@ -100,14 +112,24 @@ class Redactor:
             return [self.value(name, item) for item in value]
         return WITHHELD
 
+    def _remember(self, name: str, text: str) -> None:
+        known = self._passed.setdefault(name, set())
+        if len(known) < _MOST_REMEMBERED:
+            known.add(text)
+
     def hashed(self, text: str) -> str:
         """What stands for an address or a foreign id: always the same for the same text."""
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=8)
         return f"h:{digest.hexdigest()}"
 
     def _text(self, name: str, text: str) -> str:
+        known = self._passed.get(name)
+        if known is not None and text in known:
+            return text
         shape = _SHAPES.get(name)
         if shape is not None and shape.fullmatch(text):
+            if name not in _HASHED:  # ids do not come again
+                self._remember(name, text)
             return text
         return self.hashed(text) if name in _HASHED and text else WITHHELD
 
@@ -133,6 +155,18 @@ def native_outline(text: str) -> list[str]:
     kind = _FATAL.match(current)
     frames = [_place(*found.groups()) for found in _NATIVE_FRAME.finditer(current)]
     return ([kind["what"]] if kind else []) + frames[:20]
+
+
+def trace_outline(text: str) -> list[str]:
+    """What a worker says of an error that nobody declared: its frames and its class, without its message.
+
+    The worker may be hostile, so only lines of exactly the forms that Python writes are told.
+    """
+    frames = [_place(*found.groups()) for found in _FRAME.finditer(text)]
+    return frames[-20:] + _ERROR.findall(text)[-3:]
+
+
+_OUTLINES = {"native_traceback": native_outline, "trace": trace_outline}
 
 
 def _frames(error: BaseException, most: int = 20) -> Iterator[str]:

@@ -1,15 +1,14 @@
 """One line when a request starts, one when it ends, and one more that gives the reason if it was slow."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from steadfast.errors import RequestCancelled, SteadfastError
@@ -60,11 +59,17 @@ class RequestLog:
         # Bound once: structlog would otherwise assemble a logger for every line.
         self._log: FilteringBoundLogger = (logger if logger is not None else structlog.get_logger()).bind()
         self._clock = clock
+        self._is_told = self._log.is_enabled_for(logging.INFO)
 
     def begin(self, *, request_id: str, **fields: Any) -> "RequestEntry":
         """The entry of one request; its context binds `request_id` to every line that is written inside."""
         return RequestEntry(
-            log=self._log, clock=self._clock, slow_ms=self._slow_ms, request_id=request_id, fields=fields
+            log=self._log,
+            clock=self._clock,
+            slow_ms=self._slow_ms,
+            request_id=request_id,
+            fields=fields,
+            is_told=self._is_told,
         )
 
 
@@ -79,21 +84,22 @@ class RequestEntry:
         slow_ms: float,
         request_id: str,
         fields: dict[str, Any],
+        is_told: bool,
     ) -> None:
         self._log = log
+        self._is_told = is_told
         self._clock = clock
         self._slow_ms = slow_ms
         self._fields = fields
         self._request_id = request_id
-        self._binding: AbstractContextManager[None] = bound_contextvars(request_id=request_id)
         self._began_s = 0.0
         self._has_ended = False
 
     def __enter__(self) -> Self:
-        self._binding.__enter__()
         self._caller = CALLER.set(Caller(self._request_id))
         self._began_s = self._clock()
-        self._log.info("request_started", **self._fields)
+        if self._is_told:
+            self._log.info("request_started", request_id=self._request_id, **self._fields)
         return self
 
     def __exit__(
@@ -102,7 +108,6 @@ class RequestEntry:
         if not self._has_ended:
             self.end(**_ending_of(error))
         CALLER.reset(self._caller)
-        self._binding.__exit__(kind, error, trace)
 
     def note(self, **fields: Any) -> None:
         """Adds to the last line what has become known: task, worker, pixels, faces, times of stages, …"""
@@ -114,7 +119,10 @@ class RequestEntry:
             return
         self._has_ended = True
         total_ms = (self._clock() - self._began_s) * 1000
+        if not self._is_told and status < 500 and total_ms <= self._slow_ms:
+            return
         fields = self._fields | {"status": status, "total_ms": round(total_ms, 3)}
+        fields["request_id"] = self._request_id
         if code is not None:
             fields["code"] = code
         level = "info" if status < 500 else "error" if status == 500 else "warning"
@@ -142,3 +150,12 @@ def _ending_of(error: BaseException | None) -> dict[str, Any]:
     if isinstance(error, asyncio.CancelledError):
         return {"status": RequestCancelled.status, "code": RequestCancelled.code}
     return {"status": 500, "code": "unexpected"}
+
+
+def with_request_id(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A structlog processor: every line that is written for a request carries its id."""
+    if "request_id" not in event and (request_id := CALLER.get().request_id):
+        event["request_id"] = request_id
+    return event

@@ -9,7 +9,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from steadfast.errors import NoFace, Overloaded
-from steadfast.observability.request_log import RequestLog, SlowReason, slow_reason
+from steadfast.observability.request_log import RequestLog, SlowReason, slow_reason, with_request_id
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
 @pytest.fixture
 def captured() -> Iterator[list[Any]]:
     capture = LogCapture()
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
+    structlog.configure(processors=[with_request_id, capture])
     yield capture.entries
     structlog.reset_defaults()
 
