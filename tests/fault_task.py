@@ -87,6 +87,9 @@ class FaultTask(Task[Act]):
         _once(self.config.get("exit_at_load"), lambda: os._exit(3))
         if self.config.get("never_load"):
             os._exit(3)
+        if (first := self.config.get("only_the_first_loads")) and not _claim(first):
+            os._exit(3)
+        _once(self.config.get("half_import_at_load"), _import_what_fails_half_way)
         if hold := self.config.get("hoard_mib_at_full"):
             self._hoard.append(bytearray(hold << 20) if self._level == 0 else bytearray())
         model = self.config.get("model_file")
@@ -290,6 +293,10 @@ def _claim(flag: str) -> bool:
 def _once(flag: str | None, act: Any) -> None:
     if flag and _claim(flag):
         act()
+
+
+def _import_what_fails_half_way() -> None:
+    raise ImportError("cannot import name 'half' from partially initialized module 'whole'")
 
 
 def _attempt(name: str, act: Act) -> str:

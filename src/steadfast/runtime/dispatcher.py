@@ -20,7 +20,7 @@ from steadfast.runtime.arena import ArenaFull
 from steadfast.runtime.deadlines import Deadlines
 from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
 from steadfast.runtime.exit_reason import ExitReport, Fault, KillReason
-from steadfast.runtime.failure import declared, error_of
+from steadfast.runtime.failure import declared, error_of, is_unexpected
 from steadfast.runtime.options import PoolOptions
 from steadfast.runtime.outbox import take_out
 from steadfast.runtime.poison import PoisonRegister

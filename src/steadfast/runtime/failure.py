@@ -96,6 +96,11 @@ def error_of(failure: Failure) -> SteadfastError:
         return ServiceError(failure.detail, remedy=remedy)
 
 
+def is_unexpected(failure: Failure) -> bool:
+    """Whether it was an error that nobody declared: a bug of ours, or something we do not know yet."""
+    return bool(failure.trace) and failure.code == ServiceError.code
+
+
 _by_code: dict[str, type[SteadfastError]] = {}
 
 

@@ -33,6 +33,11 @@ class Hiring:
         """Of the breaker, now."""
         return self._breaker.state
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether more died before a first success than are allowed, though others may serve."""
+        return self.state is not BreakerState.CLOSED or self._budget.exceeded
+
     def pause_s(self, *, somebody_is_coming: bool) -> float:
         """Time until the next start may be; 0: now."""
         match self._breaker.state:
@@ -43,13 +48,22 @@ class Hiring:
             case BreakerState.CLOSED:
                 return self._budget.pause_s
 
-    def count_early_death(self) -> None:
-        """A worker died, or could not be started, before its first success."""
+    def count_early_death(self, *, somebody_serves: bool = False) -> None:
+        """A worker died, or could not be started, before its first success.
+
+        While somebody serves, a spare that cannot load only makes the pauses longer: the task lives.
+        """
         self._budget.count_death()
+        if somebody_serves and self._breaker.state is BreakerState.CLOSED:
+            return
         trial_failed = self._breaker.state is BreakerState.HALF_OPEN
         if trial_failed or (self._breaker.state is BreakerState.CLOSED and self._budget.exceeded):
             self._breaker.open()
             publish(BreakerChanged(task=self._task, state=BreakerState.OPEN))
+
+    def hurry(self) -> None:
+        """A place that served stands empty: whoever is to fill it does not wait for what spares have done."""
+        self._budget.end_pause()
 
     def count_arrival(self) -> None:
         """A worker came up and passed its canary."""

@@ -9,7 +9,7 @@ from steadfast.events import publish
 from steadfast.runtime import messages
 from steadfast.runtime.events import LoadFailed, RepairAsked, SteppedDown, SteppedUp
 from steadfast.runtime.exit_reason import KillReason
-from steadfast.runtime.failure import error_of
+from steadfast.runtime.failure import error_of, is_unexpected
 from steadfast.runtime.slot import Slot
 from steadfast.runtime.states import WorkerState
 from steadfast.runtime.worker_process import WorkerProcess
@@ -72,15 +72,27 @@ class Mending:
     # --- loading ----------------------------------------------------------------------------------------
 
     def after_failed_load(self, worker: WorkerProcess, said: messages.NotLoaded) -> None:
-        """A cheaper step, a repair, or another try after a pause; three tries in all, then it goes."""
+        """A cheaper step, a repair, or another try after a pause; three tries in all, then it goes.
+
+        After an error that nobody declared, another process tries: half of a package that failed to import
+        stays in memory, and the second try in the same process would only tell of that.
+        """
         failure = said.failure
-        publish(LoadFailed(task=self._task, worker=worker.name, code=failure.code, detail=failure.detail))
+        publish(
+            LoadFailed(
+                task=self._task,
+                worker=worker.name,
+                code=failure.code,
+                detail=failure.detail,
+                trace=failure.trace,
+            )
+        )
         error = error_of(failure)
         if isinstance(error, OutOfMemory) and (level := self._cheaper_level(worker, said)) is not None:
             worker.load_tries = 0
             worker.load(level)
-        elif worker.load_tries >= _LOAD_TRIES:
-            worker.kill(KillReason.LOAD_FAILED)
+        elif worker.load_tries >= _LOAD_TRIES or is_unexpected(failure):
+            worker.kill_for(KillReason.LOAD_FAILED, failure.code, words=failure.trace)
         elif isinstance(error, ModelDamaged) and error.model is not None:
             self._run(self._repair_and_load(worker, error.model))
         else:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from steadfast.errors import RequestCancelled, ServiceError, ShuttingDown
+from steadfast.errors import RequestAborted, ServiceError, ShuttingDown
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.exit_reason import KillReason
 from steadfast.runtime.mending import Repair
@@ -75,7 +75,7 @@ class Pool:
         ticket = dispatcher.find(request_id)
         if ticket is None:
             return False
-        ticket.fail(RequestCancelled("The request was aborted by the operator."))
+        ticket.fail(RequestAborted("The request was aborted to keep the service well."))
         dispatcher.withdraw(ticket)
         for worker in self.staff.workers.values():
             if worker.gives_up_on(ticket):
@@ -115,7 +115,7 @@ class Pool:
             worker = old[0]
             staff.retire(worker, "reload")
             while worker.key in staff.workers:
-                if staff.hiring.state is not BreakerState.CLOSED:
+                if staff.hiring.exhausted:
                     raise staff.hiring.refusal()
                 staff.changed.clear()
                 await staff.changed.wait()

@@ -46,6 +46,10 @@ class RestartBudget:
         self._in_a_row = 0
         self._not_before_s = float("-inf")
 
+    def end_pause(self) -> None:
+        """Lets the next start be now; what was counted stays counted."""
+        self._not_before_s = float("-inf")
+
     def forget(self) -> None:
         """Starts anew, after the breaker has closed."""
         self._died_at_s.clear()

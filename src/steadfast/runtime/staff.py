@@ -83,9 +83,11 @@ class Staff:
     @property
     def hopeless(self) -> bool:
         """Whether nobody can serve now and nobody may be started yet."""
-        return self.hiring.state is not BreakerState.CLOSED and not any(
-            worker.able for worker in self.workers.values()
-        )
+        return self.hiring.state is not BreakerState.CLOSED and not self._somebody_serves
+
+    @property
+    def _somebody_serves(self) -> bool:
+        return any(worker.able for worker in self.workers.values())
 
     # --- planning ---------------------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class Staff:
             self._spawn(next(slot.device for slot in self.slots if slot.device.name == device))
         except OSError as error:  # no more processes, memory or descriptors: as good as a death at the start
             self.hiring.last_failure = f"no process could be started ({error})."
-            self.hiring.count_early_death()
+            self.hiring.count_early_death(somebody_serves=self._somebody_serves)
             self._replan_in(max(0.05, self.hiring.pause_s(somebody_is_coming=coming)))
 
     def _spawn(self, device: Device) -> None:
@@ -295,7 +297,9 @@ class Staff:
             self.hangs_in_a_row += 1
         never_served = not worker.came_up or (worker.served == 0 and report.unprovoked)
         if never_served and worker.state is WorkerState.FAILED:
-            self.hiring.count_early_death()
+            self.hiring.count_early_death(somebody_serves=self._somebody_serves)
+        elif slot is not None:
+            self.hiring.hurry()
         self.dispatcher.orphaned(orphans, report, pinned)
         self.replan()
 

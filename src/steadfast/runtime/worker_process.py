@@ -103,6 +103,7 @@ class WorkerProcess:
     _dispatch_size: int = 0
     _kill_reason: KillReason | None = None
     _kill_detail: str = ""
+    _told_words: str = ""
 
     def __post_init__(self) -> None:
         spawned = self.spawned
@@ -197,6 +198,12 @@ class WorkerProcess:
         self._watchdog.expect_within(within_s, KillReason.RECYCLED)
         if not busy:
             self._say(messages.Stop())
+
+    def kill_for(self, reason: KillReason, detail: str, *, words: str = "") -> None:
+        """`kill`, with what goes into the report: the evidence, and its last words where it printed none."""
+        if self._kill_reason is None:
+            self._kill_detail, self._told_words = detail, words
+        self.kill(reason)
 
     def kill(self, reason: KillReason) -> None:
         """SIGKILL to its whole process group. The death is told through `Owner.died`, like every other."""
@@ -362,7 +369,7 @@ class WorkerProcess:
             oom_evidence=evidence,
             kill_detail=self._kill_detail,
             native_traceback=self._crash.close(),
-            last_words=self._output.close(),
+            last_words=self._output.close() + self._told_words,
             requests_inside=self._dispatch_size if self._dispatch else 0,
             served=self.served,
             requests=tuple(ticket.shape(self.clock()) for ticket in self._dispatch.values()),

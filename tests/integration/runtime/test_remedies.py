@@ -1,6 +1,8 @@
 """Memory, models, wrong answers, leaks, age, settings: every remedy has a way back."""
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +163,38 @@ def test_one_death_at_load_is_started_again(tmp_path: Path) -> None:
             await it.ask()
             assert len(it.of(WorkerDied)) == 1
             assert it.pool.breaker is BreakerState.CLOSED
+
+    run(test())
+
+
+def test_an_error_at_load_that_nobody_declared_is_tried_again_in_another_process(tmp_path: Path) -> None:
+    async def test() -> None:
+        config = {"half_import_at_load": str(tmp_path / "flag")}
+        async with house(config=config, folder=tmp_path, spares=0) as it:
+            await it.ask()
+            (failed,), (died,) = it.of(LoadFailed), it.of(WorkerDied)
+            assert failed.code == "internal_error"
+            assert "ImportError: cannot import name 'half'" in failed.trace
+            assert died.report.kill_reason is KillReason.LOAD_FAILED
+            assert died.report.evidence == "internal_error"
+            assert "_import_what_fails_half_way" in died.report.last_words
+
+    run(test())
+
+
+def test_a_spare_that_can_never_load_takes_nothing_from_the_place_that_serves(tmp_path: Path) -> None:
+    async def test() -> None:
+        restart = RestartOptions(deaths=2, first_pause_s=0.01, longest_pause_s=0.02)
+        config = {"only_the_first_loads": str(tmp_path / "flag")}
+        async with house(config=config, folder=tmp_path, restart=restart, spares=1, wait_s=None) as it:
+            await it.until(lambda: len(it.of(WorkerDied)) >= 4)
+            assert it.pool.ready
+            assert it.pool.breaker is BreakerState.CLOSED
+            await it.ask()
+            (place,) = (worker for worker in it.pool.workers if worker.slot)
+            os.kill(place.pid, signal.SIGKILL)  # now nobody serves: the budget counts
+            await it.until(lambda: it.pool.breaker is not BreakerState.CLOSED)
+            assert not it.pool.ready
 
     run(test())
 

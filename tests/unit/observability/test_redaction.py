@@ -118,3 +118,14 @@ def test_a_native_traceback_tells_the_signal_and_the_frames_of_the_faulting_thre
     )
     told = Redactor("key").value("native_traceback", text)
     assert told == ["Segmentation fault", "ctypes/__init__.py:519 string_at"]
+
+
+def test_the_trace_of_an_undeclared_error_tells_frames_and_kind_but_no_message() -> None:
+    trace = (
+        "Traceback (most recent call last):\n"
+        '  File "/srv/app/steadfast/tasks/face_task.py", line 93, in load\n'
+        "    self._engine = self._best_engine(self._sessions)\n"
+        "ImportError: cannot import name 'x' from '/home/somebody/x.py'\n"
+    )
+    told = Redactor().value("trace", trace)
+    assert told == ["tasks/face_task.py:93 load", "ImportError"]

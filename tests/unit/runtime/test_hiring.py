@@ -42,6 +42,22 @@ def test_too_many_open_the_breaker_and_callers_are_told_why_and_when(hiring: Hir
     assert refusal.retry_after_s == 10
 
 
+def test_while_somebody_serves_early_deaths_cost_pauses_and_no_breaker(hiring: Hiring) -> None:
+    for _ in range(5):
+        hiring.count_early_death(somebody_serves=True)
+    assert hiring.state is BreakerState.CLOSED
+    assert hiring.pause_s(somebody_is_coming=False) > 1
+
+
+def test_an_empty_place_does_not_wait_for_what_spares_have_done(hiring: Hiring) -> None:
+    for _ in range(5):
+        hiring.count_early_death(somebody_serves=True)
+    hiring.hurry()
+    assert hiring.pause_s(somebody_is_coming=False) == 0
+    hiring.count_early_death()  # and now nobody serves
+    assert hiring.state is BreakerState.OPEN
+
+
 def test_half_open_it_tries_one_at_a_time(hiring: Hiring, clock: Clock) -> None:
     _fail(hiring, 2)
     clock.pass_(10)
