@@ -2,7 +2,9 @@
 
 import ctypes
 import json
+import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,17 @@ class FaultyFaces(Task[FaceRequest]):
 
     def _do_bug(self, wanted: dict[str, Any], progress: Progress) -> None:
         raise ZeroDivisionError("a bug")
+
+    def _do_quote(self, wanted: dict[str, Any], progress: Progress) -> None:
+        """Tells everybody what it was given, as careless libraries do, and fails with it."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(f"error: cannot read {wanted['what']}\n")
+            stream.flush()
+        logging.getLogger("somebody").warning("cannot read %s", wanted["what"])
+        logging.getLogger("steadfast.tests").error("cannot read %s", wanted["what"], extra=wanted)
+        if wanted.get("dies"):
+            os.abort()
+        raise ValueError(wanted["what"])
 
     def _do_nan(self, wanted: dict[str, Any], progress: Progress) -> None:
         raise InvalidModelOutput("The model answered NaN.")

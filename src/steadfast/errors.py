@@ -62,6 +62,7 @@
         ├── ModelProblem
         │   ├── ModelMissing            not on disk and cannot be fetched
         │   ├── ModelDamaged            its sum is wrong, or it does not load
+        │   ├── ModelUnsupported        of a kind, or with options, that this program does not know
         │   ├── DownloadFailed
         │   └── InvalidModelOutput      NaN, infinity, or a shape the contract does not know
         ├── OutOfMemory
@@ -84,6 +85,7 @@
             ├── DeadlineExceeded        its time was over before it was done
             ├── Overloaded              there is more work than can be done in time
             ├── WorkerCrashed           the workers that had it died, and no retry was left
+            ├── RequestAborted          it was ended to keep the service well
             ├── BreakerOpen             the task's workers die before they serve: it is paused
             └── ShuttingDown            no new work is taken
 
@@ -657,6 +659,13 @@ class ModelDamaged(ModelProblem):
         self.model = model
 
 
+class ModelUnsupported(ModelProblem):
+    """A model of a kind, or with options, that this program does not know."""
+
+    code = "model_unsupported"
+    default_remedy = "Use a model of the kind that the how-to names; nothing was guessed and nothing written."
+
+
 class DownloadFailed(ModelProblem):
     """Every mirror failed."""
 
@@ -847,6 +856,14 @@ class WorkerCrashed(ServingProblem):
         super().__init__(detail, remedy=remedy)
         self.by_input = by_input
         """Whether the death was attributed to what was worked on, and not to the outside."""
+
+
+class RequestAborted(ServingProblem):
+    """The request was ended so that the service stays well: its worker stood still."""
+
+    code = "request_aborted"
+    severity = Severity.ERROR
+    default_remedy = "Send it again; the incident was recorded with its cause."
 
 
 class PinLost(ServingProblem):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -149,3 +150,35 @@ def test_a_fatal_reading_is_reported_and_ends_the_server_in_order(tmp_path: Path
     with sqlite3.connect(tmp_path / "steadfast.db") as database:
         (row,) = database.execute("SELECT document FROM incidents WHERE kind = 'threads'")
     assert json.loads(row[0])["actions"] == ["a crash report was ordered", "the server was told to end"]
+
+
+def test_a_worker_that_stands_still_costs_its_request_a_clear_refusal_and_nobody_else_anything(
+    house: ServingHouse,
+) -> None:
+    house.await_ready()
+    answer = house.swap("echo", seconds=5)  # asleep: work is there, nothing moves
+    assert (answer.status_code, answer.json()["code"]) == (503, "request_aborted")
+    house.until(lambda: bool(incidents(house, "deadlock")))
+    one = incidents(house, "deadlock")[0]
+    assert one["requests"] == [answer.headers["x-request-id"]]
+    assert "1 requests were aborted" in one["actions"]
+    house.await_ready()
+    assert house.swap().status_code == 200
+
+
+def test_a_server_that_falls_leaves_its_stacks_to_its_successor_who_reports_them(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with serving(tmp_path, FAST, "--port", str(port), guardian=True) as house:
+        before = house.server.pid
+        house.server.send_signal(signal.SIGSEGV)
+        house.until(lambda: house.is_ready() and house.server.pid != before, within_s=60)
+        house.until(lambda: bool(incidents(house, "server_died")))
+        crashes = house.client.get("/v1/crashes").json()["crashes"]
+        (crash,) = [one for one in crashes if one["kind"] == "server_died"]
+        report = house.client.get(f"/v1/crashes/{crash['id']}").json()["report.json"]
+    assert report["summary"] == "it was ended by SIGSEGV"
+    told = report["what"]["tracebacks"]
+    assert "Fatal Python error: Segmentation fault" in told
+    assert any("asyncio/" in line for line in told), told

@@ -10,7 +10,7 @@ import pytest
 from tests.fault_task import Act
 from tests.runtime_house import House, house, run
 
-from steadfast.errors import DeadlineExceeded, PoisonInput, WorkerCrashed
+from steadfast.errors import DeadlineExceeded, PoisonInput, RequestAborted, WorkerCrashed
 from steadfast.runtime.events import InputQuarantined, RequestRetried, SpareTookOver, WorkerDied
 from steadfast.runtime.exit_reason import Cause, Fault, KillReason
 from steadfast.runtime.options import RetryOptions
@@ -239,7 +239,7 @@ def test_an_operator_can_end_one_request() -> None:
             await it.until(lambda: it.pool.busy == 1)
             assert it.supervisor.abort(1)
             assert not it.supervisor.abort(99)
-            with pytest.raises(Exception, match="aborted"):
+            with pytest.raises(RequestAborted, match="aborted"):
                 await asked
             await it.ask()
 
