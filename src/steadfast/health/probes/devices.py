@@ -5,6 +5,7 @@ NVML only asks the driver: it makes no CUDA context and takes no device memory, 
 
 import threading
 import time
+from abc import abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -165,9 +166,9 @@ class _DeviceProbe(Probe):
             return [Sample(note=_NOTHING_HERE)]
         return [self.sample(device) for device in devices]
 
+    @abstractmethod
     def sample(self, device: DeviceReading) -> Sample:
         """The figure of one device."""
-        raise NotImplementedError
 
 
 class DeviceMemoryUse(_DeviceProbe):

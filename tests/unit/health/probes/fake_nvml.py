@@ -8,7 +8,9 @@ class NVMLError(Exception):
     """What every question may raise."""
 
 
-def fake_nvml(xids: list[int]) -> ModuleType:
+def fake_nvml(
+    xids: list[int], *, ecc_errors: int | None = None, temperature_c: int = 40, used: int = 90
+) -> ModuleType:
     """The module; `xids` are taken away as they are told."""
     nvml: Any = ModuleType("pynvml")
     nvml.NVMLError = NVMLError
@@ -31,12 +33,12 @@ def fake_nvml(xids: list[int]) -> ModuleType:
     nvml.nvmlDeviceRegisterEvents = lambda *_: None
     nvml.nvmlEventSetWait_v2 = wait
     nvml.nvmlDeviceGetIndex = lambda _: 0
-    nvml.nvmlDeviceGetMemoryInfo = lambda _: SimpleNamespace(used=90, total=100)
+    nvml.nvmlDeviceGetMemoryInfo = lambda _: SimpleNamespace(used=used, total=100)
     nvml.nvmlDeviceGetUtilizationRates = lambda _: SimpleNamespace(gpu=50)
-    nvml.nvmlDeviceGetTemperature = lambda *_: 40
+    nvml.nvmlDeviceGetTemperature = lambda *_: temperature_c
     nvml.nvmlDeviceGetTemperatureThreshold = lambda *_: 90
     nvml.nvmlDeviceGetPowerUsage = lambda _: 100_000
     nvml.nvmlDeviceGetEnforcedPowerLimit = refuse
-    nvml.nvmlDeviceGetTotalEccErrors = refuse
+    nvml.nvmlDeviceGetTotalEccErrors = refuse if ecc_errors is None else lambda *_: ecc_errors
     module: ModuleType = nvml
     return module

@@ -1,6 +1,8 @@
 """Accelerators, by what the driver says; where it says nothing, nothing is wrong."""
 
+import asyncio
 import sys
+from typing import Any
 
 import pytest
 from tests.unit.health.probes.fake_nvml import fake_nvml
@@ -8,6 +10,7 @@ from tests.unit.health.probes.surroundings import Hand
 
 from steadfast.health.probes import devices
 from steadfast.health.probes.devices import DeviceReading
+from steadfast.health.probes.scheduler import ProbeScheduler
 from steadfast.health.readings import Status
 
 
@@ -70,3 +73,42 @@ def test_nvml_is_asked_for_everything_and_may_refuse_some_of_it(monkeypatch: pyt
     clock.pass_(31)
     (again,) = read()
     assert again.xid_errors == ()
+
+
+@pytest.mark.parametrize(
+    ("ill", "probe", "status"),
+    [
+        ({"ecc_errors": 3}, "device_errors", Status.ERROR),
+        ({"xids": [79]}, "device_errors", Status.ERROR),
+        ({"xids": [999]}, "device_errors", Status.OK),  # told, and no fault of the device
+        ({"temperature_c": 87}, "device_temperature", Status.WARNING),
+        ({"temperature_c": 92}, "device_temperature", Status.ERROR),
+        ({"used": 91}, "device_memory", Status.WARNING),
+        ({"used": 98}, "device_memory", Status.ERROR),
+        ({}, "device_errors", Status.OK),
+        ({}, "device_temperature", Status.OK),
+    ],
+)
+def test_an_ill_device_is_told_as_the_driver_tells_it(
+    ill: dict[str, Any], probe: str, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = fake_nvml(ill.pop("xids", []), **({"used": 50} | ill))
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    (wanted,) = [one for one in devices.device_probes(devices.Nvml(Hand())) if one.name == probe]
+    (reading,) = asyncio.run(ProbeScheduler([wanted], clock=Hand(), told=lambda *_: None).look(wanted))
+    assert (reading.subject, reading.status) == ("gpu:0", status)
+
+
+def test_a_driver_that_is_there_but_does_not_answer_disables_the_probes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = fake_nvml([])
+
+    def refuse() -> None:
+        raise module.NVMLError("driver not loaded")
+
+    monkeypatch.setattr(module, "nvmlInit", refuse)
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    for wanted in devices.device_probes(devices.Nvml(Hand())):
+        (reading,) = asyncio.run(ProbeScheduler([wanted], clock=Hand(), told=lambda *_: None).look(wanted))
+        assert reading.status is Status.DISABLED
