@@ -41,22 +41,30 @@ class Gate:
         self, options: GateOptions | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`clock` is monotonic."""
-        self._options = options or GateOptions()
         self._clock = clock
-        self._by_key = RateLimit(self._options.rate_of_key, clock=clock)
-        self._by_address = RateLimit(self._options.rate_of_address, clock=clock)
-        self._has_rates = bool(self._options.rate_of_key.per_s or self._options.rate_of_address.per_s)
         self._lanes: dict[str, Lane] = {}
+        self.follow(options or GateOptions())
         self._limited: Counter[Refusal] = Counter()
         self._open = True
 
-    def knock(self, arrival: Arrival) -> None:
+    def follow(self, options: GateOptions) -> None:
+        """These from now on. Rates count anew; who waits stays, even beyond a shorter line."""
+        self._options = options
+        self._by_key = RateLimit(options.rate_of_key, clock=self._clock)
+        self._by_address = RateLimit(options.rate_of_address, clock=self._clock)
+        self._has_rates = bool(options.rate_of_key.per_s or options.rate_of_address.per_s)
+        for lane in self._lanes.values():
+            lane.resize(options.max_waiting)
+
+    def knock(self, arrival: Arrival, *, body_is_here: bool = False) -> None:
         """Refuses, as soon as its headers are here, a request whose body need not be read at all.
 
-        Counts it against its rates. Raises `RateLimited`, `Overloaded` or `ShuttingDown`.
+        Counts it against its rates. Where the body came with the headers nothing is saved by asking how long
+        the line is before `admit` does. Raises `RateLimited`, `Overloaded` or `ShuttingDown`.
         """
         self._take_tokens(arrival)
-        self._lane(arrival.task).check(arrival)
+        if not body_is_here:
+            self._lane(arrival.task).check(arrival)
 
     def admit(self, arrival: Arrival, *, knocked: bool = False) -> Permit:
         """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.

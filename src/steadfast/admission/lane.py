@@ -49,6 +49,10 @@ class Lane:
         self._refused: Counter[Refusal] = Counter()
         self._learn_at_s = 0.0
 
+    def resize(self, max_waiting: int) -> None:
+        """Another length of the line; who waits already stays."""
+        self._line.capacity = max_waiting
+
     # --- in ---------------------------------------------------------------------------------------------
 
     def check(self, arrival: Arrival) -> None:
@@ -69,9 +73,9 @@ class Lane:
             self._let_in(permit)
             return None
         arrival = permit.arrival
-        longest_s = self._longest_wait_s()
-        short = longest_s < _SHORT_S
-        permit.raw_wait_s = longest_s if short else self._raw_wait_s(arrival.priority, arrival.flow)
+        permit.raw_wait_s = self._longest_wait_s()
+        if permit.raw_wait_s >= _SHORT_S:
+            permit.raw_wait_s = self._raw_wait_s(arrival.priority, arrival.flow)
         permit.predicted_wait_s = self._calibration.correct(arrival.priority, permit.raw_wait_s)
         wait_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve)
         if wait_s + self._needed_s(permit) > arrival.deadline_s:

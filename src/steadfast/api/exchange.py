@@ -4,6 +4,7 @@ import string
 from collections.abc import AsyncIterator, Iterable
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -91,8 +92,6 @@ class Exchange:
     def query(self) -> dict[str, str]:
         """Of the URL; the last one where a name comes twice."""
         if self._query is None:
-            from urllib.parse import parse_qsl  # noqa: PLC0415 — most requests have none
-
             text = self._query_string.decode("latin-1")
             self._query = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
         return self._query

@@ -73,7 +73,8 @@ class FaceRoutes:
                 priority=priority_of(exchange, None),
                 deadline_s=deadline_s,
                 size_bytes=announced_bytes(exchange),
-            )
+            ),
+            body_is_here=exchange.inbox.is_complete,
         )
         return visit
 
@@ -178,7 +179,7 @@ class FaceRoutes:
             address=exchange.address,
             priority=order.priority,
             deadline_s=left_s,
-            size_bytes=sum(held.size_bytes for held in order.blobs),
+            size_bytes=sum([held.size_bytes for held in order.blobs]),
             features=features_of(order.request, order.blobs),
         )
         payloads = [held.payload for held in order.blobs]
@@ -206,7 +207,7 @@ def _the_one(found: Sequence[Held], name: str) -> Held:
 def features_of(request: FaceRequest, blobs: Sequence[Held]) -> dict[str, float | str]:
     """What its time may depend on, as far as that is known before anything is decoded."""
     return {
-        "bytes": float(sum(held.size_bytes for held in blobs)),
+        "bytes": float(sum([held.size_bytes for held in blobs])),
         "sources": float(request.sources),
         "job": request.job.value,
         "enhance": float(request.enhance),
