@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from steadfast.admission.keys import utc_now
@@ -50,7 +51,7 @@ def health_watch(
     surroundings = Surroundings(
         snapshot=runtime.snapshot,
         clock=time.monotonic,
-        folders=_folders(settings),
+        folders=watched_folders(settings),
         guardian_pid=guardian_pid,
         last_death=lambda: last_death,
         ping_database=database.ping,
@@ -109,9 +110,15 @@ def crash_folder(settings: Settings) -> CrashFolder:
     )
 
 
-def _folders(settings: Settings) -> dict[str, Any]:
+def watched_folders(settings: Settings) -> dict[str, Path]:
+    """Name → folder whose disk must not run full."""
     folders = {"data": settings.data_dir, "scratch": settings.data_dir / "scratch"}
-    return folders | {"models": settings.models.dir} if settings.models.dir.is_dir() else folders
+    elsewhere = {"models": settings.models.dir, "blobs": Path(settings.blobs.url or settings.data_dir)}
+    return folders | {
+        name: folder
+        for name, folder in elsewhere.items()
+        if folder.is_dir() and not folder.is_relative_to(settings.data_dir)
+    }
 
 
 def _courier(settings: Settings, database: Database) -> Courier | None:

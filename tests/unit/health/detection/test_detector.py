@@ -44,6 +44,8 @@ FAULTS: dict[str, tuple[str, Callable[[House], None]]] = {
         "device_memory_trend",
         _reads("device_memory", lambda look: 0.66 + 0.08 * look),
     ),
+    "descriptors that leak": ("open_files_trend", _reads("open_files", lambda look: 0.15 + 0.12 * look)),
+    "memory of the machine that leaks": ("memory_trend", _reads("memory", lambda look: 0.55 + 0.12 * look)),
     "a probe that hangs": ("probe_failed", _set("unknown", frozenset({"disk_space"}))),
     "a deadlock": ("deadlock", _set("is_deadlocked", True)),
 }
@@ -72,7 +74,7 @@ def test_a_worker_that_leaks_fast_is_found_in_two_intervals_and_a_slow_leak_in_t
         house.run(WARM)
         house.worker_growth_bytes = growth
         house.age_s = [1000.0, 1000.0]
-    assert fast.looks_until("worker_memory_trend") <= 3  # the first look sees the end of the healthy time
+    assert fast.looks_until("worker_memory_trend") <= 2
     assert slow.looks_until("worker_memory_trend", 60) <= 48
     (sign,) = [sign for sign in slow.look().signs if sign.kind == "worker_memory_trend"]
     assert sign.worker == "w0"
