@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from steadfast import process_title
@@ -24,14 +23,14 @@ from steadfast.api.access import Access, keys_are_needed
 from steadfast.api.application import Application
 from steadfast.api.backend import Backend
 from steadfast.api.control import ControlSocket
-from steadfast.api.http_server import HttpOptions, HttpServer
-from steadfast.api.intake import IntakeLimits, Room
+from steadfast.api.http_server import HttpServer
 from steadfast.api.replays import Replays
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
 from steadfast.filekeeping import open_library, open_upload_desk
+from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.guardian.attach import Attachment
 from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
@@ -41,11 +40,13 @@ from steadfast.measuring import service_metrics
 from steadfast.model_supply import ModelSupply
 from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
+from steadfast.reloading import changes
 from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
-from steadfast.runtime.supervisor import Supervisor
+from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import face_employment, gate_options, spool_group, worker_outboxes
+from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
+from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
 from steadfast.watchkeeping import health_watch
 
@@ -89,9 +90,7 @@ class Service:
         self._models = ModelSupply(settings)
         self._stop = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
-        self.supervisor = Supervisor(
-            [face_employment(settings, self._models.vouched)], repair=self._models.repair
-        )
+        self.supervisor = Supervisor(self._employments(settings), repair=self._models.repair)
         self._library: BlobLibrary | None = None
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
@@ -145,7 +144,7 @@ class Service:
             self._backend.metrics.start()
         if settings.health.enabled:
             self._health = self._backend.health = self._build_watch(self._database)
-        self._http = HttpServer(Application(self._backend), _http_options(settings))
+        self._http = HttpServer(Application(self._backend), http_options(settings))
         host, port = self._http.bind()
         self._backend.room.clear()
         self._control = ControlSocket(settings.data_dir / "control.sock", {"reload": self.reload})
@@ -201,20 +200,45 @@ class Service:
         return any(pool.busy or pool.waiting for pool in self.supervisor.snapshot().pools)
 
     async def reload(self) -> dict[str, object]:
-        """Reads the settings anew and replaces workers one by one; no request fails.
+        """Reads the settings anew, replaces workers one by one, and says what waits for a restart.
 
-        Settings of workers, models and faces take effect; those of the server and of admission at the next
-        start. Raises `ConfigError`, and `ServiceError` where the new workers do not come up.
+        No request fails. Raises `ConfigError`, and `ServiceError` where the new workers do not come up; then
+        everything is as it was.
         """
-        settings = self._read_settings()
-        self._models.follow(settings)
-        await asyncio.to_thread(self._models.fetch)
-        await self.supervisor.reload({TASK: face_employment(settings, self._models.vouched)})
-        self.settings = settings.model_copy(update={"server": self.settings.server})
+        new = changes(self.settings, self._read_settings())
+        self._models.follow(new.settings)
+        try:
+            await asyncio.to_thread(self._models.fetch)
+            employments = {employment.spec.name: employment for employment in self._employments(new.settings)}
+            await self.supervisor.reload(employments)
+        except BaseException:
+            self._models.follow(self.settings)
+            raise
+        self.settings = new.settings
+        self._follow(new.settings)
         pool = self.supervisor.snapshot().pool(TASK)
-        return {"workers": [worker.name for worker in pool.workers], "ready": pool.ready}
+        return {
+            "workers": [worker.name for worker in pool.workers],
+            "ready": pool.ready,
+            "applied": new.applied,
+            "need_restart": new.need_restart,
+        }
+
+    def _follow(self, settings: Settings) -> None:
+        """What requests meet from now on."""
+        assert self._backend is not None
+        self._backend.gate.follow(gate_options(settings))
+        self._backend.limits = intake_limits(settings)
+        self._backend.deadline_s = settings.runtime.deadline_s
+        self._backend.entailment = settings.entailment
+        self._backend.request_log = RequestLog(slow_ms=settings.logs.slow_ms)
 
     # --- parts ------------------------------------------------------------------------------------------
+
+    def _employments(self, settings: Settings) -> list[Employment]:
+        """Every task that is served, and its staff."""
+        faces = face_employment(settings, self._models.vouched)
+        return [faces, entail_employment(settings)] if settings.entailment.enabled else [faces]
 
     def _open_keyring(self, database: Database) -> NewKey | None:
         server = self.settings.server
@@ -234,20 +258,10 @@ class Service:
             runtime=ObservedRuntime(self.supervisor, self._work_record),
             gate=Gate(gate_options(settings)),
             access=Access(self._keyring, database.run, (*server.allowed_hosts, server.host)),
-            room=Room(
-                folder=spool_folder(settings),
-                memory_bytes=server.all_buffers_bytes,
-                disk_bytes=server.scratch_quota_bytes,
-                file_group=spool_group(settings),
-            ),
-            limits=IntakeLimits(
-                max_request_bytes=server.max_request_bytes,
-                max_parts=server.max_parts,
-                buffer_bytes=min(server.buffer_bytes, settings.runtime.shared_memory_bytes // 2),
-                body_grace_s=server.body_grace_s,
-                min_bytes_per_s=float(server.min_body_bytes_per_s),
-            ),
+            room=body_room(settings),
+            limits=intake_limits(settings),
             deadline_s=settings.runtime.deadline_s,
+            entailment=settings.entailment,
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
@@ -308,8 +322,9 @@ class Service:
 
     async def _count_workers_forever(self, gate: Gate) -> None:
         while True:
+            batches = {ENTAIL: self.settings.entailment.max_batch}
             for pool in self.supervisor.snapshot().pools:
-                gate.staff(pool.task, pool.able)
+                gate.staff(pool.task, pool.able * batches.get(pool.task, 1))
             await asyncio.sleep(_COUNT_EVERY_S)
 
     async def _flush_keys_forever(self) -> None:
@@ -323,11 +338,6 @@ class Service:
         if self._keyring is not None:
             with suppress(DatabaseProblem):  # when a key was last used is worth no failure
                 self._keyring.flush_use()
-
-
-def spool_folder(settings: Settings) -> Path:
-    """Where bodies lie that are too long for memory."""
-    return settings.data_dir / "scratch" / "bodies"
 
 
 def run_service(
@@ -372,15 +382,3 @@ def _make_folders(settings: Settings) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputUnwritable(f"The data folder {settings.data_dir} cannot be used: {reason}.") from error
-
-
-def _http_options(settings: Settings) -> HttpOptions:
-    server = settings.server
-    return HttpOptions(
-        host=server.host,
-        port=server.port,
-        trusted_proxies=server.trusted_proxies,
-        header_timeout_s=server.header_timeout_s,
-        keep_alive_s=server.keep_alive_s,
-        max_connections=server.max_connections,
-    )

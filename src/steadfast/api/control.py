@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from steadfast.errors import ServiceError, SteadfastError
+from steadfast.errors import ConfigError, ServiceError, SteadfastError
 
 Command = Callable[[], Awaitable[dict[str, object]]]
 
@@ -66,7 +66,8 @@ class ControlSocket:
 def tell(path: Path, do: str, *, timeout_s: float) -> dict[str, Any]:
     """Has the server of that socket do something and answers what it said.
 
-    Raises `ServiceError` where no server listens there, or what went wrong in it.
+    Raises `ServiceError` where no server listens there, or what went wrong in it; `ConfigError` where
+    it reads wrong settings.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as calling, _short(path) as name:
@@ -80,7 +81,9 @@ def tell(path: Path, do: str, *, timeout_s: float) -> dict[str, Any]:
             f"No server answers at {path}.", remedy="Start it, or give the --data-dir it was started with."
         ) from error
     if "error" in said:
-        raise ServiceError(said["error"]["detail"], remedy=said["error"]["remedy"])
+        told = said["error"]
+        kind = ConfigError if told["code"] == ConfigError.code else ServiceError
+        raise kind(told["detail"], remedy=told["remedy"])
     return dict(said.get("done", {}))
 
 

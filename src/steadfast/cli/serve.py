@@ -11,6 +11,8 @@ from rich.text import Text
 from steadfast.cli.invocation import Invocation, command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from steadfast.service import Started
     from steadfast.settings import Settings
 
@@ -75,8 +77,15 @@ def reload(invocation: Invocation, data_dir: DataOption = None) -> None:
 
     folder = data_dir or invocation.settings.data_dir
     done = tell(folder / "control.sock", "reload", timeout_s=_RELOAD_S)
-    workers = ", ".join(done["workers"])
-    invocation.output.show(done, lambda: Text(f"Reloaded; the workers are now {workers}."))
+    invocation.output.show(done, lambda: Text("\n".join(_reloaded(done))))
+
+
+def _reloaded(done: "Mapping[str, Any]") -> "Iterator[str]":
+    yield f"Reloaded; the workers are now {', '.join(done['workers'])}."
+    if done["applied"]:
+        yield f"Changed: {', '.join(done['applied'])}."
+    if done["need_restart"]:
+        yield f"These wait for a restart of the service: {', '.join(done['need_restart'])}."
 
 
 def _become_guardian(grace_s: float) -> None:

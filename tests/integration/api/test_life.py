@@ -75,6 +75,29 @@ def test_reload_replaces_every_worker_without_a_failed_request(tmp_path: Path) -
         assert set(statuses) == {200}
 
 
+def test_reload_takes_what_can_change_at_once_and_names_what_waits_for_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("")
+    with serving(tmp_path, ONE | {"STEADFAST_CONFIG": str(file)}) as house:
+        assert house.swap().status_code == 200
+        file.write_text("[server]\nmax_request_bytes = 10\nkeep_alive_s = 9\n[admission]\nburst_by_key = 9\n")
+        told = _reload(tmp_path)
+        assert "Changed: admission.burst_by_key, server.max_request_bytes." in told
+        assert "wait for a restart of the service: server.keep_alive_s." in told
+        assert house.swap().status_code == 413
+        file.write_text("[server]\nport = 'none'\n")
+        assert "server.port" in _reload(tmp_path, status=78)
+        assert house.swap().status_code == 413  # a reload that failed changed nothing
+        assert house.is_ready()
+
+
+def _reload(data_dir: Path, status: int = 0) -> str:
+    command = [sys.executable, "-m", "steadfast", "reload", "--data-dir", str(data_dir)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert said.returncode == status, said
+    return " ".join((said.stdout + said.stderr).split())
+
+
 def test_the_guardian_brings_a_killed_server_back(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
