@@ -9,6 +9,7 @@ from dataclasses import replace
 from email.utils import format_datetime
 
 from steadfast.admission.scopes import Scope
+from steadfast.api.access import ANONYMOUS
 from steadfast.api.backend import Backend
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Intake, announced_bytes
@@ -22,6 +23,7 @@ from steadfast.errors import (
     UploadVersion,
     WrongMethod,
 )
+from steadfast.jobs.rows import space_of
 from steadfast.uploads.desk import CHECKSUMS, Checksum, UploadDesk
 from steadfast.uploads.upload import Upload
 
@@ -68,12 +70,13 @@ class UploadRoutes:
         if method == "OPTIONS":
             await self._describe(exchange, desk)
             return
-        space = await self._backend.access.admit(exchange, Scope.JOBS)
+        who = await self._backend.access.admit(exchange, Scope.JOBS)
+        space = space_of("" if who == ANONYMOUS else who)
         if exchange.headers.get(b"tus-resumable") != _VERSION:
             raise UploadVersion("The request does not say `Tus-Resumable: 1.0.0`.")
         if self._backend.stopping and method in ("POST", "PATCH"):
             raise ShuttingDown("The service is stopping.", retry_after_s=5.0)
-        exchange.noted["key"] = space
+        exchange.noted["key"] = who
         served = {
             ("POST", False): self._create,
             ("HEAD", True): self._look,

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from steadfast.jobs.callback_queue import queue_call
 from steadfast.jobs.events import JobStateChanged
 from steadfast.jobs.history import note
 from steadfast.jobs.job import ENDED, JobFailure, JobState, sources_of
@@ -55,12 +56,16 @@ def _tell(
         data |= {"code": failure.code, "detail": failure.detail, "remedy": failure.remedy}
     if has_ended:
         data |= {"degraded": degraded}
+    entry_id = note(transaction, job.id, "state", data)
+    queue_call(
+        transaction.connection, job=job, entry_id=entry_id, state=target.value, data=data, at=transaction.at
+    )
     transaction.facts.append(
         JobStateChanged(
             job_id=job.id,
             owner=job.owner,
             task=job.task,
-            event_id=note(transaction, job.id, "state", data),
+            event_id=entry_id,
             before=JobState(job.state),
             after=target,
             code=failure.code if failure else "",

@@ -113,3 +113,12 @@ class IntakePaused(Event):
     """No new job is taken (`why`), or (empty) jobs are taken again."""
 
     why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallbackTried(JobEvent):
+    """A webhook was called, or refused to be."""
+
+    attempt: int
+    outcome: str
+    """`delivered`, `refused`, `given_up`; `waiting`: it failed and is tried again."""

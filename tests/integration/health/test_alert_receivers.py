@@ -22,7 +22,7 @@ from tests.unit.health.alerts.incidents import incident, notice
 from steadfast.errors import ConfigError
 from steadfast.health.alerts.channels import channels_of
 from steadfast.health.alerts.delivery import DeliveryFailed
-from steadfast.health.alerts.notice import SIGNATURE, signature
+from steadfast.signature import SIGNATURE, signature
 from steadfast.settings import AlertSettings
 
 # The server of the tests takes passwords without TLS, and says that this is dangerous.

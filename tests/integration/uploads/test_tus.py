@@ -143,7 +143,7 @@ def test_a_server_killed_at_any_byte_goes_on_where_it_was(tmp_path: Path) -> Non
         assert send(house.client, place, stands, content[stands:]).status_code == 204
         assert send(house.client, proven, 0, content, **checksum(content)).status_code == 204
         kill(house)
-    address = BlobAddress(space="anonymous", sha256=hashlib.sha256(content).hexdigest())
+    address = BlobAddress(space="_", sha256=hashlib.sha256(content).hexdigest())
     settings = load_settings().model_copy(update={"data_dir": data_dir})
     database = open_database(database_options(settings.database, data_dir))
     try:

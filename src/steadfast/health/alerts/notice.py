@@ -1,7 +1,5 @@
 """What an alert says, and how each receiver wants to hear it."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +10,7 @@ from typing import Any
 import msgspec
 
 from steadfast.health.incidents import Incident
-
-SIGNATURE = "X-Steadfast-Signature"
-"""`t=<unix seconds>,v1=<hex HMAC-SHA256 over "<t>.<body>">`; a receiver that checks both takes no replays."""
+from steadfast.signature import SIGNATURE, signature_header
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,13 +96,8 @@ def webhook_post(notice: Notice, url: str, secret: str | None, *, at_s: int) -> 
     body = msgspec.json.encode(notice)
     headers = {"Content-Type": "application/json"}
     if secret:
-        headers[SIGNATURE] = f"t={at_s},v1={signature(secret, at_s, body)}"
+        headers[SIGNATURE] = signature_header(secret, at_s, body)
     return Post(url=url, body=body, headers=headers)
-
-
-def signature(secret: str, at_s: int, body: bytes) -> str:
-    """What proves that the body is ours and of that time."""
-    return hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 def alertmanager_post(notice: Notice, url: str) -> Post:

@@ -6,7 +6,8 @@ import json
 
 from tests.unit.health.alerts.incidents import MOMENT, incident, notice, over
 
-from steadfast.health.alerts.notice import SIGNATURE, alertmanager_post, mail, slack_post, webhook_post
+from steadfast.health.alerts.notice import alertmanager_post, mail, slack_post, webhook_post
+from steadfast.signature import SIGNATURE
 
 
 def test_the_headline_says_what_where_and_how_many() -> None:

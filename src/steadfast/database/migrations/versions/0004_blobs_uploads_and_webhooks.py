@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Makes the tables."""
     _create_blobs()
     _create_uploads()
+    _create_webhooks()
 
 
 def _create_blobs() -> None:
@@ -61,3 +62,26 @@ def _create_uploads() -> None:
     )
     op.create_index("ix_uploads_expires_at", "uploads", ["expires_at"])
     op.create_index("ix_uploads_space", "uploads", ["space"])
+
+
+def _create_webhooks() -> None:
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("job_id", sa.String(32), nullable=False),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("task", sa.String(64), nullable=False),
+        sa.Column("entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("event", sa.String(32), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("detail", sa.String(255), nullable=False),
+        sa.Column("queued_at", UtcTime(), nullable=False),
+        sa.Column("due_at", UtcTime(), nullable=False),
+        sa.Column("ended_at", UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_webhook_deliveries"),
+    )
+    op.create_index("ix_webhook_deliveries_due_at", "webhook_deliveries", ["state", "due_at"])
+    op.create_index("ix_webhook_deliveries_job", "webhook_deliveries", ["job_id", "entry_id"])
