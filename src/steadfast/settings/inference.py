@@ -13,7 +13,7 @@ class ModelSettings(Section):
     """Where model files live and come from."""
 
     dir: Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")) / "models")
-    """Folder of the model files."""
+    """Folder of the model files; `models` in `data_dir`, where that is set and this is not."""
     mirror: Urls = ()
     """Tried in this order before every other URL: `file://` folders or `https://` prefixes that hold the
     files by name. A model that a `file://` mirror has is fetched when it is first needed."""

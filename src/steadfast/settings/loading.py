@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsError
 
 from steadfast.errors import ConfigError
-from steadfast.settings.schema import PREFIX, Settings
+from steadfast.settings.schema import MODELS_FOLDER, PREFIX, Settings
 from steadfast.settings.variables import Variables
 
 CONFIG_VARIABLE = "STEADFAST_CONFIG"
@@ -43,6 +43,8 @@ def with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     table = settings.model_dump()
+    if settings.models.dir == settings.data_dir / MODELS_FOLDER:
+        del table["models"]["dir"]  # it was not chosen, so it goes where the data goes
     for name, value in given.items():
         *sections, field = name.split(".")
         place = table

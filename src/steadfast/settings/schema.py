@@ -1,9 +1,11 @@
 """All sections under one roof."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from steadfast.settings.entailment import EntailmentSettings
@@ -28,6 +30,8 @@ from steadfast.settings.values import Folder, OptionalPath
 from steadfast.settings.variables import Variables
 
 PREFIX = "STEADFAST_"
+MODELS_FOLDER = "models"
+"""In the data folder."""
 
 
 class Settings(BaseSettings):
@@ -42,7 +46,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("steadfast")))
-    """Folder of everything the service keeps: its database, scratch files and jobs."""
+    """Folder of everything the service keeps: its database, models, scratch files and jobs."""
     bootstrap_key_file: OptionalPath = None
     """File with the first API key (at least 32 characters), which gets every scope; none: the first start
     makes one and prints it once."""
@@ -67,6 +71,20 @@ class Settings(BaseSettings):
     faces: FaceSettings = FaceSettings()
     neural: NeuralSettings = NeuralSettings()
     entailment: EntailmentSettings = EntailmentSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_models_with_the_data(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`models.dir` lies in a data folder that was chosen, unless it was chosen itself."""
+        if "data_dir" not in values:
+            return values
+        folder = Path(values["data_dir"]).expanduser() / MODELS_FOLDER
+        models = values.get("models", {})
+        if isinstance(models, ModelSettings) and "dir" not in models.model_fields_set:
+            return {**values, "models": models.model_copy(update={"dir": folder})}
+        if isinstance(models, Mapping) and "dir" not in models:
+            return {**values, "models": {**models, "dir": folder}}
+        return values
 
     @classmethod
     def settings_customise_sources(

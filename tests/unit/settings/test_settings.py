@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from steadfast.errors import ConfigError, ExitCode
-from steadfast.settings import load_settings
+from steadfast.settings import load_settings, with_options
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,20 @@ def test_a_section_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mirror_may_be_the_path_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEADFAST_MODELS__MIRROR", str(tmp_path / "my models"))
     assert load_settings().models.mirror == ((tmp_path / "my models").as_uri(),)
+
+
+def test_models_lie_in_the_data_folder_that_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load_settings()
+    assert usual.models.dir == usual.data_dir / "models"
+    assert with_options(usual, {"data_dir": tmp_path}).models.dir == tmp_path / "models"
+    monkeypatch.setenv("STEADFAST_DATA_DIR", str(tmp_path / "a"))
+    assert load_settings().models.dir == tmp_path / "a" / "models"
+    monkeypatch.setenv("STEADFAST_MODELS__DIR", str(tmp_path / "b"))
+    chosen = load_settings()
+    assert chosen.models.dir == tmp_path / "b"
+    assert with_options(chosen, {"data_dir": tmp_path / "c"}).models.dir == tmp_path / "b"
 
 
 def test_a_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
