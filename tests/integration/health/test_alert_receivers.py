@@ -22,8 +22,8 @@ from tests.unit.health.alerts.incidents import incident, notice
 from steadfast.errors import ConfigError
 from steadfast.health.alerts.channels import channels_of
 from steadfast.health.alerts.delivery import DeliveryFailed
-from steadfast.signature import SIGNATURE, signature
 from steadfast.settings import AlertSettings
+from steadfast.signature import SIGNATURE, signature
 
 # The server of the tests takes passwords without TLS, and says that this is dangerous.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
