@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from steadfast import process_title
@@ -60,6 +61,9 @@ def _limit_resources(setup: Setup) -> None:
     if setup.affinity:
         os.sched_setaffinity(0, setup.affinity)
     os.nice(setup.nice)
+    # Waking a worker must not take the core from the server that wakes it.
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     Path("/proc/self/oom_score_adj").write_text(str(setup.oom_score_adj), encoding="ascii")
     _limit(resource.RLIMIT_NOFILE, setup.max_open_files)
     _limit(resource.RLIMIT_CORE, setup.max_core_bytes)
