@@ -2,7 +2,7 @@
 holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -64,9 +64,9 @@ def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -
 def segment_done(transaction: Transaction, lease: Lease, done: SegmentDone, blob: Blob, work: Work) -> None:
     """Takes a segment whose file is safe; the last one makes the join ready. Raises `LeaseRefused`."""
     row = {"blob": str(blob.address), "note": done.note, "report": as_json(done.report)}
-    job = _finish_step(transaction, lease, work, **row)
     if lease.untouched:
-        work = Work(cost=work.cost, degraded=(*work.degraded, _untouched(lease)))
+        work = replace(work, degraded=(*work.degraded, _untouched(lease)))
+    job = _finish_step(transaction, lease, work, **row)
     _set(
         transaction,
         job,

@@ -40,6 +40,7 @@ def step_failed(
     is_final: bool,
     most_failures: int,
     device_s: float = 0.0,
+    held: str = "",
 ) -> bool:
     """Books a failed attempt; whether the lease still held.
 
@@ -66,6 +67,8 @@ def step_failed(
     _tell(transaction, job, lease, error, fault, is_last=is_last)
     if not is_last:
         make_ready(transaction, job, 1)
+        if held:
+            hold(transaction, job, held)
     elif _may_be_kept(lease):
         _keep_original(transaction, job, lease)
     else:
@@ -83,12 +86,14 @@ def pin_lost(transaction: Transaction, lease: Lease, why: str) -> bool:
         _start_over(transaction, job, why)
         return True
     make_ready(transaction, job, 1)
-    held = f"{PIN_LOST}: {why}"[:300]
-    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(held=held))
-    if not job.held:
-        note(transaction, job.id, "held", {"why": why})
-    transaction.facts.append(JobHeld(job_id=job.id, owner=job.owner, task=job.task, why=why))
+    hold(transaction, job, f"{PIN_LOST}: {why}")
     return True
+
+
+def hold(transaction: Transaction, job: AnyRow, why: str) -> None:
+    """Leases nothing more of a job until `control.release_held` lets it try again."""
+    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(held=why[:300]))
+    transaction.facts.append(JobHeld(job_id=job.id, owner=job.owner, task=job.task, why=why))
 
 
 def redo_segments(transaction: Transaction, lease: Lease, numbers: Collection[int], why: str) -> bool:

@@ -93,7 +93,7 @@ def is_anything_waiting(connection: Connection) -> bool:
     return connection.execute(select(FLOWS.c.owner).where(FLOWS.c.is_waiting).limit(1)).first() is not None
 
 
-def lost_leases(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:
+def leases_of(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:
     """Every lease that the database knows of this incarnation: job, item, kind, number, token."""
     mine = STEPS.c.state == StepState.LEASED.value, STEPS.c.lease_owner == here
     columns = STEPS.c.job_id, STEPS.c.item, STEPS.c.kind, STEPS.c.number, STEPS.c.token

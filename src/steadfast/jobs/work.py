@@ -31,6 +31,8 @@ class StepJob:
     """The task's own, as JSON had them."""
     target: Path
     sources: tuple[Path, ...] = ()
+    segment_s: float = 4.0
+    """About how long segments are to be; only a plan needs it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

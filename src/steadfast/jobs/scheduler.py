@@ -1,0 +1,251 @@
+"""Hands leases to workers: as many at once as there are places, in the order that the store says.
+
+A worker's place is asked for at the gate, behind interactive requests, before anything is leased: no lease
+waits for a worker.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from steadfast.admission.arrival import Arrival, Priority
+from steadfast.admission.gate import Gate
+from steadfast.errors import (
+    DatabaseProblem,
+    LeaseRefused,
+    PinLost,
+    RateLimited,
+    ServiceError,
+    ServingProblem,
+    SteadfastError,
+)
+from steadfast.jobs import failing, leasing, queries
+from steadfast.jobs.attempts import Ending
+from steadfast.jobs.carrier import Carrier
+from steadfast.jobs.faults import judge
+from steadfast.jobs.flight import Flight
+from steadfast.jobs.job import AttemptOutcome, Fault
+from steadfast.jobs.lease import Lease
+from steadfast.jobs.transaction import JobDatabase
+
+_log = logging.getLogger(__name__)
+
+_A_DAY_S = 86_400.0
+_LONGEST_PAUSE_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SchedulerOptions:
+    """How leases are given out."""
+
+    tasks: tuple[str, ...]
+    """Tasks whose steps are done here."""
+    lease_s: float = 60.0
+    """How long a lease holds without progress."""
+    open_jobs: int = 4
+    """Jobs of one key and priority that share its turns."""
+    most_failures: int = 3
+    """Attempts booked on a step after which there is no other."""
+    most_places: int = 0
+    """Workers that jobs may hold at one time; 0: all."""
+    poll_s: float = 0.5
+    """How often to look for work that nobody has told of (another node's, one that became free)."""
+
+
+class Scheduler:
+    """One per server process; lives on its event loop."""
+
+    def __init__(
+        self,
+        jobs: JobDatabase,
+        carrier: Carrier,
+        gate: Gate,
+        places: Callable[[str], int],
+        options: SchedulerOptions,
+    ) -> None:
+        """`places`: how many steps of a task could be worked on at once now."""
+        self._jobs = jobs
+        self._carrier = carrier
+        self._gate = gate
+        self._places = places
+        self._options = options
+        self._flights: dict[tuple[str, int, str, int], Flight] = {}
+        self._asking: Counter[str] = Counter()
+        """Tasks: how many are on their way to a lease."""
+        self.units_done: Counter[str] = Counter()
+        """By job, since it was first seen here."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._pause_s = 0.0
+        self._paused_until_s = 0.0
+
+    @property
+    def flights(self) -> tuple[Flight, ...]:
+        """What is being done here now."""
+        return tuple(self._flights.values())
+
+    def nudge(self) -> None:
+        """There may be something to do."""
+        self._news.set()
+
+    def interrupt(self, job_id: str) -> None:
+        """Stops what runs of a job whose leases were taken back."""
+        for flight in self.flights:
+            if flight.lease.job_id == job_id:
+                flight.revoke()
+
+    async def run(self) -> None:
+        """Gives out leases until `stop`."""
+        while not self._stopping:
+            self._news.clear()
+            if await self._may_begin():
+                self._begin()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._options.poll_s)
+
+    async def stop(self, grace_s: float) -> None:
+        """Begins nothing more, lets what runs end in time, and gives the rest back."""
+        self._stopping = True
+        self._news.set()
+        waiting = {task for task in self._tasks if not any(f.task is task for f in self.flights)}
+        for task in waiting:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s + 5.0)
+
+    # --- beginning -----------------------------------------------------------------------------------
+
+    async def _may_begin(self) -> bool:
+        is_paused = time.monotonic() < self._paused_until_s
+        if is_paused or not any(self._free(task) for task in self._options.tasks):
+            return False
+        try:
+            return await self._jobs.read(queries.is_anything_waiting)
+        except DatabaseProblem as error:
+            self._pause(error)
+            return False
+
+    def _begin(self) -> None:
+        for task in self._options.tasks:
+            for _ in range(self._free(task)):
+                self._asking[task] += 1
+                asking = asyncio.get_running_loop().create_task(self._take_one(task))
+                self._tasks.add(asking)
+                asking.add_done_callback(self._tasks.discard)
+
+    def _free(self, task: str) -> int:
+        """Places of a task that neither are at work for us nor have somebody on the way to them."""
+        places = self._places(task)
+        most = min(places, self._options.most_places) if self._options.most_places else places
+        busy = sum(flight.lease.task == task for flight in self.flights)
+        return max(0, most - busy - self._asking[task])
+
+    async def _take_one(self, task: str) -> None:
+        """Waits for a place, takes a lease and carries it out."""
+        is_asking = True
+        arrival = Arrival(
+            task=task,
+            address="jobs",
+            priority=Priority.BATCH,
+            deadline_s=_A_DAY_S,
+            features={"operation": "step"},
+        )
+        try:
+            async with self._gate.admit(arrival, knocked=True) as permit:
+                lease = await self._lease(task)
+                self._asking[task] -= 1
+                is_asking = False
+                if lease is not None:
+                    began_s = time.monotonic()
+                    await self._fly(lease)
+                    permit.finished({}, worked_s=time.monotonic() - began_s)
+        except (RateLimited, ServingProblem, DatabaseProblem) as error:
+            self._pause(error)
+        finally:
+            self._asking[task] -= is_asking
+
+    async def _lease(self, task: str) -> Lease | None:
+        options = self._options
+        wanted = () if len(options.tasks) == 1 else (task,)
+        lease = await self._jobs.write(
+            lambda t: leasing.take(t, lease_s=options.lease_s, open_jobs=options.open_jobs, tasks=wanted)
+        )
+        if lease is not None and self._stopping:
+            await self._give_back(lease, "shutting_down")
+            return None
+        return lease
+
+    # --- in flight -----------------------------------------------------------------------------------
+
+    async def _fly(self, lease: Lease) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        flight = Flight(lease=lease, task=task, began_s=time.monotonic(), tally=self.units_done)
+        self._flights[_name(lease)] = flight
+        try:
+            await self._carrier.carry(flight)
+            self._pause_s = 0.0
+        except asyncio.CancelledError:
+            if flight.is_revoked:
+                task.uncancel()
+            else:
+                await asyncio.shield(self._give_back(lease, "shutting_down"))
+                raise
+        except LeaseRefused:
+            _log.info("late result dropped", extra={"job": lease.job_id})
+        except PinLost as error:
+            why = error.detail
+            await self._carrier.commit(lambda t: failing.pin_lost(t, lease, why))
+        except SteadfastError as error:
+            await self._failed(flight, error)
+        except Exception as error:  # noqa: BLE001 — a fault of ours must end as a fact, not as a lease that hangs
+            _log.exception("step failed unexpectedly", extra={"job": lease.job_id})
+            await self._failed(flight, ServiceError(f"An unexpected error ended the step ({error!r})."))
+        finally:
+            del self._flights[_name(lease)]
+            self.nudge()
+
+    async def _failed(self, flight: Flight, error: SteadfastError) -> None:
+        lease, judgement = flight.lease, judge(error)
+        if judgement.pause_s:
+            self._pause(error)
+        took_s = time.monotonic() - flight.began_s
+        await self._carrier.commit(
+            lambda t: failing.step_failed(
+                t,
+                lease,
+                error,
+                fault=judgement.fault,
+                is_final=judgement.is_final,
+                most_failures=self._options.most_failures,
+                device_s=took_s if judgement.fault is Fault.STEP else 0.0,
+                held=judgement.held,
+            )
+        )
+
+    async def _give_back(self, lease: Lease, code: str) -> None:
+        ending = Ending(outcome=AttemptOutcome.GIVEN_BACK, code=code)
+        try:
+            await self._jobs.write(lambda t: leasing.give_back(t, lease, ending))
+        except DatabaseProblem as error:  # the next start drops it
+            _log.warning("lease not given back", extra={"job": lease.job_id, "detail": error.detail})
+
+    def _pause(self, error: SteadfastError) -> None:
+        """Begins nothing for a while: what failed for want of workers, disk or database would fail again."""
+        self._pause_s = min(_LONGEST_PAUSE_S, max(self._options.poll_s, 2.0 * self._pause_s))
+        self._paused_until_s = time.monotonic() + self._pause_s
+        _log.warning("jobs pause", extra={"code": error.code, "detail": error.detail})
+
+
+def _name(lease: Lease) -> tuple[str, int, str, int]:
+    key = lease.key
+    return key.job_id, key.item, key.kind.value, key.number

@@ -1,0 +1,232 @@
+"""The jobs of one server: what `port.Jobs` promises, on a store, a scheduler and its upkeep."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from steadfast.errors import InvalidOption
+from steadfast.events import Event, publish, subscribe
+from steadfast.jobs import control, queries
+from steadfast.jobs.events import JobEvent, JobHeld, JobProgressed, JobStateChanged, JobSubmitted
+from steadfast.jobs.headroom import IntakeGuard
+from steadfast.jobs.job import (
+    ENDED,
+    Attempt,
+    Item,
+    Job,
+    JobOrder,
+    JobPriority,
+    JobState,
+    Progress,
+    ResultFile,
+)
+from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
+from steadfast.jobs.scheduler import Scheduler
+from steadfast.jobs.speed import SpeedMeter
+from steadfast.jobs.submission import new_job_id, submit
+from steadfast.jobs.transaction import JobDatabase, Transaction
+from steadfast.jobs.upkeep import Upkeep
+
+MOST_ITEMS = 10_000
+_MOST_LABELS = 32
+_WATCH_EVERY_S = 0.5
+_PAGE = 500
+
+
+class JobService:
+    """See `port.Jobs` for what each method promises."""
+
+    def __init__(self, jobs: JobDatabase, scheduler: Scheduler, upkeep: Upkeep, guard: IntakeGuard) -> None:
+        self.database = jobs
+        self.scheduler = scheduler
+        self._upkeep = upkeep
+        self._guard = guard
+        self._speed = SpeedMeter()
+        self._chores: list[asyncio.Task[None]] = []
+        self._news: dict[str, set[asyncio.Event]] = {}
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        """Drops what a dead server held, then begins. Raises `DatabaseProblem`."""
+        self._unsubscribe = subscribe(self._hear)
+        await self._upkeep.begin()
+        chores = self.scheduler.run(), self._upkeep.run(), self._measure_speed()
+        self._chores = [asyncio.create_task(chore) for chore in chores]
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Begins nothing more; what runs is finished in time or given back. Leases are kept meanwhile."""
+        await self.scheduler.stop(grace_s)
+        for chore in self._chores:
+            chore.cancel()
+        for chore in self._chores:
+            with suppress(asyncio.CancelledError):
+                await chore
+        self._unsubscribe()
+        self.database.close()
+
+    # --- changes -------------------------------------------------------------------------------------
+
+    async def submit(self, order: JobOrder, *, job_id: str | None = None) -> Job:
+        """Records a job; `job_id`: one that `new_job_id` made, under which inputs may be kept already."""
+        _check(order)
+        self._guard.check()
+        chosen = job_id or new_job_id()
+        with suppress(IntegrityError):  # written before, by an attempt whose confirmation was lost
+            await self.database.write(lambda t: submit(t, chosen, order))
+        return await self.get(order.owner, chosen)
+
+    async def cancel(self, owner: str | None, job_id: str) -> Job:
+        """Takes it back."""
+        return await self._change(owner, job_id, lambda t: control.cancel(t, owner, job_id))
+
+    async def retry(self, owner: str | None, job_id: str) -> Job:
+        """Starts it again."""
+        return await self._change(owner, job_id, lambda t: control.retry(t, owner, job_id))
+
+    async def pause(self, owner: str | None, job_id: str) -> Job:
+        """Leases nothing new of it."""
+        return await self._change(owner, job_id, lambda t: control.pause(t, owner, job_id))
+
+    async def resume(self, owner: str | None, job_id: str) -> Job:
+        """Goes on."""
+        return await self._change(owner, job_id, lambda t: control.resume(t, owner, job_id))
+
+    async def set_priority(self, owner: str | None, job_id: str, priority: JobPriority) -> Job:
+        """Moves it."""
+        return await self._change(owner, job_id, lambda t: control.set_priority(t, owner, job_id, priority))
+
+    async def _change(self, owner: str | None, job_id: str, change: Callable[[Transaction], None]) -> Job:
+        await self.database.write(change)
+        self.scheduler.nudge()
+        return await self.get(owner, job_id)
+
+    # --- questions -----------------------------------------------------------------------------------
+
+    async def get(self, owner: str | None, job_id: str) -> Job:
+        """One job, with the progress of this moment."""
+        return self._with_progress(await self.database.read(lambda c: queries.get(c, owner, job_id)))
+
+    async def items(self, owner: str | None, job_id: str, *, first: int = 0, limit: int = 100) -> list[Item]:
+        """Its items."""
+        return await self.database.read(lambda c: queries.items(c, owner, job_id, first, limit))
+
+    async def attempts(self, owner: str | None, job_id: str, *, limit: int = 100) -> list[Attempt]:
+        """What was tried."""
+        return await self.database.read(lambda c: queries.attempts(c, owner, job_id, limit))
+
+    async def list(
+        self, owner: str | None, which: JobFilter, *, limit: int = 50, before: str | None = None
+    ) -> JobPage:
+        """Jobs, the latest first."""
+        page = await self.database.read(lambda c: queries.page(c, owner, which, limit, before))
+        return replace(page, jobs=tuple(map(self._with_progress, page.jobs)))
+
+    async def history(
+        self, owner: str | None, job_id: str, *, after: int = 0, limit: int = _PAGE
+    ) -> Sequence[HistoryEntry]:
+        """What happened."""
+        return await self.database.read(lambda c: queries.history(c, owner, job_id, after, limit))
+
+    async def result(self, owner: str | None, job_id: str, item: int = 0) -> ResultFile:
+        """The result of an item."""
+        return await self.database.read(lambda c: queries.result(c, owner, job_id, item))
+
+    async def watch(self, owner: str | None, job_id: str, *, after: int = 0) -> AsyncIterator[HistoryEntry]:
+        """What happened, then what happens; ends once a job that has ended has told everything."""
+        news = asyncio.Event()
+        self._news.setdefault(job_id, set()).add(news)
+        told = None
+        try:
+            while True:
+                news.clear()
+                job = await self.get(owner, job_id)
+                for entry in await self._all_after(owner, job_id, after):
+                    after = entry.id
+                    yield entry
+                if job.has_ended:
+                    return
+                if job.progress != told and job.state is JobState.RUNNING:
+                    told = job.progress
+                    publish(
+                        JobProgressed(
+                            job_id=job.id, owner=job.order.owner, task=job.order.task, progress=told
+                        )
+                    )
+                    yield HistoryEntry(
+                        id=0, kind="progress", at=datetime.now(UTC), data=progress_as_dict(told)
+                    )
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _WATCH_EVERY_S)
+        finally:
+            self._news[job_id].discard(news)
+            if not self._news[job_id]:
+                del self._news[job_id]
+
+    async def _all_after(self, owner: str | None, job_id: str, after: int) -> Sequence[HistoryEntry]:
+        entries: tuple[HistoryEntry, ...] = ()
+        while page := await self.history(owner, job_id, after=after):
+            entries += tuple(page)
+            after = page[-1].id
+            if len(page) < _PAGE:
+                break
+        return entries
+
+    # --- what happens now ----------------------------------------------------------------------------
+
+    def _hear(self, fact: Event) -> None:
+        if not isinstance(fact, JobStateChanged | JobSubmitted | JobHeld):
+            return
+        if isinstance(fact, JobStateChanged) and fact.after in ENDED:
+            self.scheduler.interrupt(fact.job_id)
+            self._speed.forget(fact.job_id)
+            self.scheduler.units_done.pop(fact.job_id, None)
+        self.scheduler.nudge()
+        self._tell_watchers(fact)
+
+    def _tell_watchers(self, fact: JobEvent) -> None:
+        for news in self._news.get(fact.job_id, ()):
+            news.set()
+
+    async def _measure_speed(self) -> None:
+        while True:
+            for job_id in {flight.lease.job_id for flight in self.scheduler.flights}:
+                self._speed.note(job_id, self.scheduler.units_done[job_id])
+            await asyncio.sleep(_WATCH_EVERY_S)
+
+    def _with_progress(self, job: Job) -> Job:
+        """Adds what workers of this server have done since their last finished segment, and how fast."""
+        flights = [flight for flight in self.scheduler.flights if flight.lease.job_id == job.id]
+        if job.has_ended or not flights:
+            return job
+        under_way = sum(flight.units_done for flight in flights if flight.lease.key.kind.value == "segment")
+        done = min(job.progress.frames_done + under_way, job.progress.frames_total)
+        fps = self._speed.per_s(job.id)
+        left_s = (job.progress.frames_total - done) / fps if fps else None
+        return replace(job, progress=replace(job.progress, frames_done=done, fps=fps, left_s=left_s))
+
+
+def progress_as_dict(progress: Progress) -> dict[str, object]:
+    """As it is sent to those who watch."""
+    plain: dict[str, object] = msgspec.to_builtins(progress)
+    return plain
+
+
+def _check(order: JobOrder) -> None:
+    if not 1 <= len(order.items) <= MOST_ITEMS:
+        raise InvalidOption(f"A job has 1 to {MOST_ITEMS} items; this one has {len(order.items)}.")
+    if len(order.labels) > _MOST_LABELS:
+        raise InvalidOption(f"A job has at most {_MOST_LABELS} labels.")
+    for name, value in order.labels.items():
+        if not 0 < len(name) <= 64 or len(value) > 200:
+            raise InvalidOption("A label's name has 1 to 64 characters, its value at most 200.")
+    if len(order.subject) > 200:
+        raise InvalidOption("A subject has at most 200 characters.")
+    if order.expires_in_s is not None and order.expires_in_s <= 0:
+        raise InvalidOption("A job expires later than now.")
+    if not 0.2 <= order.segment_s <= 600:
+        raise InvalidOption("Segments are 0.2 to 600 seconds long.")
