@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from steadfast.runtime.cgroup import PROC, ROOT, memory_folders
+
 _LOG = "/dev/kmsg"
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 class OomWatch:
@@ -36,14 +37,6 @@ class OomWatch:
         return True
 
 
-def cgroup_kill_counter(pid: int, root: Path = _CGROUP_ROOT) -> Callable[[], int]:
-    """Reads the OOM kills of the memory cgroup of `pid` (v1 or v2); says 0 where there is none."""
-    path = _counter_file(pid, root)
-    if path is None:
-        return lambda: 0
-    return lambda: read_kill_count(path)
-
-
 def read_kill_count(path: Path) -> int:
     """The `oom_kill` line of `memory.events` (v2) or `memory.oom_control` (v1); 0 where it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
@@ -54,28 +47,12 @@ def read_kill_count(path: Path) -> int:
     return 0
 
 
-def _counter_file(pid: int, root: Path) -> Path | None:
-    try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            return _existing(root / "memory" / path.lstrip("/") / "memory.oom_control")
-    for line in lines:
-        hierarchy, _, path = line.split(":", 2)
-        if hierarchy == "0":
-            return _existing(root / path.lstrip("/") / "memory.events")
+def _counter_file(pid: int, root: Path, proc: Path) -> Path | None:
+    for folder in memory_folders(pid, root=root, proc=proc):
+        for name in ("memory.events", "memory.oom_control"):
+            if (folder / name).exists():
+                return folder / name
     return None
-
-
-def _existing(path: Path) -> Path | None:
-    if path.exists():
-        return path
-    # In a container the path is the host's, and the container's own group is mounted at the root.
-    at_root = path.parents[len(path.parts) - len(_CGROUP_ROOT.parts) - 2] / path.name
-    return at_root if at_root.exists() else None
 
 
 def kernel_log_names(pid: int, *, since_s: float, log: str = _LOG) -> bool:
@@ -118,28 +95,34 @@ def _records(fd: int) -> list[bytes]:
 class OomWatches:
     """One `OomWatch` per memory cgroup in which a worker was seen; usually a single one."""
 
-    def __init__(self, root: Path = _CGROUP_ROOT) -> None:
+    def __init__(self, *, root: Path = ROOT, proc: Path = PROC) -> None:
         self._root = root
+        self._proc = proc
         self._watches: dict[Path, OomWatch] = {}
+        self._file_of: dict[int, Path] = {}
 
     def watch(self, pid: int) -> None:
-        """Starts counting in the cgroup of `pid`, if that is not done already."""
-        self._of(pid)
+        """Starts counting in the cgroup of `pid`; call it again now and then, it may be moved to another."""
+        path = _counter_file(pid, self._root, self._proc)
+        if path is None:
+            return
+        self._file_of[pid] = path
+        if path not in self._watches:
+            self._watches[path] = OomWatch(lambda: read_kill_count(path))
 
     def remember(self) -> None:
         """`OomWatch.remember` for all."""
         for watch in self._watches.values():
             watch.remember()
 
-    def explains_death_of(self, pid: int) -> bool:
-        """Whether the cgroup of `pid`, which is dead but not reaped, counted a kill for it."""
-        watch = self._of(pid)
-        return watch is not None and watch.explains_a_death()
+    def forget(self, pid: int) -> None:
+        """It is gone, and its number may pass to another."""
+        self._file_of.pop(pid, None)
 
-    def _of(self, pid: int) -> OomWatch | None:
-        path = _counter_file(pid, self._root)
-        if path is None:
-            return None
-        if path not in self._watches:
-            self._watches[path] = OomWatch(lambda: read_kill_count(path))
-        return self._watches[path]
+    def explains_death_of(self, pid: int) -> bool:
+        """Whether the cgroup of `pid`, which is dead but not reaped, counted a kill for it.
+
+        Where it was seen last counts: some kernels move what is dead to the root.
+        """
+        path = self._file_of.get(pid)
+        return path is not None and self._watches[path].explains_a_death()

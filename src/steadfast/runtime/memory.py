@@ -3,6 +3,8 @@
 import mmap
 from pathlib import Path
 
+from steadfast.runtime.cgroup import PROC, ROOT, memory_folders
+
 _NO_LIMIT_BYTES = 1 << 60  # cgroup v1 says "none" with a number near 2^63
 
 
@@ -15,16 +17,23 @@ def resident_bytes(pid: int) -> int:
     return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE if len(fields) > 2 else 0
 
 
-def cgroup_limit_bytes(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """The memory limit of this process's own cgroup, v2 or v1; None where there is none."""
-    for name in _limit_files(root):
-        try:
-            text = name.read_text(encoding="ascii").strip()
-        except OSError:
-            continue
-        if text.isdigit() and int(text) < _NO_LIMIT_BYTES:
-            return int(text)
-    return None
+def cgroup_limit_bytes(*, root: Path = ROOT, proc: Path = PROC) -> int | None:
+    """The least memory limit of this process's cgroup and those above it, v2 or v1; None: there is none."""
+    limits = [
+        limit_bytes
+        for folder in (*memory_folders("self", root=root, proc=proc), root, root / "memory")
+        for name in ("memory.max", "memory.limit_in_bytes")
+        if (limit_bytes := _limit_in(folder / name)) is not None
+    ]
+    return min(limits, default=None)
+
+
+def _limit_in(file: Path) -> int | None:
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() and int(text) < _NO_LIMIT_BYTES else None
 
 
 def share_of_limit(limit_bytes: int, *, processes: int, server_bytes: int) -> tuple[int, int]:
@@ -36,18 +45,3 @@ def share_of_limit(limit_bytes: int, *, processes: int, server_bytes: int) -> tu
     """
     share = max(0, limit_bytes - server_bytes) // max(1, processes)
     return int(share * 0.8), int(share * 0.95)
-
-
-def _limit_files(root: Path) -> list[Path]:
-    files: list[Path] = []
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        hierarchy, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            files.append(root / "memory" / path.lstrip("/") / "memory.limit_in_bytes")
-        elif hierarchy == "0":
-            files.append(root / path.lstrip("/") / "memory.max")
-    return [*files, root / "memory.max", root / "memory" / "memory.limit_in_bytes"]

@@ -290,6 +290,7 @@ class Staff:
         """Books the death, fills the place, tries its requests again."""
         slot = self.slot_of(worker)
         self.workers.pop(worker.key, None)
+        self.oom_watches.forget(worker.pid)
         pinned = self._ask_less_after(report, slot or self._relieved.pop(worker.key, None))
         if slot is not None:
             slot.worker, slot.empty_since_s = None, self._clock()

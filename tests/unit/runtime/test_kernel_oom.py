@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from steadfast.runtime.kernel_oom import OomWatch, kernel_log_names, read_kill_count
+import pytest
+
+from steadfast.runtime.kernel_oom import OomWatch, OomWatches, kernel_log_names, read_kill_count
 
 
 class Counter:
@@ -58,3 +60,38 @@ def test_the_log_names_the_process_and_old_records_do_not_count(tmp_path: Path) 
     assert not kernel_log_names(42, since_s=6.0, log=str(log))
     assert not kernel_log_names(4, since_s=4.0, log=str(log))
     assert not kernel_log_names(42, since_s=0.0, log=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "file"),
+    [
+        ("0::/kubepods/pod7", "kubepods/pod7", "memory.events"),
+        ("0::/of/the/host", ".", "memory.events"),  # a container: its own group is mounted at the root
+        ("4:memory:/docker/abc", "memory/docker/abc", "memory.oom_control"),
+        ("4:cpu,memory:/of/the/host", "memory", "memory.oom_control"),
+    ],
+)
+def test_a_kill_is_counted_where_the_worker_lived(line: str, folder: str, file: str, tmp_path: Path) -> None:
+    counter = tmp_path / "cgroup" / folder / file
+    counter.parent.mkdir(parents=True)
+    counter.write_text("oom_kill 1\n")
+    entry = tmp_path / "proc" / "42" / "cgroup"
+    entry.parent.mkdir(parents=True)
+    entry.write_text(line + "\n")
+    watches = OomWatches(root=tmp_path / "cgroup", proc=tmp_path / "proc")
+    watches.watch(42)
+    assert not watches.explains_death_of(42)
+    counter.write_text("oom_kill 2\n")
+    entry.write_text("4:memory:/\n0::/\n")  # what is dead stands at the root on some kernels
+    assert watches.explains_death_of(42)
+    assert not watches.explains_death_of(42)
+    watches.forget(42)
+    counter.write_text("oom_kill 3\n")
+    assert not watches.explains_death_of(42)
+
+
+def test_where_there_is_no_memory_cgroup_nothing_is_explained(tmp_path: Path) -> None:
+    watches = OomWatches(root=tmp_path / "cgroup", proc=tmp_path / "proc")
+    watches.watch(42)
+    watches.remember()
+    assert not watches.explains_death_of(42)

@@ -23,15 +23,31 @@ def test_all_shares_together_stay_below_the_limit() -> None:
     assert share_of_limit(0, processes=1, server_bytes=GIB) == (0, 0)
 
 
-def test_the_limit_is_read_in_both_versions(tmp_path: Path) -> None:
-    assert cgroup_limit_bytes(tmp_path) is None
-    (tmp_path / "memory.max").write_text("max\n")
-    assert cgroup_limit_bytes(tmp_path) is None
-    (tmp_path / "memory.max").write_text("1073741824\n")
-    assert cgroup_limit_bytes(tmp_path) == GIB
-    (tmp_path / "memory.max").unlink()
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
-    assert cgroup_limit_bytes(tmp_path) is None
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("536870912\n")
-    assert cgroup_limit_bytes(tmp_path) == GIB // 2
+def proc(tmp_path: Path, line: str) -> Path:
+    folder = tmp_path / "proc" / "self"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cgroup").write_text(line + "\n")
+    return tmp_path / "proc"
+
+
+def test_the_least_limit_of_the_own_group_and_those_above_counts(tmp_path: Path) -> None:
+    root, own = tmp_path / "cgroup", tmp_path / "cgroup" / "pods" / "one"
+    own.mkdir(parents=True)
+    at = proc(tmp_path, "0::/pods/one")
+    (own / "memory.max").write_text("max\n")
+    assert cgroup_limit_bytes(root=root, proc=at) is None
+    (own.parent / "memory.max").write_text(f"{GIB}\n")
+    assert cgroup_limit_bytes(root=root, proc=at) == GIB
+    (own / "memory.max").write_text(f"{GIB // 2}\n")
+    assert cgroup_limit_bytes(root=root, proc=at) == GIB // 2
+
+
+def test_the_limit_of_version_1_is_read_and_its_word_for_none_is_known(tmp_path: Path) -> None:
+    root = tmp_path / "cgroup"
+    (root / "memory").mkdir(parents=True)
+    at = proc(tmp_path, "4:memory:/somewhere/of/the/host")  # as in a container
+    limit = root / "memory" / "memory.limit_in_bytes"
+    limit.write_text("9223372036854771712\n")
+    assert cgroup_limit_bytes(root=root, proc=at) is None
+    limit.write_text(f"{GIB}\n")
+    assert cgroup_limit_bytes(root=root, proc=at) == GIB

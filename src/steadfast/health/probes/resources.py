@@ -16,9 +16,9 @@ class CpuUse(Probe):
 
     name = "cpu"
     unit = "fraction"
-    thresholds = Thresholds(warning=0.98)
+    # No thresholds: a busy machine is what it was bought for. Saturation is judged by work that waits.
     is_instant = True
-    is_watched = False  # a busy machine is what it was bought for; saturation is judged by waiting work
+    is_watched = False
 
     def __init__(self, stat: Path = Path("/proc/stat")) -> None:
         self._stat = stat
@@ -148,7 +148,7 @@ def _machine_bytes() -> int:
 
 def _cgroup_use(root: Path = Path("/sys/fs/cgroup")) -> tuple[int, int] | None:
     """Bytes in use without what the kernel can drop, and the limit; None where there is no limit."""
-    limit_bytes = cgroup_limit_bytes(root)
+    limit_bytes = cgroup_limit_bytes(root=root)
     if not limit_bytes:
         return None
     for current, stat in ((root / "memory.current", root / "memory.stat"),):
