@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.databases import open_sqlite
 from tests.job_house import JobHouse, job_house
 
-from steadfast.database.database import Database
+from steadfast.database.connection import database_options
+from steadfast.database.database import Database, open_database
+from steadfast.settings import DatabaseSettings
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    # No test here cuts the power, and every commit that waits for a busy disk costs the test its time.
+    database = open_database(database_options(DatabaseSettings(synchronous="normal"), tmp_path))
     yield database
     database.close()
 
