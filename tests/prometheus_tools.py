@@ -1,4 +1,4 @@
-"""Prometheus' own programs for tests: found, or the test is skipped; where CI says that they are there, it fails."""
+"""Prometheus' own programs for tests: found, or the test is skipped; where CI promises them, it fails."""
 
 import os
 import shutil

@@ -1,7 +1,7 @@
-"""Recording rules and burn-rate alerts of every objective: `python -m deploy.prometheus.objectives` writes them.
+"""Rules and burn-rate alerts of every objective: `python -m deploy.prometheus.objectives` writes them.
 
 After "Alerting on SLOs" of Google's SRE workbook: an alert needs a long window, which says that the budget is
-really spent, and a short one, which lets it end soon after the trouble has. A budget is meant for 30 days; 14.4
+really spent, and a short one, which lets it end soon after the trouble has. A budget is for 30 days; 14.4
 times its pace spends 2 % of it in an hour, 6 times 5 % in six hours, its own pace 10 % in three days.
 """
 

@@ -56,7 +56,7 @@ def test_no_page_is_left_of_an_alert_that_is_gone() -> None:
 
 
 def looks(case: Case) -> list[dict[str, Any]]:
-    """Silent at the end of the first phase, firing at the end of the second, silent at the end of the third."""
+    """Silent at the end of the first phase, firing at that of the second, silent at that of the third."""
     labels = "".join(f", {label}" for label in filter(None, [case.labels]))
     expr = f'count(ALERTS{{alertname="{case.alert}", alertstate="firing"{labels}}})'
     ends = [sum(case.steps[: phase + 1]) - 1 for phase in range(3)]
