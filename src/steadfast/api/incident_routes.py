@@ -30,13 +30,14 @@ class IncidentRoutes:
         self._backend = backend
 
     async def incidents(self, exchange: Exchange) -> None:
-        """The latest first: `?limit=`, `?open=true`, `?severity=` for the least."""
+        """The latest first: `?limit=`, `?open=true`, `?severity=` (the least), `?before=ID` (older ones)."""
         health = await self._admitted(exchange)
         found = await self._aside(
             health.store.list,
             limit=_limit(exchange.query.get("limit", "50")),
             only_open=exchange.query.get("open", "false") == "true",
             least=_severity(exchange.query.get("severity", "warning")),
+            before=exchange.query.get("before"),
         )
         await exchange.answer_json({"incidents": [incident.as_dict() for incident in found]})
 

@@ -15,6 +15,8 @@ from steadfast.errors import OutputUnwritable
 
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True)
 
+_EVENTS_SHOWN = 30
+
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="See `steadfast crashes list`.")]
 
 
@@ -62,21 +64,58 @@ def _table(found: list[dict[str, Any]]) -> RenderableType:
     if not found:
         return Text("There are no crash reports.")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Id", "Kind", "What", "Bytes"):
+    for heading in ("Id", "At", "Kind", "What", "Bytes"):
         table.add_column(heading, justify="right" if heading == "Bytes" else "left")
     for one in found:
-        table.add_row(one["id"], one["kind"], Text(one["summary"]), str(one["size_bytes"]))
+        table.add_row(one["id"], _at(one["at"]), one["kind"], Text(one["summary"]), str(one["size_bytes"]))
     return table
 
 
 def _told(report: dict[str, Any]) -> RenderableType:
     main = report["report.json"]
-    lines = [Text(f"{main['kind']} at {main['at']}: {main['summary']}", "bold")]
+    lines = [Text(f"{main['kind']} at {_at(main['at'])}: {main['summary']}", "bold")]
+    if main.get("worker"):
+        lines.append(Text(f"worker: {main['worker']}"))
     for name, value in main["what"].items():
-        if isinstance(value, list):
-            lines += [Text(f"{name}:", "bold"), *(Text(f"  {line}") for line in value)] if value else []
-        elif value is not None:
-            lines.append(Text(f"{name}: {value}"))
-    lines.append(Text("last events:", "bold"))
-    lines += [Text(f"  {one['at'][:23]} {one['event']}") for one in report.get("events.json", [])[-20:]]
+        lines += _fact(name.replace("_", " "), value)
+    for worker, models in main.get("providers", {}).items():
+        told = [f"{model}: {', '.join(providers)}" for model, providers in models.items()]
+        lines += _fact(f"providers of {worker}", told)
+    lines += _fact("versions", [" ".join(item) for item in main["versions"].items()])
+    lines += _fact("kernel", report.get("kernel.txt", "").splitlines())
+    lines += _fact("last events", [_event(one) for one in report.get("events.json", [])[-_EVENTS_SHOWN:]])
     return Text("\n").join(lines)
+
+
+def _fact(name: str, value: Any) -> list[Text]:
+    if value is None or value == []:
+        return []
+    if not isinstance(value, list):
+        return [Text(f"{name}: {value}")]
+    shown = (_plain(item) if isinstance(item, dict) else item for item in value)
+    return [Text(f"{name}:", "bold"), *(Text(f"  {line}") for line in shown)]
+
+
+def _event(one: dict[str, Any]) -> str:
+    told = {key: value for key, value in one.items() if key not in ("at", "event")}
+    return f"{one['at'][11:23]} {one['event']}  {_plain(told)}".rstrip()
+
+
+def _plain(fields: dict[str, Any]) -> str:
+    """The fields in one line, without those that say nothing."""
+    silent: tuple[Any, ...] = (None, "", "[redacted]", [], ["[redacted]"], {})
+    nested = ("fields", "options")
+    flat = {name: value for name, value in fields.items() if name not in (*nested, "native_traceback")}
+    for name in nested:
+        flat |= fields.get(name) or {}
+    return " ".join(f"{name}={_value(value)}" for name, value in flat.items() if value not in silent)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_value, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _at(moment: str) -> str:
+    return moment[:19].replace("T", " ") + " UTC"

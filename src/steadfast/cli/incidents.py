@@ -1,6 +1,7 @@
 """`steadfast incidents`: what was wrong with a running service, and what was done about it."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,18 @@ app = typer.Typer(cls=CommandGroup, no_args_is_help=True)
 _STYLES = {"warning": "yellow", "error": "red", "fatal": "bold red"}
 _MOST = 1000
 
+
+class Least(StrEnum):
+    """From how grave on."""
+
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
+
+
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="How many at most.")]
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that last.")]
-SeverityOption = Annotated[
-    str, typer.Option("--severity", metavar="LEAST", help="The least: warning, error or fatal.")
-]
+SeverityOption = Annotated[Least, typer.Option("--severity", help="The least.")]
 
 
 @app.callback()
@@ -37,7 +45,7 @@ def list_incidents(
     invocation: Invocation,
     limit: LimitOption = 50,
     only_open: OpenOption = False,
-    severity: SeverityOption = "warning",
+    severity: SeverityOption = Least.WARNING,
 ) -> None:
     """List incidents, the latest first."""
     found = _fetch(limit, only_open=only_open, severity=severity)
@@ -60,10 +68,10 @@ def show(
 def export(
     invocation: Invocation,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="One JSON object per line.")],
-    severity: SeverityOption = "warning",
+    severity: SeverityOption = Least.WARNING,
 ) -> None:
     """Write incidents into a file, one JSON object per line, the oldest first."""
-    found = _fetch(_MOST, only_open=False, severity=severity)
+    found = _fetch_all(severity)
     lines = "".join(json.dumps(incident) + "\n" for incident in reversed(found))
     try:
         output.write_text(lines, encoding="utf-8")
@@ -72,8 +80,17 @@ def export(
     invocation.output.show({"written": len(found), "file": output}, lambda: Text(f"{len(found)} incidents."))
 
 
-def _fetch(limit: int, *, only_open: bool, severity: str) -> list[dict[str, Any]]:
-    query = {"limit": limit, "open": str(only_open).lower(), "severity": severity}
+def _fetch_all(severity: Least) -> list[dict[str, Any]]:
+    found = _fetch(_MOST, only_open=False, severity=severity)
+    page = found
+    while len(page) == _MOST:
+        page = _fetch(_MOST, only_open=False, severity=severity, before=page[-1]["id"])
+        found += page
+    return found
+
+
+def _fetch(limit: int, *, only_open: bool, severity: Least, **more: str) -> list[dict[str, Any]]:
+    query = {"limit": limit, "open": str(only_open).lower(), "severity": severity.value, **more}
     found: list[dict[str, Any]] = ServiceClient().get("/v1/incidents", **query)["incidents"]
     return found
 
@@ -99,12 +116,11 @@ def _told(one: dict[str, Any]) -> RenderableType:
         ("Kind", f"{one['kind']} of {one['subject']} ({one['severity']})"),
         ("Detected", _at(one["detected_at"])),
         ("Recovered", _at(one["recovered_at"]) if one["recovered_at"] else "it lasts"),
-        ("Outcome", f"{one['outcome']}, {one['signs']} signs"),
+        ("Outcome", f"{one['outcome']}, seen {one['signs']} times"),
         *(("Evidence", line) for line in one["evidence"]),
         *(("Action", line) for line in one["actions"]),
     ]
-    if one["requests"]:
-        rows.append(("Requests", ", ".join(map(str, one["requests"]))))
+    rows += [(name.capitalize(), ", ".join(one[name])) for name in ("requests", "jobs") if one[name]]
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
         table.add_row(Text(name, "bold"), Text(value))

@@ -67,10 +67,9 @@ class CrashReporter:
         self._providers.hear(event)
         if isinstance(event, WorkerDied) and not event.wanted:
             facts = exit_facts(event.report, outline_of, redact=self._redact, keep_inputs=self._keep_inputs)
-            summary = f"{event.report.cause.value} {event.report.signal_name or ''}".strip()
             self.report(
                 "worker_died",
-                summary,
+                event.report.few_words(),
                 facts | {"task": event.task},
                 worker=event.worker,
                 pid=event.report.pid,

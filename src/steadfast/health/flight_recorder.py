@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from steadfast.events import Event
+from steadfast.health.events import AlertDelivered, AlertNotDelivered, IncidentMoved
 from steadfast.health.plain_facts import plain_fact
 from steadfast.runtime.events import WorkerPrinted
 
@@ -26,7 +27,8 @@ class FlightRecorder:
 
     def hear(self, event: Event) -> None:
         """Keeps one fact; it is only written out when somebody asks, which is seldom."""
-        if isinstance(event, WorkerPrinted):  # anybody's words: the outline of them comes with the death
+        # Anybody's words (their outline comes with the death), and what health itself says of all this.
+        if isinstance(event, WorkerPrinted | IncidentMoved | AlertDelivered | AlertNotDelivered):
             return
         worker = getattr(event, "worker", "") or getattr(event, "slot", "")
         track = self._tracks.get(worker)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Index, Row, String, Table, Text, delete, select, update
+from sqlalchemy import Column, Index, Row, String, Table, Text, and_, delete, or_, select, update
 
 from steadfast.admission.keys import utc_now
 from steadfast.database.database import Database
@@ -67,8 +67,12 @@ class IncidentStore:
         only_open: bool = False,
         least: Severity = Severity.WARNING,
         since: datetime | None = None,
+        before: str | None = None,
     ) -> list[Incident]:
-        """The latest ones first."""
+        """The latest ones first; `before`: only those that are further down such a list than this one.
+
+        Raises `IncidentUnknown` for a `before` that is not there.
+        """
         grades = [Severity.WARNING, Severity.ERROR, Severity.FATAL]
         wanted = grades[grades.index(least) :] if least in grades else grades
         query = select(INCIDENTS).where(INCIDENTS.c.severity.in_([severity.value for severity in wanted]))
@@ -76,6 +80,12 @@ class IncidentStore:
             query = query.where(INCIDENTS.c.outcome == Outcome.OPEN.value)
         if since is not None:
             query = query.where(INCIDENTS.c.detected_at >= since)
+        if before is not None:
+            last = self.get(before)
+            at = INCIDENTS.c.detected_at
+            query = query.where(
+                or_(at < last.detected_at, and_(at == last.detected_at, INCIDENTS.c.id > last.id))
+            )
         query = query.order_by(INCIDENTS.c.detected_at.desc(), INCIDENTS.c.id).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()

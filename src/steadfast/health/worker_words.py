@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from steadfast.errors import Severity
 from steadfast.events import Event
 from steadfast.health.detection.sign import Sign
-from steadfast.health.log_diagnosis.findings import Finding
+from steadfast.health.log_diagnosis.findings import Finding, FindingKind
 from steadfast.health.log_diagnosis.online import OnlineDiagnosis
 from steadfast.health.log_diagnosis.rule import Rule
 from steadfast.runtime.events import WorkerDied, WorkerPrinted
@@ -38,7 +38,9 @@ class WorkerWords:
             listener = self._listener(event.worker)
             found = listener.take("\n" + event.report.native_traceback + "\n") if not event.wanted else []
             del self._listeners[event.worker]
-            return [_sign(event.task, event.worker, finding) for finding in found]
+            # That it fell is told already, by its death.
+            news = [finding for finding in found if finding.kind is not FindingKind.SEGFAULT]
+            return [_sign(event.task, event.worker, finding) for finding in news]
         return []
 
     def _listener(self, worker: str) -> "_Listener":

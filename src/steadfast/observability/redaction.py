@@ -54,7 +54,6 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "request_id": _ID,
     "job_id": _ID,
     "trace_id": _ID,
-    "fingerprint": _ID,
     "incident": re.compile(r"inc_[0-9a-f]{12}"),
     **dict.fromkeys(("key", "key_id"), re.compile(r"[0-9a-f]{4,16}|anonymous")),
     # one word of a vocabulary

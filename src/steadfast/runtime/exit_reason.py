@@ -119,6 +119,18 @@ class ExitReport:
         """Whether the next worker should ask for less."""
         return self.cause is Cause.OUT_OF_MEMORY or self.kill_reason is KillReason.MEMORY_LIMIT
 
+    def few_words(self) -> str:
+        """How it ended, in words of our own."""
+        match self.cause:
+            case Cause.EXITED:
+                return f"left with exit code {self.exit_code}"
+            case Cause.OUT_OF_MEMORY:
+                return "was ended by the kernel: memory ran out"
+            case Cause.KILLED:
+                return f"was killed by us: {self.kill_reason}"
+            case Cause.SIGNALLED:
+                return f"was ended by {self.signal_name}"
+
     def sentence(self) -> str:
         """One sentence for logs and answers."""
         match self.cause:

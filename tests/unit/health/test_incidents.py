@@ -128,6 +128,21 @@ def incident(number: int, wall: Wall, **more: Any) -> Incident:
     return Incident(id=f"inc_{number}", **facts)
 
 
+def test_a_long_list_is_read_page_by_page_without_gap_or_repetition(database: Database) -> None:
+    wall = Wall()
+    store = IncidentStore(database, now=wall)
+    for number in range(7):
+        store.save(incident(number, wall, detected_at=wall.at + timedelta(minutes=number // 3)))
+    whole = [one.id for one in store.list()]
+    paged: list[str] = []
+    while page := store.list(limit=2, before=paged[-1] if paged else None):
+        paged += [one.id for one in page]
+    assert paged == whole
+    assert len(whole) == 7
+    with pytest.raises(IncidentUnknown):
+        store.list(before="inc_none")
+
+
 def test_an_incident_comes_back_from_the_database_as_it_was_last_saved(database: Database) -> None:
     wall = Wall()
     store = IncidentStore(database, now=wall)

@@ -19,8 +19,8 @@ def printed(text: str, worker: str = "face_swap-1") -> WorkerPrinted:
     return WorkerPrinted(task="face_swap", worker=worker, text=text)
 
 
-def died(*, wanted: bool = False) -> WorkerDied:
-    report = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV", native_traceback=NATIVE)
+def died(native: str = NATIVE, *, wanted: bool = False) -> WorkerDied:
+    report = ExitReport(pid=1, cause=Cause.SIGNALLED, signal_name="SIGSEGV", native_traceback=native)
     return WorkerDied(task="face_swap", worker="face_swap-1", report=report, wanted=wanted)
 
 
@@ -36,8 +36,12 @@ def test_a_line_that_comes_in_pieces_is_a_warning_that_names_no_file() -> None:
 
 def test_what_native_code_left_is_heard_at_the_death() -> None:
     words = WorkerWords(builtin_rules(), clock=Hand())
-    assert [sign.kind for sign in words.hear(died())] == ["log_segfault"]
-    assert words.hear(died(wanted=True)) == []
+    assert [sign.kind for sign in words.hear(died(CUDA + NATIVE))] == ["log_device_out_of_memory"]
+    assert words.hear(died(CUDA + NATIVE, wanted=True)) == []
+
+
+def test_that_a_worker_fell_is_not_told_twice() -> None:
+    assert WorkerWords(builtin_rules(), clock=Hand()).hear(died()) == []
 
 
 def test_a_worker_that_floods_costs_its_budget_only_and_is_heard_again_later() -> None:

@@ -65,17 +65,19 @@ def _died(event: WorkerDied) -> Sign | None:
     if event.wanted:
         return None
     report = event.report
-    what = report.signal_name or (f"exit code {report.exit_code}" if report.exit_code is not None else "")
-    why = report.kill_reason.value if report.kill_reason is not None else report.cause.value
     return _sign(
         event,
         "worker_died",
         event.task,
         Severity.ERROR,
-        f"a worker died: {why} {what}".strip() + f", with {report.requests_inside} requests inside",
+        f"a worker {report.few_words()}, with {_counted(report.requests_inside, 'request')} inside",
         worker=event.worker,
         callers=tuple(Caller(shape.request_id, shape.job_id) for shape in report.requests),
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _breaker(event: BreakerChanged) -> Sign | None:
