@@ -22,6 +22,7 @@ from steadfast.runtime.options import (
 from steadfast.runtime.sandbox import user_for_workers
 from steadfast.runtime.supervisor import Employment
 from steadfast.settings import Settings
+from steadfast.tasks.entail_messages import entail_spec
 from steadfast.tasks.face_messages import face_spec
 
 CORES_PER_WORKER = 4
@@ -30,6 +31,8 @@ _NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 _CPU = Device(name="cpu", environment=_NO_GPU)
 _SERVER_BYTES = 384 << 20
 """What the server, the guardian and bodies in memory take of a container's limit."""
+_EMBEDDED_BYTES = 192 << 20
+"""What a worker with the embedded model of entailment takes of it."""
 _ANSWER_BYTES = 384 << 20
 """Room for an uncompressed answer of the largest picture; memory is only taken where it is written."""
 
@@ -39,15 +42,28 @@ def face_employment(settings: Settings, vouched: Vouched | None = None) -> Emplo
     return Employment(spec=face_spec(settings, vouched), options=pool_options(settings))
 
 
+def entail_employment(settings: Settings) -> Employment:
+    """The task of visual entailment and its staff."""
+    devices = devices_of(settings, settings.entailment.workers)
+    folder = settings.entailment.model_dir
+    readable = () if folder is None else (folder.absolute(),)
+    return Employment(spec=entail_spec(settings), options=_options_on(settings, devices, readable))
+
+
 def pool_options(settings: Settings) -> PoolOptions:
-    """How the task is staffed."""
+    """How the faces task is staffed."""
+    return _options_on(settings, devices_of(settings))
+
+
+def _options_on(
+    settings: Settings, devices: tuple[Device, ...], readable: tuple[Path, ...] = ()
+) -> PoolOptions:
     runtime = settings.runtime
-    devices = devices_of(settings)
-    soft_bytes, hard_bytes = _memory_limits(settings, len(devices))
+    soft_bytes, hard_bytes = _memory_limits(settings)
     return PoolOptions(
         devices=devices,
         spares=None if runtime.spares == "auto" else runtime.spares,
-        worker=_worker_options(settings, len(devices)),
+        worker=_worker_options(settings, len(devices), readable),
         retry=RetryOptions(
             max_attempts=runtime.max_attempts,
             poison_deaths=runtime.poison_deaths,
@@ -80,11 +96,11 @@ def _rate(per_s: float, burst: int) -> Rate:
     return Rate(per_s=per_s, burst=burst) if per_s else NO_LIMIT
 
 
-def devices_of(settings: Settings) -> tuple[Device, ...]:
-    """One entry per worker; an accelerator is chosen by the variable its driver reads."""
+def devices_of(settings: Settings, workers: int = 0) -> tuple[Device, ...]:
+    """One entry per worker, `workers` or as the settings say; a variable that the driver reads chooses it."""
     found = _found_devices(settings)
     usual = max(1, cores() // CORES_PER_WORKER) if found == (_CPU,) else len(found)
-    count = settings.runtime.workers or usual
+    count = workers or settings.runtime.workers or usual
     return tuple(found[number % len(found)] for number in range(count))
 
 
@@ -105,13 +121,20 @@ def _every_gpu() -> tuple[Device, ...]:
     return cuda_devices() if find_spec("onnxruntime") is not None else ()
 
 
-def _memory_limits(settings: Settings, workers: int) -> tuple[int, int]:
-    """Soft and hard, by the container's limit; (0, 0) where there is none."""
+def _memory_limits(settings: Settings) -> tuple[int, int]:
+    """Soft and hard, by the container's limit and all who share it; (0, 0) where there is none."""
     limit_bytes = cgroup_limit_bytes()
     if limit_bytes is None:
         return 0, 0
     spares = 1 if settings.runtime.spares == "auto" else settings.runtime.spares
-    return share_of_limit(limit_bytes, processes=workers + spares, server_bytes=_SERVER_BYTES)
+    processes, taken_bytes = len(devices_of(settings)) + spares, _SERVER_BYTES
+    if settings.entailment.enabled:
+        more = len(devices_of(settings, settings.entailment.workers)) + spares
+        if settings.entailment.backend == "embedded":  # small; a share like that of faces would be wasted
+            taken_bytes += more * _EMBEDDED_BYTES
+        else:
+            processes += more
+    return share_of_limit(limit_bytes, processes=processes, server_bytes=taken_bytes)
 
 
 def _device(name: str) -> Device:
@@ -126,7 +149,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
-def _worker_options(settings: Settings, count: int) -> WorkerOptions:
+def _worker_options(settings: Settings, count: int, readable: tuple[Path, ...]) -> WorkerOptions:
     runtime = settings.runtime
     request_bytes = runtime.shared_memory_bytes
     scratch = worker_scratch(settings)
@@ -146,7 +169,7 @@ def _worker_options(settings: Settings, count: int) -> WorkerOptions:
         confinement=ConfinementOptions(
             landlock=runtime.confine_files,
             no_network=runtime.confine_network,
-            readable=_readable(settings),
+            readable=(*_readable(settings), *readable),
             user=user,
         ),
     )
@@ -170,10 +193,19 @@ def _readable(settings: Settings) -> tuple[Path, ...]:
     return (settings.models.dir, settings.data_dir / "scratch" / "bodies")
 
 
+def worker_paths(settings: Settings) -> list[Path]:
+    """What a worker of another user must be able to read, beside Python itself."""
+    models = settings.models.dir
+    files = sorted(models.iterdir()) if models.is_dir() else []
+    own = [file for file in files if not file.name.startswith(".")]  # locks and downloads are the server's
+    code = [Path(folder) for folder in settings.runtime.python_path]
+    return [*_readable(settings), *own, *code, worker_scratch(settings)]
+
+
 def _worker_user(settings: Settings) -> tuple[int, int] | None:
     if not settings.runtime.drop_root:
         return None
-    return user_for_workers([*_readable(settings), worker_scratch(settings)])
+    return user_for_workers(worker_paths(settings))
 
 
 def spool_group(settings: Settings) -> int | None:

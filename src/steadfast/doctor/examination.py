@@ -24,7 +24,7 @@ def examine(settings: Settings) -> Diagnosis:
         yield from examine_codecs()
         yield from model_findings(store)
         yield from engine_findings(verdicts, wanted, store)
-        yield from examine_confinement()
+        yield from examine_confinement([settings.models.dir, settings.data_dir])
 
     taken = engine_taken(verdicts, wanted)
     return Diagnosis(findings=tuple(findings()), auto_engine=taken.value if taken else None)

@@ -8,6 +8,7 @@ doctor`), and the others hold. Order matters: namespaces and the other user need
 import ctypes
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -132,18 +133,26 @@ def hide_memory() -> None:
 
 def user_for_workers(paths: Iterable[Path]) -> tuple[int, int] | None:
     """`nobody`, if this is root and everyone may read `paths`; None where workers must stay who we are."""
-    if os.geteuid() != 0 or not all(_everyone_may_read(path) for path in paths):
-        return None
-    return NOBODY
+    return NOBODY if os.geteuid() == 0 and kept_from_others(paths) is None else None
+
+
+def kept_from_others(paths: Iterable[Path]) -> Path | None:
+    """The first of `paths`, or of what Python itself needs, that another user may not read; None: all may be.
+
+    A worker that became somebody who cannot read the interpreter's own modules could import nothing any more.
+    """
+    wanted = (*interpreter_paths(), Path(sys.executable), *paths)
+    return next((path for path in wanted if not _everyone_may_read(path)), None)
 
 
 def _everyone_may_read(path: Path) -> bool:
     real = path.resolve()
-    if not real.exists():
+    try:
+        mode = real.stat().st_mode
+    except FileNotFoundError:
         return True
-    if not real.stat().st_mode & 0o004:
-        return False
-    return all(folder.stat().st_mode & 0o001 for folder in real.parents)
+    wanted = 0o005 if stat.S_ISDIR(mode) else 0o004
+    return mode & wanted == wanted and all(folder.stat().st_mode & 0o001 for folder in real.parents)
 
 
 def available() -> dict[str, str]:
