@@ -38,6 +38,8 @@ from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
+from steadfast.jobkeeping import open_jobs
+from steadfast.jobs.service import JobService
 from steadfast.measuring import service_metrics
 from steadfast.model_supply import ModelSupply
 from steadfast.observability.logs import configure_logs
@@ -60,6 +62,8 @@ _FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
 _LOOK_EVERY_S = 0.02
+_HAND_BACK_S = 1.0
+"""Of the grace period, kept for writing down what was not finished."""
 _FETCH_FIRST_S = 5.0
 """How long workers wait for models from a mirror on this machine, before they start with what there is."""
 _COUNT_EVERY_S = 0.25
@@ -96,6 +100,7 @@ class Service:
         self._chores: set[asyncio.Task[None]] = set()
         self.supervisor = Supervisor(self._employments(settings), repair=self._models.repair)
         self._library: BlobLibrary | None = None
+        self._jobs: JobService | None = None
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
         self._http: HttpServer | None = None
@@ -144,6 +149,8 @@ class Service:
         first_key = self._open_keyring(self._database)
         self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
+        if settings.jobs.enabled:
+            self._jobs = self._backend.jobs = self._open_jobs(self._backend, self._database)
         if settings.telemetry.metrics:
             self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
             self._backend.metrics.start()
@@ -162,6 +169,8 @@ class Service:
         await self._http.start()
         self._chore(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
         self._begin_chores()
+        if self._jobs is not None:
+            await self._jobs.start()
         if self._health is not None:
             await self._health.start(self._attachment.last_death if self._attachment else None)
         return Started(host=host, port=port, needs_keys=self._keyring is not None, first_key=first_key)
@@ -176,8 +185,10 @@ class Service:
         self._backend.gate.close()
         if self._health is not None:
             self._health.feed.close()  # else who listens would hold up the end
+        handing_back = asyncio.create_task(self._stop_jobs(until_s))
         while self._has_work() and time.monotonic() < until_s:
             await asyncio.sleep(_LOOK_EVERY_S)
+        await handing_back
         self._backend.gate.refuse_waiting()
         await self.supervisor.stop(grace_s=max(0.0, until_s - time.monotonic()))
         with suppress(TimeoutError):
@@ -196,6 +207,11 @@ class Service:
         if self._database is not None:
             self._flush_keys()
             self._database.close()
+
+    async def _stop_jobs(self, until_s: float) -> None:
+        """Lets steps that run come to their end, and gives back what would be cut off."""
+        if self._jobs is not None:
+            await self._jobs.stop(grace_s=max(0.0, until_s - time.monotonic() - _HAND_BACK_S))
 
     def _has_work(self) -> bool:
         assert self._backend is not None
@@ -271,6 +287,17 @@ class Service:
             metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
             uploads=open_upload_desk(settings, self._library, database),
+        )
+
+    def _open_jobs(self, backend: Backend, database: Database) -> JobService:
+        assert self._library is not None
+        return open_jobs(
+            self.settings,
+            database=database,
+            library=self._library,
+            runtime=backend.runtime,
+            gate=backend.gate,
+            tasks=(TASK,),
         )
 
     def _build_watch(self, database: Database) -> HealthWatch:

@@ -189,8 +189,16 @@ def worker_outboxes(settings: Settings) -> Path:
     return outboxes
 
 
+def lending_folder(settings: Settings) -> Path:
+    """Where workers find the files of a job's steps, to be read and never to be written; it exists
+    afterwards."""
+    lending = settings.data_dir / "scratch" / "lent"
+    lending.mkdir(parents=True, exist_ok=True)
+    return lending
+
+
 def _readable(settings: Settings) -> tuple[Path, ...]:
-    return (settings.models.dir, settings.data_dir / "scratch" / "bodies")
+    return (settings.models.dir, settings.data_dir / "scratch" / "bodies", lending_folder(settings))
 
 
 def worker_paths(settings: Settings) -> list[Path]:

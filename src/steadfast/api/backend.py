@@ -8,9 +8,11 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
 from steadfast.health.watch import HealthWatch
+from steadfast.jobs.service import JobService
 from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.port import Runtime
+from steadfast.settings.entailment import EntailmentSettings
 from steadfast.uploads.desk import UploadDesk
 
 
@@ -37,6 +39,10 @@ class Backend:
     """Whether it needs a key where requests need one."""
     uploads: UploadDesk | None = None
     """Resumable uploads; None: none are taken."""
+    jobs: JobService | None = None
+    """Work that is recorded first; None: it is switched off."""
     tally: Tally = field(default_factory=Tally)
+    entailment: EntailmentSettings = field(default_factory=EntailmentSettings)
+    """Whether questions about pictures are answered, and what a failure at one becomes."""
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

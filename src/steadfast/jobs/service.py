@@ -32,7 +32,6 @@ from steadfast.jobs.submission import new_job_id, submit
 from steadfast.jobs.transaction import JobDatabase, Transaction
 from steadfast.jobs.upkeep import Upkeep
 
-MOST_ITEMS = 10_000
 _MOST_LABELS = 32
 _WATCH_EVERY_S = 0.5
 _PAGE = 500
@@ -41,11 +40,20 @@ _PAGE = 500
 class JobService:
     """See `port.Jobs` for what each method promises."""
 
-    def __init__(self, jobs: JobDatabase, scheduler: Scheduler, upkeep: Upkeep, guard: IntakeGuard) -> None:
+    def __init__(
+        self,
+        jobs: JobDatabase,
+        scheduler: Scheduler,
+        upkeep: Upkeep,
+        guard: IntakeGuard,
+        *,
+        max_items: int = 10_000,
+    ) -> None:
         self.database = jobs
         self.scheduler = scheduler
         self._upkeep = upkeep
         self._guard = guard
+        self._max_items = max_items
         self._speed = SpeedMeter()
         self._chores: list[asyncio.Task[None]] = []
         self._news: dict[str, set[asyncio.Event]] = {}
@@ -73,7 +81,7 @@ class JobService:
 
     async def submit(self, order: JobOrder, *, job_id: str | None = None) -> Job:
         """Records a job; `job_id`: one that `new_job_id` made, under which inputs may be kept already."""
-        _check(order)
+        _check(order, self._max_items)
         self._guard.check()
         chosen = job_id or new_job_id()
         with suppress(IntegrityError):  # written before, by an attempt whose confirmation was lost
@@ -216,9 +224,9 @@ def progress_as_dict(progress: Progress) -> dict[str, object]:
     return plain
 
 
-def _check(order: JobOrder) -> None:
-    if not 1 <= len(order.items) <= MOST_ITEMS:
-        raise InvalidOption(f"A job has 1 to {MOST_ITEMS} items; this one has {len(order.items)}.")
+def _check(order: JobOrder, max_items: int) -> None:
+    if not 1 <= len(order.items) <= max_items:
+        raise InvalidOption(f"A job has 1 to {max_items} items; this one has {len(order.items)}.")
     if len(order.labels) > _MOST_LABELS:
         raise InvalidOption(f"A job has at most {_MOST_LABELS} labels.")
     for name, value in order.labels.items():

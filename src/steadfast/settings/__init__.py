@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         ModelSettings,
         NeuralSettings,
     )
+    from steadfast.settings.jobs import JobSettings
     from steadfast.settings.loading import (
         CONFIG_VARIABLE,
         NO_SETTINGS,
@@ -76,6 +77,7 @@ __all__ = [
     "FaceWorkSettings",
     "HealthSettings",
     "InferenceSettings",
+    "JobSettings",
     "Least",
     "LogSettings",
     "MediaSettings",
@@ -99,7 +101,18 @@ __all__ = [
     "with_options",
 ]
 
-_MODULES = ("values", "inference", "entailment", "service", "telemetry", "files", "health", "schema", "loading")
+_MODULES = (
+    "values",
+    "inference",
+    "entailment",
+    "service",
+    "telemetry",
+    "files",
+    "jobs",
+    "health",
+    "schema",
+    "loading",
+)
 """Where names are looked for, in this order: what costs least to import comes first."""
 
 if not TYPE_CHECKING:

@@ -11,7 +11,7 @@ from steadfast.settings.values import OptionalPath, Section
 class EntailmentSettings(Section):
     """How sentences are held against pictures."""
 
-    enabled: bool = True
+    enabled: bool = False
     """Whether `/v1/entail` is served; it takes worker processes of its own."""
     backend: Literal["embedded", "ofa", "vlm"] = "embedded"
     """Which model answers: embedded knows coloured shapes and comes with this program; ofa is what

@@ -24,6 +24,7 @@ from steadfast.settings.inference import (
     ModelSettings,
     NeuralSettings,
 )
+from steadfast.settings.jobs import JobSettings
 from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
 from steadfast.settings.telemetry import TelemetrySettings
 from steadfast.settings.values import Folder, OptionalPath
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    jobs: JobSettings = JobSettings()
     blobs: BlobSettings = BlobSettings()
     uploads: UploadSettings = UploadSettings()
     references: ReferenceSettings = ReferenceSettings()

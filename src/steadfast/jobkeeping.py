@@ -1,0 +1,61 @@
+"""Settings turned into the jobs of a service: their store, their scheduler, and the folders between them."""
+
+from pathlib import Path
+
+from steadfast.admission.gate import Gate
+from steadfast.blobs.library import BlobLibrary
+from steadfast.database.database import Database
+from steadfast.errors import OutputUnwritable
+from steadfast.jobs.carrier import Carrier
+from steadfast.jobs.headroom import IntakeGuard, rooms_of
+from steadfast.jobs.incarnation import Incarnation
+from steadfast.jobs.runtime_work import RuntimeWork
+from steadfast.jobs.scheduler import Scheduler, SchedulerOptions
+from steadfast.jobs.service import JobService
+from steadfast.jobs.transaction import JobDatabase
+from steadfast.jobs.upkeep import Upkeep
+from steadfast.runtime.port import Runtime
+from steadfast.settings import Settings
+from steadfast.staffing import lending_folder
+
+
+def open_jobs(
+    settings: Settings,
+    *,
+    database: Database,
+    library: BlobLibrary,
+    runtime: Runtime,
+    gate: Gate,
+    tasks: tuple[str, ...],
+) -> JobService:
+    """The jobs of this server, not begun yet; `tasks`: those whose workers do them.
+
+    What a killed server has left between store and workers is removed. Raises `OutputUnwritable`.
+    """
+    lending, delivery = lending_folder(settings), settings.data_dir / "scratch" / "delivered"
+    for folder in (lending, delivery):
+        _empty(folder)
+    jobs = JobDatabase(database, library, here=Incarnation.of_this_process())
+    work = RuntimeWork(runtime, delivery)
+    options = SchedulerOptions(
+        tasks=tasks,
+        lease_s=settings.jobs.lease_s,
+        open_jobs=settings.jobs.open_by_key,
+        most_failures=settings.jobs.max_attempts,
+        most_places=settings.jobs.max_workers,
+    )
+    scheduler = Scheduler(jobs, Carrier(jobs, work, lending), gate, work.places, options)
+    guard = IntakeGuard(rooms_of(library, settings.data_dir), full_at=settings.blobs.full_at)
+    upkeep = Upkeep(jobs, scheduler, guard, lease_s=settings.jobs.lease_s)
+    return JobService(jobs, scheduler, upkeep, guard, max_items=settings.jobs.max_items)
+
+
+def _empty(folder: Path) -> None:
+    """Makes the folder, or removes what is in it; it stays the same one, which workers may know already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():
+            file.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputUnwritable(f"The folder {folder} cannot be used: {reason}.") from error

@@ -1,0 +1,102 @@
+"""The work of jobs, done by the workers of the runtime."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from steadfast.jobs.work import Made, OnProgress, StepJob
+from steadfast.runtime.port import Runtime
+from steadfast.runtime.step_call import StepCall
+from steadfast.task_steps import (
+    JobPlan,
+    JoinDone,
+    JoinOrder,
+    Operation,
+    SegmentDone,
+    SegmentOrder,
+    StepRequest,
+    encoded,
+)
+
+FieldsT = TypeVar("FieldsT", JobPlan, SegmentDone, JoinDone)
+
+
+class RuntimeWork:
+    """Each question is one step of the runtime, given to one worker once; what follows is the scheduler's."""
+
+    def __init__(self, runtime: Runtime, delivery: Path, places: Callable[[str], int] | None = None) -> None:
+        """`delivery`: a folder on the disk of the workers' outboxes, for what they hand over."""
+        self._runtime = runtime
+        self._delivery = delivery
+        self._places = places
+
+    async def plan(self, job: StepJob, on_progress: OnProgress) -> Made[JobPlan]:
+        """Looks at the inputs."""
+        step = StepCall(operation=Operation.PLAN, request=_request(job), on_progress=on_progress)
+        return await self._carry_out(job, step, JobPlan)
+
+    async def run_segment(
+        self, job: StepJob, order: SegmentOrder, on_progress: OnProgress
+    ) -> Made[SegmentDone]:
+        """Does one segment."""
+        step = StepCall(
+            operation=Operation.SEGMENT,
+            request=_request(job, encoded(order)),
+            deliver_to=self._new_file(),
+            on_progress=on_progress,
+        )
+        return await self._carry_out(job, step, SegmentDone)
+
+    async def join(
+        self, job: StepJob, order: JoinOrder, parts: Sequence[Path], on_progress: OnProgress
+    ) -> Made[JoinDone]:
+        """Makes one result of the parts."""
+        step = StepCall(
+            operation=Operation.JOIN,
+            request=_request(job, encoded(order), parts),
+            deliver_to=self._new_file(),
+            on_progress=on_progress,
+        )
+        return await self._carry_out(job, step, JoinDone)
+
+    def places(self, task: str) -> int:
+        """Workers that have shown that they work."""
+        if self._places is not None:
+            return self._places(task)
+        try:
+            return self._runtime.snapshot().pool(task).able
+        except KeyError:
+            return 0
+
+    async def _carry_out(self, job: StepJob, step: StepCall, kind: type[FieldsT]) -> Made[FieldsT]:
+        file = step.deliver_to
+        try:
+            outcome = await self._runtime.carry_out(job.task, step)
+        except BaseException:
+            if file is not None:
+                file.unlink(missing_ok=True)
+            raise
+        return Made(
+            fields=outcome.decode(kind),
+            file=file,
+            cost=outcome.cost,
+            degraded=outcome.degraded,
+            worker=outcome.worker,
+            worked_s=outcome.worked_ms / 1000.0,
+        )
+
+    def _new_file(self) -> Path:
+        return self._delivery / f"made-{secrets.token_hex(12)}"
+
+
+def _request(job: StepJob, order: msgspec.Raw | None = None, parts: Sequence[Path] = ()) -> StepRequest:
+    # The target comes last, as in a request that is answered at once: sources, then what they go into.
+    return StepRequest(
+        options=encoded({**job.options, "segment_s": job.segment_s}),
+        order=order if order is not None else encoded(None),
+        inputs=tuple(map(str, (*job.sources, job.target))),
+        parts=tuple(map(str, parts)),
+    )
