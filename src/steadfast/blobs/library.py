@@ -248,6 +248,18 @@ class BlobLibrary:
             self.store.delete(blob.stored_name)
         return erased
 
+    def erase_group(self, space: str, group: str) -> list[Blob]:
+        """The same for everything of a group."""
+        erased: list[Blob] = []
+        while True:
+            with self._database.writing() as connection:
+                batch = references.take_free(connection, within=(space, group), limit=_BATCH)
+            for blob in batch:
+                self.store.delete(blob.stored_name)
+            erased += batch
+            if len(batch) < _BATCH:
+                return erased
+
     def sweep(self, *, grace: timedelta = GRACE) -> Removed:
         """Deletes files that no row knows: what a death between file and row has left."""
         oldest = self._now() - grace

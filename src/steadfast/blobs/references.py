@@ -172,15 +172,21 @@ def take_free(
     *,
     since: datetime | None = None,
     among: Iterable[BlobAddress] | None = None,
+    within: tuple[str, str] | None = None,
     limit: int = _BATCH,
 ) -> list[Blob]:
-    """Deletes rows of files that nobody needs, free since that time or longer; the files are next."""
+    """Deletes rows of files that nobody needs, free since that time or longer; the files are next.
+
+    `among`: only these; `within`: only those of a space and group.
+    """
     columns = BLOBS.c.space, BLOBS.c.made_from, BLOBS.c.sha256
     free: list[ColumnElement[bool]] = [BLOBS.c.free_since.is_not(None), ~_is_needed()]
     if since is not None:
         free.append(BLOBS.c.free_since <= since)
     if among is not None:
         free.append(_among(list(among)))
+    if within is not None:
+        free += [BLOBS.c.space == within[0], BLOBS.c.made_from == within[1]]
     # Rows that another transaction is about to refer to are passed over.
     chosen = select(*columns).where(*free).limit(limit).with_for_update(skip_locked=True)
     rows = connection.execute(chosen).all()

@@ -122,3 +122,15 @@ class CallbackTried(JobEvent):
     attempt: int
     outcome: str
     """`delivered`, `refused`, `given_up`; `waiting`: it failed and is tried again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilesDeleted(JobEvent):
+    """Files of a job were deleted: their time was over, or everything of a subject was to go."""
+
+    what: str
+    """`inputs` or `results`."""
+    files: int
+    bytes: int
+    reason: str
+    """`retention` or `purge`."""

@@ -99,6 +99,26 @@ JOBS = Table(
         sqlite_where=text("ended_at IS NULL AND expires_at IS NOT NULL"),
         postgresql_where=text("ended_at IS NULL AND expires_at IS NOT NULL"),
     ),
+    Index(
+        "ix_jobs_inputs_due",
+        "ended_at",
+        "keep_inputs_s",
+        sqlite_where=text("inputs_gone_at IS NULL AND ended_at IS NOT NULL"),
+        postgresql_where=text("inputs_gone_at IS NULL AND ended_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_results_due",
+        "ended_at",
+        "keep_results_s",
+        sqlite_where=text("results_gone_at IS NULL AND ended_at IS NOT NULL"),
+        postgresql_where=text("results_gone_at IS NULL AND ended_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_records_due",
+        "ended_at",
+        sqlite_where=text("results_gone_at IS NOT NULL"),
+        postgresql_where=text("results_gone_at IS NOT NULL"),
+    ),
 )
 """`options`, `labels`, `pin`, `failure`, `degraded` and `incidents` are JSON; `pin` is set by the first
 plan."""

@@ -1,4 +1,4 @@
-"""Files that are kept and who needs them, and uploads that are on their way."""
+"""Files that are kept and who needs them, uploads, webhooks, and the record of what was deleted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,8 @@ def upgrade() -> None:
     _create_blobs()
     _create_uploads()
     _create_webhooks()
+    _create_records_of_deletion()
+    _index_what_is_due()
 
 
 def _create_blobs() -> None:
@@ -85,3 +87,45 @@ def _create_webhooks() -> None:
     )
     op.create_index("ix_webhook_deliveries_due_at", "webhook_deliveries", ["state", "due_at"])
     op.create_index("ix_webhook_deliveries_job", "webhook_deliveries", ["job_id", "entry_id"])
+
+
+def _create_records_of_deletion() -> None:
+    op.create_table(
+        "deletions",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("deleted_at", UtcTime(), nullable=False),
+        sa.Column("reason", sa.String(16), nullable=False),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("space", sa.String(64), nullable=False),
+        sa.Column("role", sa.String(32), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_deletions"),
+    )
+    op.create_index("ix_deletions_deleted_at", "deletions", ["deleted_at"])
+    op.create_index("ix_deletions_owner", "deletions", ["owner"])
+    op.create_table(
+        "purge_receipts",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("purged_at", UtcTime(), nullable=False),
+        sa.Column("subject_sha256", sa.String(64), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_purge_receipts"),
+    )
+    op.create_index("ix_purge_receipts_subject_sha256", "purge_receipts", ["subject_sha256"])
+
+
+def _index_what_is_due() -> None:
+    _index_jobs(
+        "ix_jobs_inputs_due", ["ended_at", "keep_inputs_s"], "inputs_gone_at IS NULL AND ended_at IS NOT NULL"
+    )
+    _index_jobs(
+        "ix_jobs_results_due",
+        ["ended_at", "keep_results_s"],
+        "results_gone_at IS NULL AND ended_at IS NOT NULL",
+    )
+    _index_jobs("ix_jobs_records_due", ["ended_at"], "results_gone_at IS NOT NULL")
+
+
+def _index_jobs(name: str, columns: list[str], where: str) -> None:
+    op.create_index(name, "jobs", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))

@@ -1,0 +1,133 @@
+"""Deletes what is past its time: inputs, results, at last the rows; and what nobody needs any more."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, and_, delete, func, literal, or_, select
+
+from steadfast.blobs.library import Removed
+from steadfast.blobs.references import Reference
+from steadfast.database.schema import UtcTime
+from steadfast.errors import SteadfastError
+from steadfast.jobs.deletion import DELETIONS, DeletionReason, forget_job, let_inputs_go, let_results_go
+from steadfast.jobs.leasing import lock_job
+from steadfast.jobs.rows import AnyRow
+from steadfast.jobs.tables import JOBS
+from steadfast.jobs.transaction import JobDatabase, Transaction
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 100
+_SWEEP_EVERY_S = 3600.0
+"""How often every file is looked at, for those that no row knows."""
+
+LetGo = Callable[[Transaction, AnyRow, DeletionReason], list[Reference]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionTerms:
+    """How long things are kept after a job's end; a job may say so for its own files."""
+
+    inputs: timedelta = timedelta(hours=24)
+    results: timedelta = timedelta(days=7)
+    records: timedelta = timedelta(days=365)
+    """Rows of jobs, and the record of what was deleted."""
+
+
+class Retention:
+    """Runs beside the scheduler."""
+
+    def __init__(
+        self,
+        jobs: JobDatabase,
+        terms: RetentionTerms,
+        *,
+        every_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._terms = terms
+        self._every_s = every_s
+        self._clock = clock
+        self._swept_s: float | None = None
+
+    async def run(self) -> None:
+        """Does every round in its time, for ever; one that fails is done again at the next."""
+        while True:
+            try:
+                await self.sweep()
+            except SteadfastError as error:
+                _log.warning("retention failed", extra={"code": error.code, "detail": error.detail})
+            await asyncio.sleep(self._every_s)
+
+    async def sweep(self) -> Removed:
+        """One round; the answer is what left the store."""
+        removed = await self._let_go("keep_inputs_s", "inputs_gone_at", self._terms.inputs, let_inputs_go)
+        removed += await self._let_go(
+            "keep_results_s", "results_gone_at", self._terms.results, let_results_go
+        )
+        await self._forget_old()
+        # At once: whatever is kept has its owner from the moment it has a row.
+        removed += await asyncio.to_thread(self._jobs.library.collect, grace=timedelta(0))
+        if self._swept_s is None or self._clock() - self._swept_s >= _SWEEP_EVERY_S:
+            removed += await asyncio.to_thread(self._jobs.library.sweep)
+            self._swept_s = self._clock()
+        return removed
+
+    async def _let_go(self, keep: str, gone_at: str, usual: timedelta, let_go: LetGo) -> Removed:
+        removed = Removed()
+        while True:
+            due = await self._jobs.write(lambda t: _due(t, JOBS.c[keep], JOBS.c[gone_at], usual))
+            for job_id in due:
+                gone = await self._jobs.write(lambda t, one=job_id: _one(t, one, gone_at, let_go))  # type: ignore[misc]
+                removed += await asyncio.to_thread(self._erase, gone)
+            if len(due) < _AT_ONCE:
+                return removed
+
+    def _erase(self, gone: Sequence[Reference]) -> Removed:
+        erased = self._jobs.library.erase({one.blob.address for one in gone})
+        return Removed(files=len(erased), bytes=sum(blob.size_bytes for blob in erased))
+
+    async def _forget_old(self) -> None:
+        while await self._jobs.write(self._forget_some) == _AT_ONCE:
+            pass
+
+    def _forget_some(self, transaction: Transaction) -> int:
+        oldest = transaction.at - self._terms.records
+        over = JOBS.c.ended_at <= oldest, JOBS.c.inputs_gone_at.is_not(None)
+        query = select(JOBS.c.id).where(*over, JOBS.c.results_gone_at.is_not(None)).limit(_AT_ONCE)
+        ids = list(transaction.connection.execute(query).scalars())
+        for job_id in ids:
+            forget_job(transaction, job_id)
+        transaction.connection.execute(delete(DELETIONS).where(DELETIONS.c.deleted_at <= oldest))
+        return len(ids)
+
+
+def _due(transaction: Transaction, keep: Column[Any], gone_at: Column[Any], usual: timedelta) -> list[str]:
+    past = or_(
+        and_(keep.is_(None), JOBS.c.ended_at <= transaction.at - usual),
+        and_(keep.is_not(None), _has_lasted(transaction.connection, keep, transaction.at)),
+    )
+    query = select(JOBS.c.id).where(gone_at.is_(None), JOBS.c.ended_at.is_not(None), past)
+    return list(transaction.connection.execute(query.order_by(JOBS.c.ended_at).limit(_AT_ONCE)).scalars())
+
+
+def _has_lasted(connection: Connection, keep_s: Column[Any], now: datetime) -> ColumnElement[bool]:
+    """Whether a job ended longer ago than it says itself."""
+    if connection.dialect.name == "postgresql":
+        interval = func.make_interval(0, 0, 0, 0, 0, 0, keep_s)
+        return JOBS.c.ended_at + interval <= literal(now, UtcTime)
+    days = func.julianday(JOBS.c.ended_at) + keep_s / 86_400.0
+    return days <= func.julianday(literal(now, UtcTime))
+
+
+def _one(transaction: Transaction, job_id: str, gone_at: str, let_go: LetGo) -> list[Reference]:
+    job = lock_job(transaction, job_id)
+    if job is None or job.ended_at is None or getattr(job, gone_at) is not None:
+        return []  # tried again meanwhile, or somebody else did it
+    return let_go(transaction, job, DeletionReason.RETENTION)
