@@ -140,6 +140,8 @@ class SteadfastError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy or self.default_remedy
+        self.effort: dict[str, float | str] = {}
+        """What had been spent by then, as logs name it: `worker`, `attempts`, `queue_ms`, `worked_ms`."""
 
     def as_dict(self) -> dict[str, str | int]:
         """Plain data, for JSON output and for crossing a process boundary."""

@@ -144,6 +144,7 @@ class Application:
         await route.handle(exchange)
 
     async def _refuse(self, exchange: Exchange, error: SteadfastError, route: Route | None) -> None:
+        exchange.noted = {**error.effort, **exchange.noted}
         if exchange.started:
             return
         headers = [(b"allow", route.method.encode())] if isinstance(error, WrongMethod) and route else []

@@ -105,6 +105,8 @@ def note_done(exchange: Exchange, order: Order, visit: Visit, done: Done) -> Non
         priority=order.priority.value,
         **drivers,
     )
+    if outcome.device_bytes:
+        exchange.noted["device_mem_mb"] = round(outcome.device_bytes / 1e6, 1)
     if exchange.traceparent:
         exchange.noted["traceparent"] = exchange.traceparent
 

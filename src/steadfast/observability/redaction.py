@@ -125,6 +125,8 @@ class Redactor:
         known = self._passed.get(name)
         if known is not None and text in known:
             return text
+        if not text:
+            return text
         shape = _SHAPES.get(name)
         if shape is not None and shape.fullmatch(text):
             if name not in _HASHED:  # ids do not come again

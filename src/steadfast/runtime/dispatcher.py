@@ -238,6 +238,7 @@ class Dispatcher:
                 degraded=answer.degraded,
                 cost=answer.cost,
                 worker=worker.name,
+                device_bytes=answer.device_bytes,
                 attempts=ticket.attempts,
                 waited_ms=(ticket.started_at_s - ticket.arrived_at_s) * 1000.0,
                 worked_ms=answer.took_ms,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from steadfast.errors import RequestAborted, ServiceError, ShuttingDown
+from steadfast.errors import RequestAborted, ServiceError, ShuttingDown, SteadfastError
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.exit_reason import KillReason
 from steadfast.runtime.mending import Repair
@@ -53,6 +53,9 @@ class Pool:
             return await ticket.future
         except asyncio.CancelledError:
             self.staff.dispatcher.withdraw(ticket)
+            raise
+        except SteadfastError as error:
+            error.effort = ticket.effort(self._clock())
             raise
 
     async def refuse_poison(self, ticket: Ticket) -> None:

@@ -42,6 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What drove the time, as the task reported it."""
     worker: str
     """Who did it."""
+    device_bytes: int = 0
+    """Device memory that worker holds."""
     attempts: int
     """Dispatches it took; more than 1: a worker died under it."""
     waited_ms: float
@@ -75,6 +77,8 @@ class Ticket:
     """Start of the latest dispatch."""
     died_at_s: float | None = None
     """When the worker that had it last died."""
+    worker: str = ""
+    """Who has it, or had it last."""
     attempts: int = 0
     mended: int = 0
     """Times it was tried again because its worker stepped down, reloaded or was repaired, and did not die."""
@@ -104,6 +108,19 @@ class Ticket:
     def payload_bytes(self) -> int:
         """What it takes of an arena, to whole cache lines."""
         return sum([-(-_size_of(blob) // 64) * 64 for blob in self.blobs if not isinstance(blob, Path)])
+
+    def effort(self, now_s: float) -> dict[str, float | str]:
+        """What was spent on it until now, in the words of a log."""
+        if not self.attempts:
+            return {"queue_ms": round((now_s - self.arrived_at_s) * 1000.0, 3)}
+        worked_ms = round((now_s - self.started_at_s) * 1000.0, 3)
+        return {
+            "worker": self.worker,
+            "attempts": self.attempts,
+            "queue_ms": round((self.started_at_s - self.arrived_at_s) * 1000.0, 3),
+            "infer_ms": worked_ms,
+            "worked_ms": worked_ms,
+        }
 
     def outline(self) -> poison.Outline:
         """What the poison register knows it by before its content is read."""

@@ -155,7 +155,7 @@ class WorkerProcess:
         self._dispatch = {ticket.id: ticket for ticket in tickets}
         self._dispatch_size = len(items)
         for ticket in tickets:
-            ticket.started_at_s = now_s
+            ticket.started_at_s, ticket.worker = now_s, self.name
             ticket.attempts += 1
         if not self._order(messages.Run(items), WorkerState.BUSY):
             self._dispatch_size = 0  # it had died before: none of them was ever in it

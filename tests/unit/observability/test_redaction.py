@@ -129,3 +129,8 @@ def test_the_trace_of_an_undeclared_error_tells_frames_and_kind_but_no_message()
     )
     told = Redactor().value("trace", trace)
     assert told == ["tasks/face_task.py:93 load", "ImportError"]
+
+
+def test_nothing_hides_nothing() -> None:
+    assert Redactor("key").value("job_id", "") == ""
+    assert Redactor("key").value("whatever", "") == ""
