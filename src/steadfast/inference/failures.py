@@ -29,7 +29,7 @@ _LONGEST = 300  # characters of the runtime's text that a person is shown
 def load_failure(error: BaseException, *, model: str, on_device: bool) -> SteadfastError:
     """Why a model did not load: memory ran out, or its file is no usable graph."""
     return memory_failure(error, model=model, on_device=on_device) or ModelDamaged(
-        f"The model {model} does not load: {first_words(error)}"
+        f"The model {model} does not load: {first_words(error)}", model=model
     )
 
 

@@ -9,6 +9,7 @@ from importlib import resources
 
 import numpy as np
 
+from steadfast.errors import SteadfastError
 from steadfast.faces.analyse import analyse
 from steadfast.faces.face import Box, Face
 from steadfast.faces.roles import Engine, SourcePhoto
@@ -41,12 +42,17 @@ def warm_up_and_check(engine: Engine, picture: Picture) -> CanaryVerdict:
 
     One analysis serves both, because a spare that loads takes its time from workers that serve.
     """
-    canvas = picture.canvas()
-    faces = analyse(canvas, engine)
-    wrong = _what_is_wrong(faces)
-    if not wrong:
-        source = engine.swapper.prepare([SourcePhoto(image=picture.pixels, face=faces[0])])
-        exchange_face(canvas, faces[0], source, engine)
+    try:
+        canvas = picture.canvas()
+        faces = analyse(canvas, engine)
+        wrong = _what_is_wrong(faces)
+        if not wrong:
+            source = engine.swapper.prepare([SourcePhoto(image=picture.pixels, face=faces[0])])
+            exchange_face(canvas, faces[0], source, engine)
+    except (SteadfastError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 — a model that answers nonsense has failed, whatever breaks on it
+        wrong = f"The work on it broke off ({type(error).__name__})."
     return CanaryVerdict(passed=not wrong, detail=wrong)
 
 

@@ -155,6 +155,21 @@ def test_a_damaged_model_is_named_once_and_then_done_without(
     assert "mobilefacenet" in " ".join(response.degraded)
 
 
+def test_an_engine_that_answers_nonsense_at_its_load_fails_the_canary_and_is_no_unknown_error(
+    models_folder: Path, shared_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = FaceTask(config(models_folder, shared_models, "standard"))
+
+    def overflow(*_: Any) -> Any:
+        raise OverflowError("Python int too large to convert to C long")
+
+    monkeypatch.setattr("steadfast.tasks.face_canary.analyse", overflow)
+    made.load(made.operating_points()[0])
+    verdict = made.canary()
+    assert not verdict.passed
+    assert "OverflowError" in verdict.detail
+
+
 def test_files_that_the_server_vouches_for_are_read_only_when_there_is_doubt(
     models_folder: Path, shared_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
