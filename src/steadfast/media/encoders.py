@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.codec import Codec, CodecContext
@@ -169,6 +170,27 @@ def choose_encoder(
     if not is_present(encoder.name):
         raise UnknownCodec(f"This build of FFmpeg has no encoder {encoder.name}.")
     return _chosen(encoder, wanted, native, notes)
+
+
+def repeatable_options(chosen: ChosenEncoder) -> dict[str, str]:
+    """Its options with which the same frames make the same bytes every time.
+
+    x264 (build 165) with AVX-512 does not: one encoding in ten differed on a machine that has it, none of
+    hundreds with AVX2 (`python -m benchmarks.repeatable_encoding`). Its results do not depend on which
+    instructions it uses otherwise, so this is no part of what a job pins.
+    """
+    options = dict(chosen.options)
+    if chosen.encoder.name == "libx264" and _cpu_has("avx512f"):
+        options["x264-params"] = "asm=AVX2"
+    return options
+
+
+def _cpu_has(feature: str, *, account: Path = Path("/proc/cpuinfo")) -> bool:
+    try:
+        flags = next((line for line in account.read_text().splitlines() if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return feature in flags.split()
 
 
 def is_present(name: str) -> bool:

@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import av
+from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from steadfast.errors import EncodingFailed, OutOfHostMemory
@@ -28,13 +30,14 @@ class SegmentWriter:
         self._name = chosen.encoder.name
         # Never started: its only use is that the encoder is set up as it would be for the whole.
         self._setting = av.open(str(path.with_suffix(".setting")), "w", format=container.muxer)
-        stream = add_video_stream(self._setting, chosen, info, threads=threads)
+        stream = add_video_stream(self._setting, chosen, info, threads=threads, repeatable=True)
         self._context = stream.codec_context
         try:
             self._context.open()
         except (av.error.FFmpegError, ValueError) as error:
             raise EncodingFailed(f"{self._name} cannot be opened: {why(error)}.") from error
         self.frames = 0
+        self._pts: list[int] = []
         base = info.time_base
         header = SegmentHeader(
             encoder=self._name,
@@ -48,12 +51,16 @@ class SegmentWriter:
         self.frames += 1
         self._encode(frame)
 
-    def finish(self) -> None:
-        """Completes the file; raises `EncodingFailed`."""
+    def write_packet(self, packet: "Packet[Any]") -> None:
+        """Nothing: sound and subtitles are muxed when all segments are joined."""
+
+    def finish(self) -> tuple[int, ...]:
+        """Completes the file and answers the pts of its packets in coded order; raises `EncodingFailed`."""
         self._encode(None)
         self._file.close()
         if self._file.packets != self.frames:
             raise EncodingFailed(f"{self._name} made {self._file.packets} packets of {self.frames} frames.")
+        return tuple(self._pts)
 
     def abort(self) -> None:
         """Lets go of the file, whatever state it is in."""
@@ -63,7 +70,9 @@ class SegmentWriter:
     def _encode(self, frame: VideoFrame | None) -> None:
         try:
             for packet in self._context.encode(frame):
-                self._file.write(CodedPacket.of(packet))
+                coded = CodedPacket.of(packet)
+                self._pts.append(coded.pts)
+                self._file.write(coded)
         except av.error.MemoryError as error:
             raise OutOfHostMemory("Memory ran out while a frame was encoded.") from error
         except av.error.EOFError:

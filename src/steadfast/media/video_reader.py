@@ -163,6 +163,14 @@ class VideoReader:
             assert isinstance(delivered, DecodedFrame)
             yield delivered
 
+    def packets_beside(self) -> "Iterator[Packet[Any]]":
+        """The packets of sound and subtitles, no picture decoded; nothing else can be iterated then."""
+        self._rewind(None)
+        with suppress(av.error.FFmpegError):  # as when frames are read: what follows is lost
+            for packet in self._packets():
+                if packet.stream is not self._stream and (packet.size or packet.dts is not None):
+                    yield packet
+
     def _rewind(self, dts: int | None) -> None:
         self._items.close()
         self._ahead.clear()

@@ -9,7 +9,7 @@ from av.video.stream import VideoStream
 
 from steadfast.errors import EncodingFailed
 from steadfast.media.colour import ColourTags
-from steadfast.media.encoders import ChosenEncoder
+from steadfast.media.encoders import ChosenEncoder, repeatable_options
 from steadfast.media.frame_shape import colours_in
 from steadfast.media.video_info import VideoInfo
 
@@ -18,20 +18,19 @@ _GIF_TIME_BASE = Fraction(1, 100)
 
 
 def add_video_stream(
-    output: OpenOutput, chosen: ChosenEncoder, info: VideoInfo, *, threads: int
+    output: OpenOutput, chosen: ChosenEncoder, info: VideoInfo, *, threads: int, repeatable: bool = False
 ) -> VideoStream:
     """A stream whose encoder is ready to be opened; `info` is the input's: its times, rate and colours.
 
-    The same arguments make the same encoder, so that segments of one video fit together. Raises
-    `EncodingFailed`.
+    The same arguments make the same encoder, so that segments of one video fit together; `repeatable` makes
+    the same bytes of the same frames, too. Raises `EncodingFailed`.
     """
     is_gif = chosen.encoder.name == "gif"
     time_base = _GIF_TIME_BASE if is_gif else info.time_base
     rate = info.average_rate or _USUAL_RATE
+    options = repeatable_options(chosen) if repeatable else dict(chosen.options)
     try:
-        stream = output.add_stream(
-            chosen.encoder.name, rate=rate, options=dict(chosen.options), time_base=time_base
-        )
+        stream = output.add_stream(chosen.encoder.name, rate=rate, options=options, time_base=time_base)
     except (av.error.FFmpegError, ValueError) as error:
         raise EncodingFailed(f"{chosen.encoder.name} cannot be set up: {why(error)}.") from error
     assert isinstance(stream, VideoStream)
