@@ -1,7 +1,12 @@
-"""Settings turned into the parts that keep files: the store, the library over it, the desk for uploads."""
+"""Settings turned into the parts that keep files, delete them, and tell of them.
+
+The store and the library over it, the desk for uploads, retention, callbacks.
+"""
 
 from datetime import timedelta
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from steadfast.blobs.folder import FolderStore
 from steadfast.blobs.library import BlobLibrary
@@ -9,7 +14,12 @@ from steadfast.blobs.s3 import S3BlobStore, S3Options
 from steadfast.blobs.store import BlobStore
 from steadfast.database.database import Database
 from steadfast.errors import ConfigError
-from steadfast.settings import BlobSettings, Settings
+from steadfast.jobs.callback_guard import CallbackGuard
+from steadfast.jobs.callback_post import SignedPost
+from steadfast.jobs.retention import Retention, RetentionTerms
+from steadfast.jobs.transaction import JobDatabase
+from steadfast.jobs.webhooks import WebhookCourier, webhook_secret
+from steadfast.settings import BlobSettings, Settings, WebhookSettings
 from steadfast.uploads.desk import UploadDesk, UploadLimits
 from steadfast.uploads.upload import UploadRows
 
@@ -40,7 +50,9 @@ def s3_options(settings: BlobSettings, bucket: str, prefix: str = "") -> S3Optio
         endpoint=settings.endpoint,
         region=settings.region,
         access_key_id=settings.access_key_id,
-        secret_access_key=_secret(settings),
+        secret_access_key=_secret(
+            "blobs.secret_access_key", settings.secret_access_key, settings.secret_access_key_file
+        ),
         path_style=settings.path_style,
         ca_certificate=settings.ca_file,
         encryption=settings.encryption,
@@ -60,13 +72,42 @@ def open_upload_desk(settings: Settings, library: BlobLibrary, database: Databas
     return UploadDesk(UploadRows(database, keep_for=keep_for), library, database.run, limits)
 
 
-def _secret(settings: BlobSettings) -> str | None:
-    if settings.secret_access_key is not None:
-        return settings.secret_access_key.get_secret_value()
-    if settings.secret_access_key_file is None:
+def open_retention(settings: Settings, jobs: JobDatabase) -> Retention:
+    """What deletes files whose time is over."""
+    retention = settings.retention
+    terms = RetentionTerms(
+        inputs=timedelta(hours=retention.inputs_hours),
+        results=timedelta(hours=retention.results_hours),
+        records=timedelta(days=retention.records_days),
+    )
+    return Retention(jobs, terms, every_s=retention.every_s, scratch=(settings.data_dir / "scratch",))
+
+
+def callback_guard(settings: WebhookSettings) -> CallbackGuard | None:
+    """Decides where callbacks may go; None: nowhere. Raises `ConfigError` for a network that is none."""
+    if not settings.enabled:
+        return None
+    return CallbackGuard(settings.allowed_networks, allow_http=settings.allow_http)
+
+
+def open_webhooks(settings: Settings, jobs: JobDatabase) -> WebhookCourier | None:
+    """Makes the calls that jobs ask for; None: callbacks are switched off. Raises `ConfigError`."""
+    guard, webhooks = callback_guard(settings.webhooks), settings.webhooks
+    if guard is None:
+        return None
+    given = _secret("webhooks.secret", webhooks.secret, webhooks.secret_file)
+    post = SignedPost(guard, secret=webhook_secret(settings.data_dir, given), timeout_s=webhooks.timeout_s)
+    give_up_after = timedelta(hours=webhooks.give_up_after_hours)
+    return WebhookCourier(jobs, post, at_once=webhooks.at_once, give_up_after=give_up_after)
+
+
+def _secret(name: str, value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    if file is None:
         return None
     try:
-        return settings.secret_access_key_file.read_text(encoding="utf-8").strip()
+        return file.read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"The file of blobs.secret_access_key cannot be read: {reason}.") from error
+        raise ConfigError(f"The file of {name} cannot be read: {reason}.") from error

@@ -28,10 +28,17 @@ from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpServer
 from steadfast.api.replays import Replays
 from steadfast.blobs.library import BlobLibrary
+from steadfast.blobs.scratch import clean_scratch
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
-from steadfast.filekeeping import open_library, open_upload_desk
+from steadfast.filekeeping import (
+    callback_guard,
+    open_library,
+    open_retention,
+    open_upload_desk,
+    open_webhooks,
+)
 from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.guardian.attach import Attachment
 from steadfast.health.observed_runtime import ObservedRuntime
@@ -165,6 +172,8 @@ class Service:
         await asyncio.wait([fetching], timeout=_FETCH_FIRST_S)
         hide_memory()  # after the socket: what is hidden may not follow its own links in /proc
         remove_old_outboxes(worker_outboxes(settings))
+        # Whoever made it has died with its server.
+        clean_scratch([settings.data_dir / "scratch"], older_than_s=0.0)
         await self.supervisor.start(wait_s=0.0)
         await self._http.start()
         self._chore(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
@@ -287,6 +296,7 @@ class Service:
             metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
             uploads=open_upload_desk(settings, self._library, database),
+            callbacks=callback_guard(settings.webhooks),
         )
 
     def _open_jobs(self, backend: Backend, database: Database) -> JobService:
@@ -321,8 +331,17 @@ class Service:
             self._chore(self._backend.metrics.survey_forever())
         if self._backend.uploads is not None:
             self._chore(self._backend.uploads.expire_forever())
+        self._tend_jobs()
         self._chore(self._flush_keys_forever())
         self._chore(self._count_workers_forever(self._backend.gate))
+
+    def _tend_jobs(self) -> None:
+        """Deletes what is past its time, and makes the calls that jobs ask for."""
+        if self._jobs is None:
+            return
+        self._chore(open_retention(self.settings, self._jobs.database).run())
+        if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
+            self._chore(webhooks.work_forever())
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

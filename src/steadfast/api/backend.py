@@ -8,6 +8,7 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.replays import Replays
 from steadfast.api.tally import Tally
 from steadfast.health.watch import HealthWatch
+from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.service import JobService
 from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.observability.request_log import RequestLog
@@ -39,6 +40,8 @@ class Backend:
     """Whether it needs a key where requests need one."""
     uploads: UploadDesk | None = None
     """Resumable uploads; None: none are taken."""
+    callbacks: CallbackGuard | None = None
+    """Where a job's `callback_url` may lead; None: jobs may have none."""
     jobs: JobService | None = None
     """Work that is recorded first; None: it is switched off."""
     tally: Tally = field(default_factory=Tally)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from steadfast.blobs import references
+from steadfast.blobs import references, staging
 from steadfast.blobs.blob import CONTENT, Blob, BlobAddress
 from steadfast.blobs.references import Reference
 from steadfast.blobs.staging import Staged, pieces_of, staged
@@ -262,6 +262,7 @@ class BlobLibrary:
 
     def sweep(self, *, grace: timedelta = GRACE) -> Removed:
         """Deletes files that no row knows: what a death between file and row has left."""
+        staging.sweep(self.store.staging)
         oldest = self._now() - grace
         removed, batch = Removed(), []
         for file in self.store.listed():

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, delete, func, literal, or_, select
 
 from steadfast.blobs.library import Removed
 from steadfast.blobs.references import Reference
+from steadfast.blobs.scratch import clean_scratch
 from steadfast.database.schema import UtcTime
 from steadfast.errors import SteadfastError
 from steadfast.jobs.deletion import DELETIONS, DeletionReason, forget_job, let_inputs_go, let_results_go
@@ -48,11 +50,13 @@ class Retention:
         terms: RetentionTerms,
         *,
         every_s: float = 60.0,
+        scratch: Sequence[Path] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
         self._terms = terms
         self._every_s = every_s
+        self._scratch = scratch
         self._clock = clock
         self._swept_s: float | None = None
 
@@ -76,6 +80,7 @@ class Retention:
         removed += await asyncio.to_thread(self._jobs.library.collect, grace=timedelta(0))
         if self._swept_s is None or self._clock() - self._swept_s >= _SWEEP_EVERY_S:
             removed += await asyncio.to_thread(self._jobs.library.sweep)
+            await asyncio.to_thread(clean_scratch, self._scratch)
             self._swept_s = self._clock()
         return removed
 
