@@ -92,10 +92,8 @@ class CrashFolder:
             raise IncidentUnknown(f"There is no crash report {report_id[:80]}.")
         try:
             texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.iterdir())}
-            return {
-                name: json.loads(text) if name.endswith(".json") else text for name, text in texts.items()
-            }
-        except (OSError, ValueError) as error:
+            return {name: _read(name, text) for name, text in texts.items()}
+        except OSError as error:
             raise IncidentUnknown(f"The crash report {report_id} cannot be read any more.") from error
 
     def _folders(self) -> list[Path]:
@@ -112,6 +110,14 @@ class CrashFolder:
                 shutil.rmtree(folder, ignore_errors=True)
         for left in self._folder.glob(".*.part"):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _read(name: str, text: str) -> Any:
+    """A file's document; one that was cut to its share of the bytes stays text."""
+    try:
+        return json.loads(text) if name.endswith(".json") else text
+    except ValueError:
+        return text
 
 
 def report_name(kind: str, at: datetime, token: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Index, Row, String, Table, Text, and_, delete, or_, select, update
+from sqlalchemy import Column, Index, Row, String, Table, Text, and_, case, delete, or_, select, update
 
 from steadfast.admission.keys import utc_now
 from steadfast.database.database import Database
@@ -93,11 +93,14 @@ class IncidentStore:
 
     def close_left_open(self) -> int:
         """Ends those that a server before this one has left open; how many there were."""
+        detected_at, now = INCIDENTS.c.detected_at, self._now()
+        # A clock that was set back meanwhile must not let anything end before it began.
+        ended_at = case((detected_at > now, detected_at), else_=now)
         with self._database.writing() as connection:
             return connection.execute(
                 update(INCIDENTS)
                 .where(INCIDENTS.c.outcome == Outcome.OPEN.value)
-                .values(outcome=Outcome.RESTARTED.value, recovered_at=self._now())
+                .values(outcome=Outcome.RESTARTED.value, recovered_at=ended_at)
             ).rowcount
 
     def forget(self, *, older_than: timedelta, most: int) -> int:

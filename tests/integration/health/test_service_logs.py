@@ -1,4 +1,4 @@
-"""What a running service writes of its requests: a line at the start, one at the end, one more if it was slow."""
+"""What a running service writes of a request: a line at its start and at its end, and one if it was slow."""
 
 import json
 from collections.abc import Iterator

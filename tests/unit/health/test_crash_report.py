@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_disks import mounted_tmpfs
 from tests.unit.health.probes.surroundings import Hand
 
 from steadfast.api.incident_routes import bundle
@@ -166,6 +167,31 @@ def test_a_full_disk_leaves_nothing_half_written_and_becomes_a_fact(
     assert [type(failure) for failure in failures] == [DiskFull]
     assert crashes.reports() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_really_full_costs_this_report_and_no_other(tmp_path: Path) -> None:
+    with mounted_tmpfs(tmp_path / "disk", "size=256k") as disk:
+        crashes = CrashFolder(disk / "crashes", most=50, most_bytes=1 << 30)
+        main = json.dumps({"kind": "worker_died", "at": "", "summary": "kept"})
+        first, second = (
+            report_name("worker_died", datetime(2026, 11, 20, hour, tzinfo=UTC), "00aaff") for hour in (1, 2)
+        )
+        crashes.write(first, {"report.json": main})
+        with pytest.raises(DiskFull):
+            crashes.write(second, {"report.json": main, "events.json": "x" * 1_000_000})
+        assert [report.summary for report in crashes.reports()] == ["kept"]
+        assert [file.name for file in (disk / "crashes").iterdir()] == [first]
+        crashes.write(second, {"report.json": main})
+        assert len(crashes.reports()) == 2
+
+
+def test_a_file_that_was_cut_to_its_share_can_be_shown(tmp_path: Path) -> None:
+    crashes = CrashFolder(tmp_path, most=5, most_bytes=4000)
+    name = report_name("worker_died", datetime(2026, 11, 20, 12, tzinfo=UTC), "00aaff")
+    crashes.write(name, {"report.json": "{}", "events.json": json.dumps(["x" * 5000])})
+    shown = crashes.show(name)
+    assert shown["report.json"] == {}
+    assert len(shown["events.json"]) == 1000
 
 
 def test_an_id_cannot_leave_the_folder(tmp_path: Path) -> None:

@@ -171,7 +171,10 @@ def test_what_a_dead_server_has_left_open_is_closed_by_the_next(database: Databa
     wall = Wall()
     store = IncidentStore(database, now=wall)
     store.save(incident(1, wall))
+    wall.at -= timedelta(hours=1)
     assert store.close_left_open() == 1
+    closed = store.get("inc_1")
+    assert closed.recovered_at == closed.detected_at  # though the clock was set back
     assert store.get("inc_1").outcome is Outcome.RESTARTED
     assert store.close_left_open() == 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, String, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, delete, func, or_, select, update
 
 from steadfast.admission.keys import utc_now
 from steadfast.database.database import Database
@@ -79,7 +79,10 @@ class Outbox:
 
     def due(self, *, limit: int = 20) -> list[Letter]:
         """What should be tried now, oldest first."""
-        query = select(ALERTS).where(ALERTS.c.due_at <= self._now()).order_by(ALERTS.c.queued_at).limit(limit)
+        now = self._now()
+        # No pause is that long: the clock was set back, and nobody may wait until it has caught up.
+        is_due = or_(ALERTS.c.due_at <= now, ALERTS.c.due_at > now + timedelta(seconds=_LONGEST_PAUSE_S))
+        query = select(ALERTS).where(is_due).order_by(ALERTS.c.queued_at).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [

@@ -47,6 +47,19 @@ def test_pauses_double_and_then_stay(database: Database) -> None:
     assert pauses[-1] == 900
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_clock_that_is_set_by_an_hour_delays_no_alert(database: Database, jump: timedelta) -> None:
+    clock = Clock()
+    box = Outbox(database, now=clock)
+    box.put("slack", notice())
+    assert box.failed(box.due()[0])
+    assert box.due() == []
+    clock.turn(seconds=jump.total_seconds())
+    assert len(box.due()) == 1
+    box.put("slack", notice())
+    assert len(box.due()) == 2
+
+
 def test_what_is_no_news_any_more_is_given_up(database: Database) -> None:
     clock = Clock()
     box = Outbox(database, now=clock, keep_for=timedelta(hours=1))
