@@ -45,6 +45,7 @@ class VideoReader:
     def __init__(self, path: Path, limits: MediaLimits, *, decoder_threads: int) -> None:
         self._path = path
         self._limits = limits
+        self._decoder_threads = decoder_threads
         file_format = identify(path, limits)
         with ExitStack() as opened:
             self._container = opened.enter_context(open_container(path, file_format, limits))
@@ -60,7 +61,7 @@ class VideoReader:
             self._orientation = orientation_of(first)
             self.info = describe(self._container, self._stream, first, self._orientation, file_format)
             self._shape = native_shape(self.info.pixel_format, self.info.width, self.info.height)
-            self._close = opened.pop_all().close
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +74,7 @@ class VideoReader:
     def close(self) -> None:
         """Lets go of the file."""
         self._items.close()
-        self._close()
+        self._opened.close()
 
     @property
     def shape(self) -> FrameShape:
@@ -172,18 +173,22 @@ class VideoReader:
                     yield packet
 
     def _rewind(self, dts: int | None) -> None:
+        """Begins again at the key frame of that time, or at the beginning."""
         self._items.close()
         self._ahead.clear()
-        self._ends_s, self._packets_end_bytes = 0.0, 0
-        try:
-            if dts is None:
-                self._container.seek(-(1 << 62), backward=True, any_frame=False)
-            else:
+        self._ends_s, self._packets_end_bytes, self._stopped_before = 0.0, 0, None
+        if dts is not None:
+            with suppress(av.error.FFmpegError):
                 self._container.seek(dts, stream=self._stream, backward=True)
-        except av.error.FFmpegError as error:
-            raise DamagedMedia(f"{self._path} cannot be read again from its beginning.") from error
-        self._decoder.restart()
-        self._stopped_before = None
+                self._decoder.restart()
+                return
+        # Opened anew: a seek to the beginning leaves out what sounds before the first picture, and some
+        # files cannot be sought in at all.
+        self._container = self._opened.enter_context(
+            open_container(self._path, self._file_format, self._limits)
+        )
+        self._stream = find_video_stream(self._path, self._container)
+        self._decoder = FrameDecoder(self._stream, self._limits, threads=self._decoder_threads)
 
     def _first_pts_after_seek(self) -> int | None:
         """Of the key frame where decoding will begin; the packet is kept."""
