@@ -11,6 +11,7 @@ import msgspec
 
 from steadfast.api.backend import Backend
 from steadfast.api.endings import request_ended
+from steadfast.api.entail_routes import EntailRoutes
 from steadfast.api.exchange import Exchange
 from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
@@ -19,8 +20,9 @@ from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
 from steadfast.api.reply import Send
 from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, UploadRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
-from steadfast.events import publish
+from steadfast.events import is_heard, publish
 from steadfast.observability.request_log import RequestLog
+from steadfast.observability.requests import RequestEnded
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Application:
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
+            "/v1/entail": Route("POST", EntailRoutes(backend).entail, is_work=True, is_named=False),
             "/health": Route("GET", health.health),
             # Tells nothing, and the guardian asks it by whatever address the service listens on.
             "/health/live": Route("GET", health.live, is_named=False),
@@ -99,7 +102,7 @@ class Application:
             path = exchange.path if exchange.path in self._routes else "other"
             took_s = time.perf_counter() - began_s
             tally.count(path, exchange.status, took_s)
-            if route is not None and route.is_work:
+            if route is not None and route.is_work and is_heard(RequestEnded):
                 publish(request_ended(exchange, took_s))
 
     def _route_below(self, path: str) -> Route | None:

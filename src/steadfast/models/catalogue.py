@@ -22,14 +22,16 @@ class ModelRole(StrEnum):
     OCCLUDER = "occluder"  # what lies in front of a face
     PARSER = "parser"  # which region of a face each pixel belongs to
     ENHANCER = "enhancer"  # a face with more detail
+    ENTAILMENT = "entailment"  # whether a sentence follows from a picture
 
 
 class ModelFamily(StrEnum):
-    """The engine a model belongs to; the values are those of `faces.roles.EngineName`."""
+    """What a model belongs to: an engine, by its `faces.roles.EngineName`, or a task that has only models."""
 
     EMBEDDED = "embedded"
     STANDARD = "standard"
     NEURAL = "neural"
+    ENTAILMENT = "entailment"
 
 
 class CommercialUse(StrEnum):
