@@ -4,8 +4,10 @@
 
 Every row starts `steadfast serve` (guardian, server, workers) with its own data folder and 16 clients on
 loopback that swap real faces without pause; faults are real signals and marked pictures. `tests/chaos/server`
-holds the same rows in CI, shortened. `--mirror` is a folder of model files (default: `shared/models` beside
-the checkout; without it that row is left out). `--write` puts the table into docs/reliability.md.
+holds the same rows in CI, shortened. At full length all rows take about 15 minutes. `--mirror` is a folder of
+model files (default: `shared/models` beside the checkout; without it that row is left out). `--write` puts
+each line into the table of docs/reliability.md as soon as it is measured, and leaves the others as they are:
+a run that was broken off goes on with `--only`.
 """
 
 import argparse
@@ -37,7 +39,7 @@ from tests.chaos.server.rows import (
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGE = _ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
-_HEAD = "| fault | what was seen | load of the machine before |\n|---|---|---|"
+_HEAD = "| fault | what was seen | load of the machine before, day |\n|---|---|---|"
 
 Run = Callable[[Path], Awaitable[Any]]
 
@@ -120,7 +122,7 @@ def measure(row: Row) -> str:
         except AssertionError as failed:
             said = f"FAILED: {str(failed).splitlines()[0]}"
     took_s = time.monotonic() - began_s
-    line = f"| {row.fault} | {said} | {load:.1f} |"
+    line = f"| {row.fault} | {said} | {load:.1f}, {datetime.datetime.now(tz=datetime.UTC).date()} |"
     print(f"{line}  <!-- {took_s:.0f} s -->", flush=True)
     return line
 
@@ -129,15 +131,16 @@ async def _run(row: Row, folder: Path) -> Any:
     return await row.run(folder)
 
 
-def write(lines: list[str]) -> None:
-    """Puts the table into the page, between its marks."""
+def write(measured: dict[str, str]) -> None:
+    """Puts lines (fault → line) into the page's table; those of rows that were not measured now stay."""
     text = _PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    heading = "| fault | what was seen | machine's load before |\n|---|---|---|"
-    head = f"{_BEGIN}\nMeasured {today} with {os.cpu_count()} cores.\n\n{heading}\n"
-    _PAGE.write_text(before + head + "\n".join(lines) + f"\n{_END}" + after, encoding="utf-8")
+    kept, _, after = rest.partition(_END)
+    old = {line.split("|")[1].strip(): line for line in kept.splitlines() if line.startswith("| ")}
+    lines = {row.fault: "" for row in rows(full=True, mirror=Path())} | old | measured
+    table = [line for fault, line in lines.items() if line and fault != "fault"]
+    head = f"{_BEGIN}\nMeasured with {os.cpu_count()} cores.\n\n{_HEAD}\n"
+    _PAGE.write_text(before + head + "\n".join(table) + f"\n{_END}" + after, encoding="utf-8")
 
 
 def main() -> None:
@@ -154,9 +157,10 @@ def main() -> None:
         for row in rows(full=not options.short, mirror=options.mirror)
         if (not wanted or row.name in wanted) and (row.name != "models" or options.mirror.is_dir())
     ]
-    lines = [measure(row) for row in chosen]
-    if options.write:
-        write(lines)
+    for row in chosen:
+        line = measure(row)
+        if options.write:  # after each row: a run that is broken off goes on with --only
+            write({row.fault: line})
 
 
 if __name__ == "__main__":
