@@ -31,7 +31,7 @@ from steadfast.health.remedies import Healer, remedies_for
 from steadfast.health.verdict import Judge, Verdict
 from steadfast.health.work_record import WorkRecord
 from steadfast.health.worker_words import WorkerWords
-from steadfast.runtime.events import CanaryChecked
+from steadfast.runtime.events import CanaryChecked, WorkerDied
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot
 from steadfast.settings import HealthSettings
 
@@ -170,6 +170,8 @@ class HealthWatch:
         """One fact, on the event loop."""
         if isinstance(event, CanaryChecked):
             self._parts.work.count_canary(event.task, passed=event.passed)
+        elif isinstance(event, WorkerDied) and not event.wanted:
+            self._parts.work.count_death(event.task)
         self._parts.recorder.hear(event)
         if self.reporter is not None and self._settings.crash_reports:
             self.reporter.hear(event)

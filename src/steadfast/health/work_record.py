@@ -62,6 +62,8 @@ class TaskRecord:
     last_good_was_canary: bool = False
     canary_passed: bool | None = None
     """What the last canary said; None: there was none yet."""
+    deaths_at_s: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    """When workers have died that nobody wanted to die."""
     recent_ratio: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     """How the last pieces of work compare with the usual of their size."""
     sizes: dict[int, SizeClass] = field(default_factory=dict)
@@ -110,6 +112,10 @@ class WorkRecord:
         record = self.task(task)
         record.finished += 1
         record.failed += is_ours
+
+    def count_death(self, task: str) -> None:
+        """A worker has died that nobody wanted to die."""
+        self.task(task).deaths_at_s.append(self._clock())
 
     def count_canary(self, task: str, *, passed: bool) -> None:
         """An inference with a known answer came back."""

@@ -1,10 +1,14 @@
-"""Probes of what the service is for: whether each task can be done, proved by work that was done."""
+"""Probes of what the service is for: whether each task can be done, proved by work that was done, and at
+what price in workers."""
 
 from collections.abc import Iterable
 
 from steadfast.health.probes.contract import Probe, Surroundings
 from steadfast.health.readings import Level, Sample, Status, Thresholds
 from steadfast.health.work_record import WorkRecord
+
+
+_RESTARTS_WITHIN_S = 600.0
 
 
 class TaskProof(Probe):
@@ -83,6 +87,29 @@ class TaskReady(Probe):
         ]
 
 
+class WorkerRestarts(Probe):
+    """How many workers of a task had to be replaced in the last ten minutes because they died."""
+
+    name = "worker_restarts"
+    level = Level.PROCESS
+    unit = "in 10 minutes"
+    thresholds = Thresholds(warning=5, error=30)
+    is_instant = True
+    is_watched = False  # every death is an incident already; the breaker and the budget act upon them
+
+    def __init__(self, surroundings: Surroundings, record: WorkRecord) -> None:
+        self._clock = surroundings.clock
+        self._record = record
+
+    def take(self) -> Iterable[Sample]:
+        """One value per task."""
+        since_s = self._clock() - _RESTARTS_WITHIN_S
+        return [
+            Sample(value=float(sum(at_s > since_s for at_s in record.deaths_at_s)), subject=task)
+            for task, record in self._record.tasks.items()
+        ]
+
+
 class TaskSlowness(Probe):
     """How long work takes against its own baseline, size by size; 1 is as usual."""
 
@@ -108,4 +135,5 @@ def capability_probes(surroundings: Surroundings, record: WorkRecord) -> list[Pr
         TaskProof(surroundings, record),
         TaskAnswer(record),
         TaskSlowness(record),
+        WorkerRestarts(surroundings, record),
     ]

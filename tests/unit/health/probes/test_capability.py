@@ -2,7 +2,7 @@
 
 from tests.unit.health.probes.surroundings import Hand, pool, surroundings
 
-from steadfast.health.probes.capability import TaskAnswer, TaskProof, TaskReady, TaskSlowness
+from steadfast.health.probes.capability import TaskAnswer, TaskProof, TaskReady, TaskSlowness, WorkerRestarts
 from steadfast.health.readings import Status
 from steadfast.health.work_record import WorkRecord
 
@@ -37,6 +37,22 @@ def test_a_task_that_is_not_ready_says_why() -> None:
     probe = TaskReady(surroundings(pool(ready=False, why_not="every worker hangs")))
     (sample,) = probe.take()
     assert (sample.status, sample.note) == (Status.ERROR, "every worker hangs")
+
+
+def test_deaths_count_for_ten_minutes() -> None:
+    clock = Hand()
+    record = WorkRecord(clock)
+    probe = WorkerRestarts(surroundings(clock=clock), record)
+    for _ in range(6):
+        record.count_death("face_swap")
+    clock.pass_(599)
+    record.count_death("face_swap")
+    (sample,) = probe.take()
+    assert (sample.subject, sample.value) == ("face_swap", 7.0)
+    assert probe.thresholds.judge(7.0) is Status.WARNING
+    clock.pass_(2)
+    (sample,) = probe.take()
+    assert sample.value == 1.0
 
 
 def test_slowness_compares_work_with_work_of_its_own_size() -> None:
