@@ -7,7 +7,6 @@ from steadfast.health.probes.contract import Probe, Surroundings
 from steadfast.health.readings import Level, Sample, Status, Thresholds
 from steadfast.health.work_record import WorkRecord
 
-
 _RESTARTS_WITHIN_S = 600.0
 
 
