@@ -21,6 +21,7 @@ from steadfast.jobs.transaction import JobDatabase
 from steadfast.jobs.webhooks import WebhookCourier, webhook_secret
 from steadfast.settings import BlobSettings, Settings, WebhookSettings
 from steadfast.uploads.desk import UploadDesk, UploadLimits
+from steadfast.uploads.referred import ReferenceReader
 from steadfast.uploads.upload import UploadRows
 
 
@@ -70,6 +71,22 @@ def open_upload_desk(settings: Settings, library: BlobLibrary, database: Databas
         full_at=settings.blobs.full_at,
     )
     return UploadDesk(UploadRows(database, keep_for=keep_for), library, database.run, limits)
+
+
+def open_references(settings: Settings, library: BlobLibrary) -> ReferenceReader:
+    """Reads what jobs name instead of sending it. Raises `ConfigError` for a root that is none."""
+
+    def open_bucket(bucket: str) -> BlobStore:
+        options = s3_options(settings.blobs, bucket)
+        return S3BlobStore(options, staging_folder=settings.data_dir / "scratch" / "blobs")
+
+    return ReferenceReader(
+        library,
+        file_roots=settings.references.file_roots,
+        s3_roots=settings.references.s3_roots,
+        max_bytes=settings.references.max_bytes,
+        open_bucket=open_bucket,
+    )
 
 
 def open_retention(settings: Settings, jobs: JobDatabase) -> Retention:

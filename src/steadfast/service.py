@@ -35,6 +35,7 @@ from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, Steadf
 from steadfast.filekeeping import (
     callback_guard,
     open_library,
+    open_references,
     open_retention,
     open_upload_desk,
     open_webhooks,
@@ -296,6 +297,7 @@ class Service:
             metrics_need_key=settings.telemetry.require_key != "never",
             replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
             uploads=open_upload_desk(settings, self._library, database),
+            references=open_references(settings, self._library),
             callbacks=callback_guard(settings.webhooks),
         )
 

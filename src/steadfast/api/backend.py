@@ -15,6 +15,7 @@ from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.port import Runtime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.uploads.desk import UploadDesk
+from steadfast.uploads.referred import ReferenceReader
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,6 +41,8 @@ class Backend:
     """Whether it needs a key where requests need one."""
     uploads: UploadDesk | None = None
     """Resumable uploads; None: none are taken."""
+    references: ReferenceReader | None = None
+    """Reads inputs that a job names; None: it must send them."""
     callbacks: CallbackGuard | None = None
     """Where a job's `callback_url` may lead; None: jobs may have none."""
     jobs: JobService | None = None
