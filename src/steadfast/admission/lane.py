@@ -10,6 +10,7 @@ from steadfast.admission.events import ConcurrencyChanged, Refusal, RequestRefus
 from steadfast.admission.inflow import Inflow
 from steadfast.admission.permit import Permit
 from steadfast.admission.prediction import Forecast, ServiceTimePredictor
+from steadfast.admission.presence import Presence
 from steadfast.admission.snapshot import LaneSnapshot
 from steadfast.admission.wait_forecast import Calibration, Pace
 from steadfast.admission.waiting_line import Waiter, WaitingLine
@@ -42,6 +43,7 @@ class Lane:
         self._waiters: dict[Permit, Waiter[Permit]] = {}
         self._inside: set[Permit] = set()
         self._pace = Pace(clock=clock)
+        self._presence = Presence(self._limit.workers, clock=clock)
         self._calibration = Calibration()
         self._inflow = Inflow(clock=clock)
         self._look: asyncio.TimerHandle | None = None
@@ -162,6 +164,10 @@ class Lane:
         """Says how many requests can be worked on at once now."""
         before = self._limit.limit, self._limit.workers
         self._limit.staff(workers)
+        if self._counts["admitted"]:
+            self._presence.change_to(self._limit.workers)
+        else:
+            self._presence.begin_with(self._limit.workers)
         self._tell_of_change(*before)
         self.pump()
 
@@ -261,7 +267,7 @@ class Lane:
         inside_s, usual_s = self._work_inside()
         # When its turn comes, all others inside are still at it: half-way through, or waiting for a worker.
         others_s = usual_s * (max(0, self._limit.limit - workers) + (workers - 1) / 2)
-        return max(0.0, ahead_s + inside_s - others_s) / speed
+        return self._presence.time_for(max(0.0, ahead_s + inside_s - others_s), pace=self._pace.value)
 
     def _longest_wait_s(self) -> float:
         """What a wait would be that came last of all; quicker to know than the right one."""
