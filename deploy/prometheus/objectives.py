@@ -152,12 +152,13 @@ def recorded(objective: Objective, window: str) -> str:
 
 
 def _recording(objective: Objective, window: str) -> str:
+    # Without any traffic it is 0 / 0, which is above no threshold.
     bad, total = (side.replace("$w", window) for side in (objective.bad, objective.total))
     return (
         f"      - record: {recorded(objective, window)}\n"
         f"        expr: >-\n"
         f"          sum by ({objective.by}) ({bad})\n"
-        f"          / (sum by ({objective.by}) ({total}) > 0)\n"
+        f"          / sum by ({objective.by}) ({total})\n"
     )
 
 

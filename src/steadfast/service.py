@@ -47,6 +47,7 @@ from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
 from steadfast.jobkeeping import open_jobs
+from steadfast.jobs.census import count_open_jobs
 from steadfast.jobs.service import JobService
 from steadfast.measuring import service_metrics
 from steadfast.model_supply import ModelSupply
@@ -341,6 +342,9 @@ class Service:
         """Deletes what is past its time, and makes the calls that jobs ask for."""
         if self._jobs is None:
             return
+        if self._backend is not None and self._backend.metrics is not None:
+            jobs = self._jobs.database
+            self._chore(self._backend.metrics.count_jobs_forever(lambda: jobs.read(count_open_jobs)))
         self._chore(open_retention(self.settings, self._jobs.database).run())
         if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
             self._chore(webhooks.work_forever())

@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client.registry import CollectorRegistry
 
 from steadfast.events import subscribe_to
+from steadfast.jobs.census import OPEN_STATES
 from steadfast.jobs.events import (
     JobProgressed,
     JobStateChanged,
@@ -15,10 +16,11 @@ from steadfast.jobs.events import (
     SegmentRedone,
     StepFailed,
     StepFinished,
+    StepStarted,
 )
 from steadfast.jobs.job import Fault, JobState, StepKind
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Instrument, Readings, Series
+from steadfast.observability.metrics.instrument import Instrument, Readings, Sample, Series
 from steadfast.observability.metrics.labels import SECONDS_OF_JOBS, SECONDS_OF_REQUESTS, TASK
 
 _STATE: Final = Label(name="state", meaning="Of a job's life.", values=words_of(JobState))
@@ -127,12 +129,12 @@ class JobMetrics:
         self._by_family = {family: Instrument(family, registry) for family in _EVENTS}
         self._clock = clock
         self._running: dict[str, _Running] = {}
-        self.counts: Callable[[], Mapping[str, int]] = dict
-        """Jobs by state as the store last told; set by the wiring."""
+        self.counts: Mapping[str, int] = {}
+        """Jobs by state as the store last told; whoever asks it sets this."""
         registry.register(
             Readings(
                 {
-                    JOBS: lambda: [((state,), float(count)) for state, count in self.counts().items()],
+                    JOBS: self._by_state,
                     CHECKPOINT_AGE: lambda: [((), self._oldest_s())],
                 }
             )
@@ -145,6 +147,7 @@ class JobMetrics:
             subscribe_to(JobSubmitted, lambda e: at(SUBMITTED, e.task).inc()),
             subscribe_to(JobStateChanged, self._changed),
             subscribe_to(JobProgressed, self._progressed),
+            subscribe_to(StepStarted, self._step_started),
             subscribe_to(StepFinished, self._step_finished),
             subscribe_to(StepFailed, lambda e: at(STEP_FAILURES, e.task, e.kind.value, e.fault.value).inc()),
             subscribe_to(SegmentRedone, lambda e: at(REDONE, e.task).inc()),
@@ -155,12 +158,14 @@ class JobMetrics:
         """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
         for state in _OVER:
             self._at(ENDED, task, state.value)
+            self._at(DURATION, task, state.value)
         for step in StepKind:
             self._at(STEPS, task, step.value)
+            self._at(STEP_TIME, task, step.value)
             self._at(LEASES_LOST, task, step.value)
             for fault in Fault:
                 self._at(STEP_FAILURES, task, step.value, fault.value)
-        for family in (SUBMITTED, REDONE, FRAMES, DEVICE_TIME):
+        for family in (SUBMITTED, REDONE, FRAMES, DEVICE_TIME, FIRST_FRAME):
             self._at(family, task)
 
     def _at(self, family: Family, *values: str) -> Series:
@@ -186,6 +191,10 @@ class JobMetrics:
             self._at(FIRST_FRAME, event.task).observe(running.latest_s - running.began_s)
         running.frames = frames
 
+    def _step_started(self, event: StepStarted) -> None:
+        # A job that ran under the server before this one goes on without a change of its state.
+        self._running.setdefault(event.job_id, _Running(self._clock()))
+
     def _step_finished(self, event: StepFinished) -> None:
         self._at(STEPS, event.task, event.kind.value).inc()
         self._at(STEP_TIME, event.task, event.kind.value).observe(event.took_s)
@@ -193,6 +202,9 @@ class JobMetrics:
         self._at(DEVICE_TIME, event.task).inc(event.cost.device_s)
         if (running := self._running.get(event.job_id)) is not None:
             running.latest_s = self._clock()
+
+    def _by_state(self) -> list[Sample]:
+        return [((state.value,), float(self.counts.get(state.value, 0))) for state in OPEN_STATES]
 
     def _oldest_s(self) -> float:
         now_s = self._clock()

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from prometheus_client.registry import CollectorRegistry
 
 from steadfast.admission.snapshot import GateSnapshot
+from steadfast.errors import SteadfastError
 from steadfast.events import subscribe_to
 from steadfast.health.incidents import Incident
 from steadfast.health.probes.devices import DeviceReading
@@ -111,6 +113,13 @@ class ServiceMetrics:
         """Looks at the disks now and then, in a thread: a disk that hangs holds up nobody."""
         while True:
             await asyncio.to_thread(self._survey.look)
+            await asyncio.sleep(self._survey_every_s)
+
+    async def count_jobs_forever(self, count: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
+        """Asks the store now and then how many jobs stand where; one that does not answer is asked again."""
+        while True:
+            with suppress(SteadfastError):
+                self.jobs.counts = await count()
             await asyncio.sleep(self._survey_every_s)
 
     def expose(self, accept: str = "") -> tuple[bytes, bytes]:
