@@ -73,6 +73,7 @@ class FaultTask(Task[Act]):
         self._hoard: list[bytearray] = []
         self._level = 0
         self._batch = 1
+        self._loads = 0
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         return (
@@ -84,6 +85,9 @@ class FaultTask(Task[Act]):
     def load(self, point: OperatingPoint) -> None:
         self._level = [p.rung for p in self.operating_points()].index(point.rung)
         self._hoard.clear()
+        self._loads += 1
+        if self._loads <= self.config.get("refuse_loads", 0):
+            raise ModelDamaged("The first time it is damaged.", model="toy")
         _once(self.config.get("exit_at_load"), lambda: os._exit(3))
         if self.config.get("never_load"):
             os._exit(3)

@@ -43,6 +43,7 @@ class _Serving:
         self._channel = channel
         self._arena = arena
         self._setup = setup
+        self._made: AnyTask | None = None  # one, though it may not load at once: it knows what it has tried
         self._task: AnyTask | None = None
         self._points: list[OperatingPoint] = []
         self._level = 0
@@ -74,7 +75,7 @@ class _Serving:
     def _stand_at(self, level: int) -> Said:
         began_s = time.perf_counter()
         try:
-            task = self._task or self._create()
+            task = self._made = self._made or self._create()
             level = min(level, len(self._points) - 1)
             task.load(self._points[level])
             loaded_s = time.perf_counter()

@@ -19,14 +19,14 @@ KIB = 1024
 class Server:
     """The other end: orders are put in beforehand, answers read afterwards."""
 
-    def __init__(self, path: str = "tests.fault_task:FaultTask") -> None:
+    def __init__(self, path: str = "tests.fault_task:FaultTask", **config: object) -> None:
         self.end, theirs = open_pair()
         self.arena = Arena.create(request_bytes=64 * KIB, answer_bytes=128 * KIB, prefault_bytes=4 * KIB)
         self._worker_arena = Arena(
             os.dup(self.arena.fd), self.arena.request_bytes, self.arena.answer_bytes, 4 * KIB
         )
         self._theirs: socket.socket = theirs
-        self._setup = _setup(path)
+        self._setup = _setup(path, config)
 
     def order(self, *orders: m.ToWorker) -> list[m.ToServer]:
         for order in (*orders, m.Stop()):
@@ -48,9 +48,9 @@ class Server:
             part.close()
 
 
-def _setup(path: str) -> m.Setup:
+def _setup(path: str, config: dict[str, object]) -> m.Setup:
     return m.Setup(
-        title="t", task_path=path, task_config=m.raw({}), arena_fd=0, request_bytes=0, answer_bytes=0,
+        title="t", task_path=path, task_config=m.raw(config), arena_fd=0, request_bytes=0, answer_bytes=0,
         prefault_bytes=0, nice=0, affinity=(), oom_score_adj=0, max_open_files=0, max_core_bytes=0,
         max_address_space_bytes=0, uid=0, gid=0, readable=(), writable=(), landlock=False, no_network=False,
     )  # fmt: skip
@@ -68,6 +68,15 @@ def test_it_loads_passes_its_canary_and_tells_its_ladder(server: Server) -> None
     assert isinstance(loaded, m.Loaded)
     assert loaded.canary.passed
     assert (len(loaded.points), loaded.level) == (3, 0)
+
+
+def test_a_task_that_did_not_load_is_asked_again_and_remembers_it() -> None:
+    server = Server(refuse_loads=1)
+    refused, loaded = server.order(m.Load(0), m.Load(0))
+    server.close()
+    assert isinstance(refused, m.NotLoaded)
+    assert refused.failure.model == "toy"
+    assert isinstance(loaded, m.Loaded)
 
 
 def test_a_step_below_the_last_is_the_last(server: Server) -> None:
