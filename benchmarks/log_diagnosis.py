@@ -1,8 +1,8 @@
 """How fast logs are diagnosed, in how much memory, and how often the planted cause is named first.
 
-    python -m benchmarks.log_diagnosis [--megabytes N] [--scenarios N]
+    python -m benchmarks.log_diagnosis [--megabytes N] [--scenarios N] [--seed N]
 
-The first table reads logs of that size: of our own service, of others in many formats, a storm of one error,
+The first table reads logs of that size (0: none): of our own service, of others in many formats, a storm of one error,
 and one single line. Bars: 20 s of processor time for 100 MB, and a peak of memory that does not grow with the
 size. For comparison: GNU grep looking for the same literals, which says nothing of causes. The second table
 diagnoses generated scenarios of known causes. Bars: 95 % named first, 2 % false findings on clean logs.
@@ -155,13 +155,13 @@ def speed(folder: Path, size_mb: int) -> bool:
     return worst <= LIMIT_S_PER_100_MB
 
 
-def accuracy(folder: Path, count: int) -> bool:
+def accuracy(folder: Path, count: int, first_seed: int) -> bool:
     """Prints the second table; whether the bars are met."""
     print(
         f"\n{'seed':<6}{'scenarios':>10}{'planted':>9}{'first':>7}{'recall':>8}{'clean':>7}{'false':>7}{'s':>7}"
     )
     is_met = True
-    for seed in (1, 2, 3):
+    for seed in range(first_seed, first_seed + 3):
         begun = time.process_time()
         result = score(scenarios(count, seed), folder)
         is_met = is_met and result.recall >= LEAST_RECALL and result.false_share <= MOST_FALSE
@@ -178,10 +178,11 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--scenarios", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1, help="of the first of three corpora")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        is_fast = speed(Path(folder), options.megabytes)
-        is_right = accuracy(Path(folder), options.scenarios)
+        is_fast = not options.megabytes or speed(Path(folder), options.megabytes)
+        is_right = accuracy(Path(folder), options.scenarios, options.seed)
     return int(not (is_fast and is_right))
 
 
