@@ -420,7 +420,7 @@ class RateLimited(CallerError):
     status = 429
     default_remedy = "Wait as long as `Retry-After` says; send fewer requests per second."
 
-    def __init__(self, detail: str, *, retry_after_s: float, remedy: str | None = None) -> None:
+    def __init__(self, detail: str, *, retry_after_s: float = 1.0, remedy: str | None = None) -> None:
         super().__init__(detail, remedy=remedy)
         self.retry_after_s = retry_after_s
 

@@ -59,7 +59,6 @@ from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
 from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
-from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
 from steadfast.watchkeeping import health_watch
 
@@ -379,9 +378,8 @@ class Service:
 
     async def _count_workers_forever(self, gate: Gate) -> None:
         while True:
-            batches = {ENTAIL: self.settings.entailment.max_batch}
             for pool in self.supervisor.snapshot().pools:
-                gate.staff(pool.task, pool.able * batches.get(pool.task, 1))
+                gate.staff(pool.task, pool.at_once)
             await asyncio.sleep(_COUNT_EVERY_S)
 
     async def _flush_keys_forever(self) -> None:

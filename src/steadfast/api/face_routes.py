@@ -32,6 +32,7 @@ from steadfast.tasks.face_messages import TASK, FaceJob, FaceRequest
 
 _SWAP_FILES = frozenset({"source", "target", "reference"})
 _FACES_FILES = frozenset({"image"})
+_ENGINES = frozenset({"embedded", "standard", "neural"})
 _MULTIPART = b"multipart/form-data"
 
 
@@ -40,6 +41,8 @@ class FaceRoutes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._engine = "other"
+        """That of the last answer: the next one will be of the same, unless a place steps down."""
 
     async def swap(self, exchange: Exchange) -> None:
         """Answers a picture with its faces exchanged."""
@@ -137,7 +140,7 @@ class FaceRoutes:
         given = key_in(exchange.headers.get(b"idempotency-key"))
         if given is None or self._backend.replays is None:
             done = await self._submit(exchange, order, visit)
-            await send_answer(exchange, answer_of(exchange, order, done))
+            await send_answer(exchange, self._answer_of(exchange, order, done))
             return
         await self._carry_out_once(exchange, order, visit, given)
 
@@ -161,9 +164,15 @@ class FaceRoutes:
             # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
             await asyncio.shield(replays.abandon(claim))
             raise
-        answer = answer_of(exchange, order, done)
+        answer = self._answer_of(exchange, order, done)
         await replays.keep(claim, answer)
         await send_answer(exchange, answer)
+
+    def _answer_of(self, exchange: Exchange, order: Order, done: Done) -> KeptAnswer:
+        answer = answer_of(exchange, order, done)
+        engine = exchange.noted.get("engine", "")
+        self._engine = engine if engine in _ENGINES else "other"  # a worker's word: there are few of these
+        return answer
 
     async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Done:
         now_s = asyncio.get_running_loop().time()
@@ -180,7 +189,7 @@ class FaceRoutes:
             priority=order.priority,
             deadline_s=left_s,
             size_bytes=sum([held.size_bytes for held in order.blobs]),
-            features=features_of(order.request, order.blobs),
+            features=features_of(order.request, order.blobs, self._engine),
         )
         payloads = [held.payload for held in order.blobs]
         # Before the gate: what nobody will touch must not wait for a worker first.
@@ -204,12 +213,13 @@ def _the_one(found: Sequence[Held], name: str) -> Held:
     return found[0]
 
 
-def features_of(request: FaceRequest, blobs: Sequence[Held]) -> dict[str, float | str]:
+def features_of(request: FaceRequest, blobs: Sequence[Held], engine: str) -> dict[str, float | str]:
     """What its time may depend on, as far as that is known before anything is decoded."""
     return {
         "bytes": float(sum([held.size_bytes for held in blobs])),
         "sources": float(request.sources),
         "job": request.job.value,
+        "engine": engine,
         "enhance": float(request.enhance),
         **read_header(blobs[-1].head).features(),
     }

@@ -152,6 +152,11 @@ class Pool:
             waiting=staff.dispatcher.waiting,
             busy=sum(worker.state is WorkerState.BUSY for worker in workers),
             able=sum(slot.worker is not None and slot.worker.able for slot in staff.slots),
+            at_once=sum(
+                min(staff.spec.max_batch, slot.ladder.point.batch) if staff.spec.max_batch > 1 else 1
+                for slot in staff.slots
+                if slot.worker is not None and slot.worker.able
+            ),
             places=len(staff.slots),
             spares_ready=sum(w.state is WorkerState.READY and staff.slot_of(w) is None for w in workers),
             hangs_in_a_row=staff.hangs_in_a_row,

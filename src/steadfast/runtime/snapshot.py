@@ -49,6 +49,8 @@ class PoolSnapshot:
     """Workers at work."""
     able: int
     """Workers in a place that have shown that they work."""
+    at_once: int = 0
+    """Requests that they can be given together: one each, or a batch."""
     places: int
     spares_ready: int
     hangs_in_a_row: int

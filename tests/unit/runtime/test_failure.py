@@ -18,6 +18,18 @@ from steadfast.runtime.failure import error_of, failure_of, out_of_memory_class
 from steadfast.runtime.messages import Failure
 
 
+def every_error(root: type[SteadfastError] = SteadfastError) -> list[type[SteadfastError]]:
+    below = [kind for child in root.__subclasses__() for kind in every_error(child)]
+    return [kind for kind in (root, *below) if kind.__module__ == "steadfast.errors"]
+
+
+@pytest.mark.parametrize("kind", every_error())
+def test_every_declared_error_can_be_rebuilt_from_plain_words(kind: type[SteadfastError]) -> None:
+    rebuilt = error_of(Failure(code=kind.code, detail="It was so.", remedy="Do this."))
+    assert isinstance(rebuilt, SteadfastError)
+    assert (rebuilt.detail, rebuilt.remedy) == ("It was so.", "Do this.")
+
+
 class CudaOutOfMemoryError(Exception):
     """As torch names it."""
 
