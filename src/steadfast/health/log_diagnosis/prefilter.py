@@ -13,6 +13,8 @@ from steadfast.health.log_diagnosis.rule import Rule
 
 _BLANKS = bytes(code if chr(code).isalpha() and code < 128 else 32 for code in range(256))
 """Makes of everything that is no letter a blank: numbers and ids would swell a vocabulary."""
+_LONG_WORD = 256
+_LONGEST_LITERAL = 64
 _WORDS = re.compile("[a-z]+")
 
 
@@ -31,11 +33,22 @@ class Vocabulary:
     """The words of a block, in lower case."""
 
     def __init__(self, lowered: bytes) -> None:
-        self._words = b" ".join(set(lowered.translate(_BLANKS).split()))
+        words = set(lowered.translate(_BLANKS).split())
+        long = [word for word in words if len(word) > _LONG_WORD]
+        if long:  # a line without an end: its pieces repeat themselves, it does not
+            words.difference_update(long)
+            words.update(piece for word in long for piece in _pieces(word))
+        self._words = b" ".join(words)
 
     def may_hold(self, word: bytes) -> bool:
         """Whether some word contains this one."""
         return word in self._words
+
+
+def _pieces(word: bytes) -> Iterator[bytes]:
+    """Overlapping ones: what a literal may be is whole in one of them."""
+    for start in range(0, len(word), _LONG_WORD):
+        yield word[start : start + _LONG_WORD + _LONGEST_LITERAL]
 
 
 class Prefilter:

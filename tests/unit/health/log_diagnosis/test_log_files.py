@@ -13,6 +13,7 @@ import pytest
 from steadfast.errors import InputMissing, LogUnreadable
 from steadfast.health.log_diagnosis.diagnosis import diagnose
 from steadfast.health.log_diagnosis.log_files import LONGEST_LINE_BYTES, open_log, read_blocks
+from steadfast.health.log_diagnosis.prefilter import Vocabulary
 
 SIGN = "ERROR OSError: [Errno 28] No space left on device"
 
@@ -149,3 +150,12 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", given)
     with open_log("-") as stream:
         assert stream.read() == f"{SIGN}\n".encode()
+
+
+@pytest.mark.parametrize("before", [0, 200, 250, 256, 300, 511])
+def test_a_sign_inside_a_word_without_an_end_is_not_lost(before: int) -> None:
+    """Of an endless word only the different pieces are kept: a literal on the cut is whole in one of them."""
+    vocabulary = Vocabulary(b"x" * before + b"segmentationfault" + b"x" * 100_000)
+    assert vocabulary.may_hold(b"segmentationfault")
+    assert not vocabulary.may_hold(b"faultx" + b"y")
+    assert len(vocabulary._words) < 5000
