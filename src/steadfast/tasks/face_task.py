@@ -1,21 +1,17 @@
 """Faces in a worker: pictures are decoded, searched, changed and encoded here, in a process that may die."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from steadfast.errors import EmptyInput, InvalidModelOutput, InvalidOption, ModelDamaged
-from steadfast.faces.coordinates import move_points
+from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged
 from steadfast.faces.engines import choose_engine
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.faces.selection import Selection, SelectionRule, parse_selection
-from steadfast.faces.similarity import similarity
 from steadfast.inference.sessions import SessionCache
-from steadfast.media.canvas import Canvas
 from steadfast.media.limits import MediaLimits
 from steadfast.media.picture_encoders import ENCODERS
 from steadfast.media.picture_scaling import scaled_down
@@ -23,44 +19,30 @@ from steadfast.media.picture_writer import encode_picture
 from steadfast.media.pictures import Picture, read_picture
 from steadfast.media.sniff import FileFormat
 from steadfast.models.store import ModelStore
-from steadfast.settings import FaceWorkSettings, InferenceSettings
+from steadfast.settings import FaceWorkSettings
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
 from steadfast.tasks.cast import cast_pictures
 from steadfast.tasks.face_canary import canary_picture, check_engine, warm_up_and_check
+from steadfast.tasks.face_checks import identity_of, refuse_nonsense
+from steadfast.tasks.face_job_options import FaceJobOptions
+from steadfast.tasks.face_ladder import ladder_of, providers_here
 from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
 from steadfast.tasks.output_mark import mark_of
-from steadfast.tasks.picture_swap import PictureSwap, swap_picture
+from steadfast.tasks.picture_swap import swap_picture
 from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.verified_models import VerifiedModels
 
-SMALLER_SIDE_PX = 1600
-"""Longest side of a target once memory has run out twice."""
-_ACCELERATORS = frozenset({"tensorrt", "cuda", "rocm", "openvino", "coreml", "directml"})
-
-
-def ladder_of(inference: InferenceSettings) -> tuple[OperatingPoint, ...]:
-    """What is given up in turn when memory runs out."""
-    smaller = f"Pictures are scaled down to {SMALLER_SIDE_PX} pixels."
-    points = [
-        OperatingPoint(),
-        OperatingPoint(
-            rung=Rung.RELEASED_CACHES, degraded=("Models are unloaded after each request to save memory.",)
-        ),
-        OperatingPoint(rung=Rung.SMALLER_SIDE, max_side_px=SMALLER_SIDE_PX, degraded=(smaller,)),
-    ]
-    if _ACCELERATORS.intersection(inference.providers):
-        degraded = (smaller, "The CPU works instead of an accelerator.")
-        points.append(
-            OperatingPoint(rung=Rung.CPU, max_side_px=SMALLER_SIDE_PX, provider="cpu", degraded=degraded)
-        )
-    return tuple(points)
+if TYPE_CHECKING:
+    from steadfast.tasks.face_jobs import FaceJobs
 
 
 class FaceTask(Task[FaceRequest]):
     """Swaps and lists faces with the best engine that works here."""
 
     request_type = FaceRequest
+    job_type = FaceJobOptions
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -73,14 +55,15 @@ class FaceTask(Task[FaceRequest]):
         self._sessions: SessionCache | None = None
         self._engine: Engine | None = None
         self._verdict_of_load: CanaryVerdict | None = None
+        self._jobs: FaceJobs | None = None
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         """Caches, then the size of pictures, then the accelerator."""
-        return ladder_of(self._settings.inference)
+        return ladder_of(providers_here(self._settings))
 
     def load(self, point: OperatingPoint) -> None:
         """Loads the best engine from verified files; raises `ModelDamaged` where one can be mended first."""
-        self._engine = None
+        self._engine = self._jobs = None
         self._release_sessions()
         inference = self._settings.inference
         if point.provider:
@@ -163,7 +146,8 @@ class FaceTask(Task[FaceRequest]):
         done = swap_picture(
             target, cast, engine, enhance=fields.enhance, on_analysed=lambda: watch.lap("analyse")
         )
-        identity = _identity(done, engine) if fields.measure else None
+        refuse_nonsense(done)
+        identity = identity_of(done, engine) if fields.measure else None
         progress(4)
         watch.lap("swap")
         wanted = _format_for(fields, target)
@@ -180,6 +164,52 @@ class FaceTask(Task[FaceRequest]):
         )
         cost = _cost(target, done.faces_found, swapped=len(done.swapped))
         return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
+
+    # --- jobs -------------------------------------------------------------------------------------------
+
+    def plan(self, job: Job[FaceJobOptions], progress: Progress) -> StepResult:
+        """Looks at the target and says where to cut it."""
+        return self._at_jobs(lambda jobs: jobs.plan(job, progress))
+
+    def run_segment(self, job: Job[FaceJobOptions], order: SegmentOrder, progress: Progress) -> StepResult:
+        """Does one run of frames, or a picture or GIF as a whole."""
+        return self._at_jobs(lambda jobs: jobs.run_segment(job, order, progress))
+
+    def join(
+        self, job: Job[FaceJobOptions], order: JoinOrder, parts: Sequence[Path], progress: Progress
+    ) -> StepResult:
+        """Makes one file of them."""
+        return self._at_jobs(lambda jobs: jobs.join(job, order, parts, progress))
+
+    def _at_jobs(self, work: Callable[["FaceJobs"], StepResult]) -> StepResult:
+        assert self._sessions is not None
+        with self._sessions.work():
+            result = replace(work(self._job_work()), degraded=self._second_best)
+        if self._point.rung is not Rung.FULL:
+            self.release_memory()
+        return result
+
+    def _job_work(self) -> "FaceJobs":
+        from steadfast.tasks.face_jobs import FaceJobs, pin_of  # noqa: PLC0415 — most workers never need FFmpeg
+
+        assert self._sessions is not None
+        if self._jobs is None:
+            is_embedded = self._loaded.name is EngineName.EMBEDDED  # which needs no ONNX Runtime
+            provider = "cpu" if is_embedded else self._sessions.providers().taken[0].value
+            self._jobs = FaceJobs(
+                engine=self._loaded,
+                limits=self._limits,
+                pin=pin_of(self._loaded, self._sum_of, provider=provider),
+                on_accelerator=provider != "cpu",
+            )
+        return self._jobs
+
+    def _sum_of(self, model: str) -> str:
+        catalogue = ModelStore(self._settings.models).catalogue
+        if all(known.name != model for known in catalogue):  # HOG, which is part of dlib
+            return "built in"
+        files = catalogue[model].files
+        return " ".join(file.sha256 for file in files)
 
     def canary(self) -> CanaryVerdict:
         """Finds the face of the built-in picture; right after a load, what the load found."""
@@ -244,29 +274,6 @@ def _format_for(fields: FaceRequest, target: Picture) -> FileFormat:
     if fields.format is not None:
         return FileFormat(fields.format.value)
     return target.format if target.format in ENCODERS else FileFormat.JPEG
-
-
-def _identity(done: PictureSwap, engine: Engine) -> float | None:
-    """Similarity of the worst swapped face to its source, looked at where the face was.
-
-    Raises InvalidModelOutput where a face came out as one flat colour: no face looks like that.
-    """
-    canvas = done.picture.canvas()
-    found = [_likeness(canvas, face.before, face.source.embedding, engine) for face in done.swapped]
-    return min(found, default=None)
-
-
-def _likeness(canvas: Canvas, before: Any, source: Any, engine: Engine) -> float:
-    region = before.box.grown(engine.swapper.margin).clipped(canvas.width, canvas.height)
-    pixels = canvas.read(region)
-    inside = canvas.read(before.box.grown(1.0).clipped(canvas.width, canvas.height))
-    if float(np.ptp(inside)) == 0.0:
-        raise InvalidModelOutput("A swapped face came out as one flat colour.")
-    embedding = engine.identity.embed(pixels, move_points(before.points5, -region.left, -region.top))
-    value = similarity(embedding, source)
-    if not np.isfinite(value):
-        raise InvalidModelOutput("The identity network answered NaN or infinity.")
-    return round(float(value), 4)
 
 
 def _cost(picture: Picture, faces: int, swapped: int = 0) -> dict[str, float]:

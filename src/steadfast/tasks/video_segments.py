@@ -168,7 +168,6 @@ def join_video(
     *,
     keep_sound: bool,
     metadata: Mapping[str, str],
-    needs_a_face: bool,
     encoding: Mapping[str, str],
     on_progress: Callable[[int], None],
 ) -> tuple[WrittenVideo, FrameTally]:
@@ -180,7 +179,7 @@ def join_video(
     tally = FrameTally(frames_expected=None, max_bad_frames=job.max_bad_frames, clock=job.clock)
     for note in notes:
         tally.account.add(note.account)
-    tally.check_whole(needs_a_face=needs_a_face)
+    tally.check_whole(needs_a_face=True)
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(job.target, job.limits))
         chosen = _encoder_for(job, reader)
@@ -266,6 +265,3 @@ def check_pin(pinned: Mapping[str, str], here: Mapping[str, str]) -> None:
     for name, value in here.items():
         if pinned.get(name, value) != value:
             raise PinLost(f"The job was begun with {name} {pinned[name]!r}; here it is {value!r}.")
-    for name in pinned:
-        if name not in here and name.startswith("model "):
-            raise PinLost(f"The job was begun with the {name}, which is not used here.")
