@@ -3,7 +3,7 @@
     python -m benchmarks.log_diagnosis [--megabytes N] [--scenarios N] [--seed N]
 
 The first table reads logs of that size (0: none): of our own service, of others in many formats, of one error
-over and over, and one single line. Bars: 20 s of processor time for 100 MB, and a peak of memory that does not
+over and over, and one single line. Bars: 20 s of processor time for 100 MB, and a peak of memory that doesn't
 grow with the size. For comparison: GNU grep looking for the same literals, which says nothing of causes. The
 second table diagnoses generated scenarios of known causes. Bars: 95 % named first, 2 % false on clean logs.
 """

@@ -83,7 +83,10 @@ def _told(report: dict[str, Any]) -> RenderableType:
         lines += _fact(f"providers of {worker}", told)
     lines += _fact("versions", [" ".join(item) for item in main["versions"].items()])
     lines += _fact("kernel", report.get("kernel.txt", "").splitlines())
-    lines += _fact("last events", [_event(one) for one in report.get("events.json", [])[-_EVENTS_SHOWN:]])
+    events = report.get("events.json", [])
+    # One that was cut to its share of the bytes is no list any more.
+    told = [_event(one) for one in events[-_EVENTS_SHOWN:]] if isinstance(events, list) else [events[:2000]]
+    lines += _fact("last events", told)
     return Text("\n").join(lines)
 
 
