@@ -17,7 +17,7 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"  # a count per bucket
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # told apart by identity: hashed at every count
 class Label:
     """One label, bounded: by the values it can have, or by how many of them are told apart."""
 
@@ -38,7 +38,7 @@ class Label:
         return (len(self.values) or self.most) + 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
     """One family of figures."""
 

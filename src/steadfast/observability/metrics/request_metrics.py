@@ -22,10 +22,11 @@ from steadfast.observability.requests import RequestEnded, RequestOutcome
 from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
 from steadfast.runtime.exit_reason import Fault
 
+_STAGE_NAMES: Final = ("receive", "queue", "decode", "inference", "encode")
 _STAGE: Final = Label(
     name="stage",
     meaning="`receive` (its bytes came), `queue` (it waited), `decode`, `inference`, `encode`.",
-    values=frozenset({"receive", "queue", "decode", "inference", "encode"}),
+    values=frozenset(_STAGE_NAMES),
 )
 _REASON: Final = Label(
     name="reason",
@@ -136,23 +137,34 @@ FAMILIES: Final = (
     RETRIES, QUARANTINED, UNEXPECTED, PREDICTED, ACTUAL, IDENTITY,
 )  # fmt: skip
 
-_ANSWERED = frozenset({RequestOutcome.OK, RequestOutcome.DEGRADED})
+_ANSWERED: Final = frozenset({RequestOutcome.OK.value, RequestOutcome.DEGRADED.value})
 
 
-class _TaskSeries:
-    """The series that every answered request of a task counts into, found once."""
+class _Answered:
+    """The series that answered requests of one task and engine count into, found once."""
 
-    def __init__(self, by_family: dict[Family, Instrument], task: str) -> None:
-        def at(family: Family, *values: str) -> Series:
-            return by_family[family].at(task, *values)
+    __slots__ = (
+        "actual",
+        "first_frame",
+        "found",
+        "frames",
+        "identity",
+        "predicted",
+        "received",
+        "stages",
+        "swapped",
+    )
 
-        self.stages = tuple(
-            at(STAGES, stage) for stage in ("receive", "queue", "decode", "inference", "encode")
-        )
-        self.found = at(FACES_FOUND)
-        self.swapped = at(FACES_SWAPPED)
-        self.received = at(BYTES_IN)
-        self.predicted, self.actual = at(PREDICTED), at(ACTUAL)
+    def __init__(self, by_family: dict[Family, Instrument], task: str, engine: str) -> None:
+        self.stages = tuple(by_family[STAGES].at(task, stage) for stage in _STAGE_NAMES)
+        self.frames = by_family[FRAMES].at(task, engine)
+        self.first_frame = by_family[FIRST_FRAME].at(task, engine)
+        self.found = by_family[FACES_FOUND].at(task)
+        self.swapped = by_family[FACES_SWAPPED].at(task)
+        self.identity = by_family[IDENTITY].at(engine)
+        self.received = by_family[BYTES_IN].at(task)
+        self.predicted = by_family[PREDICTED].at(task)
+        self.actual = by_family[ACTUAL].at(task)
 
 
 class RequestMetrics:
@@ -160,7 +172,8 @@ class RequestMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._by_family = {family: Instrument(family, registry) for family in FAMILIES}
-        self._of_task: dict[str, _TaskSeries] = {}
+        self._requests, self._duration = self._by_family[REQUESTS], self._by_family[DURATION]
+        self._answered: dict[tuple[str, str], _Answered] = {}
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answers end it."""
@@ -192,38 +205,40 @@ class RequestMetrics:
         return self._by_family[family].at(*values)
 
     def _ended(self, ended: RequestEnded) -> None:
-        outcome = ended.outcome
+        outcome = ended.outcome.value
         task, engine = ended.task, ended.engine
-        self._at(REQUESTS, task, outcome.value, engine).inc()
+        self._requests.at(task, outcome, engine).inc()
         trace_id = ended.trace_id if ended.traceparent else ""
         exemplar = {"trace_id": trace_id} if trace_id else None
-        self._at(DURATION, task, outcome.value, engine, ended.size_class.value).observe(
-            ended.took_s, exemplar
-        )
+        self._duration.at(task, outcome, engine, ended.size_class.value).observe(ended.took_s, exemplar)
         if outcome in _ANSWERED:
-            self._answered(ended)
+            self._count_answer(ended)
 
-    def _answered(self, ended: RequestEnded) -> None:
-        series = self._of_task.get(ended.task)
+    def _count_answer(self, ended: RequestEnded) -> None:
+        series = self._answered.get((ended.task, ended.engine))
         if series is None:
-            series = _TaskSeries(self._by_family, ended.task)
-            if len(self._of_task) < TASK.bound:
-                self._of_task[ended.task] = series
-        took = (ended.receive_s, ended.queue_s, ended.decode_s, ended.inference_s, ended.encode_s)
-        for stage, took_s in zip(series.stages, took, strict=True):
-            stage.observe(took_s)
-        self._count_faces(ended, series)
+            series = _Answered(self._by_family, ended.task, ended.engine)
+            if len(self._answered) < TASK.bound * ENGINE.bound:
+                self._answered[ended.task, ended.engine] = series
+        receive, queue, decode, inference, encode = series.stages
+        receive.observe(ended.receive_s)
+        queue.observe(ended.queue_s)
+        decode.observe(ended.decode_s)
+        inference.observe(ended.inference_s)
+        encode.observe(ended.encode_s)
         series.received.inc(ended.bytes_in)
         if ended.predicted_s is not None:
             series.predicted.inc(ended.predicted_s)
             series.actual.inc(ended.worked_s)
+        if ended.frames:
+            _count_frames(ended, series)
 
-    def _count_faces(self, ended: RequestEnded, series: _TaskSeries) -> None:
-        if not ended.frames:
-            return
-        self._at(FRAMES, ended.task, ended.engine).inc(ended.frames)
-        self._at(FIRST_FRAME, ended.task, ended.engine).observe(ended.took_s)
+
+def _count_frames(ended: RequestEnded, series: _Answered) -> None:
+    series.frames.inc(ended.frames)
+    series.first_frame.observe(ended.took_s)
+    if ended.faces:
         series.found.inc(ended.faces)
         series.swapped.inc(ended.swapped)
-        if ended.identity is not None:
-            self._at(IDENTITY, ended.engine).observe(ended.identity)
+    if ended.identity is not None:
+        series.identity.observe(ended.identity)

@@ -26,7 +26,7 @@ from steadfast.observability.metrics import (
     storage_metrics,
     worker_metrics,
 )
-from steadfast.observability.metrics.exposition import expose
+from steadfast.observability.metrics.exposition import Exposition
 from steadfast.observability.metrics.family import Family
 from steadfast.observability.metrics.instrument import Readings
 from steadfast.observability.metrics.storage_metrics import StorageSurvey
@@ -77,6 +77,7 @@ class ServiceMetrics:
 
     def __init__(self, sources: Sources, *, survey_every_s: float = 15.0) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        self._exposition = Exposition(self.registry)
         self._survey = sources.survey
         self._survey_every_s = survey_every_s
         build_metrics.tell_build(self.registry)
@@ -124,7 +125,7 @@ class ServiceMetrics:
 
     def expose(self, accept: str = "") -> tuple[bytes, bytes]:
         """Content type and body for a client that accepts that."""
-        return expose(self.registry, accept)
+        return self._exposition.answer(accept)
 
 
 _FRESH_S = 0.05

@@ -1,0 +1,113 @@
+"""What measuring costs: microseconds that metrics add to a request, and milliseconds of a scrape.
+
+`python -m benchmarks.telemetry_cost`. The bars: 50 us per request, together with the ledger; 20 ms per scrape
+with 8 workers. Processor time of this process, medians of several rounds: a busy machine makes it look dearer.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from tests.unit.observability.metrics.surroundings import (
+    TASK,
+    TRACE,
+    ended,
+    metrics,
+    reading,
+    snapshot,
+    worker,
+)
+
+from steadfast.events import publish
+from steadfast.observability.metrics.service_metrics import ServiceMetrics
+from steadfast.runtime.events import WorkerStateChanged
+from steadfast.runtime.states import WorkerState
+
+_REQUEST_BAR_US = 50.0
+_SCRAPE_BAR_MS = 20.0
+_ENGINES = ("standard", "embedded", "neural")
+_PIXELS = (5e5, 2e6, 1e7, 3e7)
+
+
+def per_call_us(call: Callable[[], object], calls: int) -> float:
+    """Processor time of one call."""
+    began_s = time.process_time()
+    for _ in range(calls):
+        call()
+    return (time.process_time() - began_s) / calls * 1e6
+
+
+def make_only() -> None:
+    """A request's event that nobody hears."""
+    ended(traceparent=TRACE)
+
+
+def make_and_tell() -> None:
+    """The same, told to whoever listens."""
+    publish(ended(traceparent=TRACE))
+
+
+def of_requests(house: ServiceMetrics, rounds: int, calls: int) -> tuple[float, float]:
+    """Microseconds of making and of telling an event, with its exemplar; without metrics, and with them."""
+    alone, told = [], []
+    for _ in range(rounds):
+        alone.append(per_call_us(make_only, calls))
+        house.start()
+        told.append(per_call_us(make_and_tell, calls))
+        house.stop()
+    return median(alone), median(told)
+
+
+def fill(house: ServiceMetrics) -> None:
+    """As many series as a busy server has: two tasks, three engines, every outcome and size."""
+    house.start()
+    for task in (TASK, "visual_entailment"):
+        publish(WorkerStateChanged(task=task, worker="w", pid=1, before=None, after=WorkerState.STARTING))
+        for engine in _ENGINES:
+            for pixels in _PIXELS:
+                publish(ended(task=task, engine=engine, pixels=pixels, traceparent=TRACE))
+        for status, code in ((422, "no_face"), (503, "overloaded"), (504, "deadline_exceeded"), (500, "x")):
+            publish(ended(task=task, engine="", status=status, code=code, pixels=0.0))
+
+
+def of_scrapes(house: ServiceMetrics, rounds: int) -> tuple[float, float, int]:
+    """Milliseconds of a scrape as OpenMetrics: median and worst; and how many lines it has."""
+    took_ms = [
+        per_call_us(lambda: house.expose("application/openmetrics-text"), 1) / 1000 for _ in range(rounds)
+    ]
+    return median(took_ms), max(took_ms), house.expose()[1].count(b"\n")
+
+
+def main() -> int:
+    """Measures and tells."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=20_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        eight = snapshot(*(worker(n, slot=f"cpu:{n}") for n in range(8)))
+        readings = [reading(f"probe_{n}", TASK) for n in range(25)]
+        house = metrics(Path(folder), snapshot=lambda: eight, readings=lambda: readings)
+        alone_us, told_us = of_requests(house, options.rounds, options.calls)
+        fill(house)
+        scrape_ms, worst_ms, lines = of_scrapes(house, 50)
+        house.stop()
+    added_us = told_us - alone_us
+    print("| what | figure | bar |\n|---|---|---|")
+    print(f"| an event of a request, made | {alone_us:.1f} us | |")
+    print(
+        f"| metrics, with an exemplar, add | {added_us:.1f} us | {_REQUEST_BAR_US:.0f} us with the ledger |"
+    )
+    print(
+        f"| scrape, 8 workers, {lines} lines | {scrape_ms:.1f} ms, worst {worst_ms:.1f} "
+        f"| {_SCRAPE_BAR_MS:.0f} ms |"
+    )
+    return int(added_us > _REQUEST_BAR_US or scrape_ms > _SCRAPE_BAR_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
