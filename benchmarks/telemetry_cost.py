@@ -1,7 +1,7 @@
 """What measuring costs: microseconds that metrics add to a request, and milliseconds of a scrape.
 
 `python -m benchmarks.telemetry_cost`. The bars: 50 us per request, together with the ledger; 20 ms per scrape
-with 8 workers. Processor time of this process, medians of several rounds: a busy machine makes it look dearer.
+with 8 workers. Processor time of this process, medians of rounds: a busy machine makes it look dearer.
 """
 
 import argparse
