@@ -6,6 +6,7 @@ from pathlib import Path
 
 from steadfast.admission.gate import GateOptions
 from steadfast.admission.rate import NO_LIMIT, Rate
+from steadfast.errors import ConfigError
 from steadfast.models.verification import Vouched
 from steadfast.runtime.devices import cuda_devices
 from steadfast.runtime.memory import cgroup_limit_bytes, share_of_limit
@@ -99,7 +100,11 @@ def _rate(per_s: float, burst: int) -> Rate:
 def devices_of(settings: Settings, workers: int = 0) -> tuple[Device, ...]:
     """One entry per worker, `workers` or as the settings say; a variable that the driver reads chooses it."""
     found = _found_devices(settings)
-    usual = max(1, cores() // CORES_PER_WORKER) if found == (_CPU,) else len(found)
+    usual = (
+        max(1, (len(settings.runtime.cores) or cores()) // CORES_PER_WORKER)
+        if found == (_CPU,)
+        else len(found)
+    )
     count = workers or settings.runtime.workers or usual
     return tuple(found[number % len(found)] for number in range(count))
 
@@ -149,16 +154,32 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
+def worker_cores(settings: Settings) -> tuple[int, ...]:
+    """Those of `runtime.cores`; empty: all. Raises `ConfigError` for one that this process may not use."""
+    wanted = settings.runtime.cores
+    if wanted and hasattr(os, "sched_getaffinity"):
+        here = os.sched_getaffinity(0)
+        if absent := sorted(set(wanted) - here):
+            raise ConfigError(
+                f"The setting runtime.cores names the core {absent[0]}; this process may use "
+                f"{', '.join(map(str, sorted(here)))}."
+            )
+    return wanted
+
+
 def _worker_options(settings: Settings, count: int, readable: tuple[Path, ...]) -> WorkerOptions:
     runtime = settings.runtime
     request_bytes = runtime.shared_memory_bytes
     scratch = worker_scratch(settings)
+    own_cores = worker_cores(settings)
     user = _worker_user(settings)
     if user is not None:
         os.chown(scratch, *user)
     return WorkerOptions(
         python_path=runtime.python_path,
-        threads=runtime.threads or max(1, cores() // count),
+        threads=runtime.threads or max(1, (len(own_cores) or cores()) // count),
+        affinity=own_cores,
+        nice=runtime.nice,
         max_address_space_bytes=runtime.max_address_space_bytes,
         scratch=scratch,
         outboxes=worker_outboxes(settings),

@@ -6,6 +6,7 @@ import pytest
 
 from steadfast import staffing
 from steadfast.admission.rate import NO_LIMIT
+from steadfast.errors import ConfigError
 from steadfast.runtime.options import Device
 from steadfast.settings import Settings
 from steadfast.staffing import devices_of, face_employment, gate_options, pool_options
@@ -29,6 +30,17 @@ def test_cores_are_shared_out_among_the_workers(tmp_path: Path, monkeypatch: pyt
     for runtime, threads in (({}, 4), ({"workers": 3}, 2), ({"threads": 1}, 1)):
         given = settings(tmp_path, runtime={"devices": ["cpu"], **runtime})
         assert pool_options(given).worker.threads == threads
+
+
+def test_workers_keep_to_the_cores_and_the_niceness_that_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    given = settings(tmp_path, runtime={"devices": ["cpu"], "cores": "2-7,9,10", "nice": 7, "workers": 2})
+    options = pool_options(given).worker
+    assert (options.affinity, options.nice, options.threads) == ((2, 3, 4, 5, 6, 7, 9, 10), 7, 4)
+    with pytest.raises(ConfigError, match="the core 99"):
+        pool_options(settings(tmp_path, runtime={"cores": "1,99"}))
 
 
 def test_each_worker_sees_its_own_accelerator_and_no_other(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from steadfast.settings.values import Names, Section
+from steadfast.settings.values import Cores, Names, Section
 
 
 class DatabaseSettings(Section):
@@ -78,6 +78,10 @@ class RuntimeSettings(Section):
     cannot hold two."""
     threads: int = Field(default=0, ge=0)
     """Threads of one worker; 0: the cores, shared out among the workers."""
+    cores: Cores = ()
+    """Cores that workers may use, such as `2-7,9`, so that the others are left to the server; none: all."""
+    nice: int = Field(default=5, ge=0, le=19)
+    """How far workers stand back behind other programs; the server itself does not."""
     deadline_s: float = Field(default=30.0, gt=0)
     """Seconds allowed to a request that brings no deadline of its own."""
     stall_s: float = Field(default=20.0, gt=0)

@@ -39,6 +39,20 @@ def _expanded(path: Path | None) -> Path | None:
     return path.expanduser() if path is not None else None
 
 
+def core_numbers(value: object) -> object:
+    """Numbers out of `2-7,9`, as `taskset` writes them."""
+    if not isinstance(value, str):
+        return value
+    numbers: list[int] = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()) or int(last or first) < int(first):
+            raise ValueError("numbers of cores such as 2-7,9")
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(numbers)
+
+
+Cores = Annotated[tuple[int, ...], BeforeValidator(core_numbers)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Urls = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_urls)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]

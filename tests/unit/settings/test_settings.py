@@ -72,6 +72,21 @@ def test_one_item_of_a_list_may_look_like_json(text: str, monkeypatch: pytest.Mo
     assert load_settings().runtime.devices == (text,)
 
 
+@pytest.mark.parametrize(("text", "cores"), [("2-4,7", (2, 3, 4, 7)), ("3", (3,)), ("[1, 2]", (1, 2))])
+def test_cores_are_written_as_ranges(
+    text: str, cores: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFAST_RUNTIME__CORES", text)
+    assert load_settings().runtime.cores == cores
+
+
+@pytest.mark.parametrize("text", ["7-2", "a", "1-", "-1"])
+def test_cores_that_cannot_be_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFAST_RUNTIME__CORES", text)
+    with pytest.raises(ConfigError, match="2-7,9"):
+        load_settings()
+
+
 def test_a_section_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEADFAST_MODELS", '{"attempts": 3}')
     assert load_settings().models.attempts == 3
