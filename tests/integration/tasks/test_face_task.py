@@ -1,6 +1,7 @@
 """The faces task as a worker runs it, with real engines on real pictures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,22 @@ import msgspec
 import numpy as np
 import pytest
 
-from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, NoFace, UnsupportedMedia
+from steadfast.errors import (
+    EmptyInput,
+    InvalidModelOutput,
+    InvalidOption,
+    ModelDamaged,
+    NoFace,
+    UnsupportedMedia,
+)
 from steadfast.faces.analyse import analyse
+from steadfast.inference.providers import Provider
 from steadfast.media.pictures import read_picture
 from steadfast.models import verification
 from steadfast.models.store import ModelStore
-from steadfast.settings import FaceSettings, ModelSettings, Settings
+from steadfast.settings import FaceSettings, FaceWorkSettings, ModelSettings, Settings
 from steadfast.task import Request, Response, Rung
+from steadfast.tasks.face_ladder import SMALLER_SIDE_PX, ladder_of, providers_here
 from steadfast.tasks.face_messages import (
     VOUCHED,
     FaceAnswer,
@@ -24,7 +34,8 @@ from steadfast.tasks.face_messages import (
     PictureType,
     worker_config,
 )
-from steadfast.tasks.face_task import SMALLER_SIDE_PX, FaceTask, ladder_of
+from steadfast.tasks.face_task import FaceTask
+from steadfast.tasks.picture_swap import swap_picture
 
 
 def config(tmp_path: Path, shared_models: Path, engine: str = "auto") -> dict[str, Any]:
@@ -129,11 +140,32 @@ def test_a_smaller_step_of_the_ladder_scales_the_target_down_and_confesses(
     assert answer.identity is None
 
 
-def test_an_accelerator_can_be_given_up_for_the_cpu() -> None:
-    rungs = [point.rung for point in ladder_of(Settings().inference)]
-    assert rungs == [Rung.FULL, Rung.RELEASED_CACHES, Rung.SMALLER_SIDE, Rung.CPU]
-    plain = Settings.model_validate({"inference": {"providers": ["cpu"]}})
-    assert Rung.CPU not in [point.rung for point in ladder_of(plain.inference)]
+def test_one_accelerator_after_the_other_is_given_up_and_the_cpu_comes_last() -> None:
+    points = ladder_of([Provider.TENSORRT, Provider.CUDA, Provider.CPU])
+    rungs = [point.rung for point in points]
+    assert rungs == [Rung.FULL, Rung.RELEASED_CACHES, Rung.SMALLER_SIDE, Rung.NEXT_PROVIDER, Rung.CPU]
+    assert [point.provider for point in points] == ["", "", "", "cuda", "cpu"]
+    assert all(point.degraded for point in points[1:])
+
+
+@pytest.mark.parametrize("engine", ["embedded", "standard"])
+def test_where_the_cpu_works_already_it_is_no_step_of_the_ladder(engine: str) -> None:
+    settings = FaceWorkSettings.model_validate(
+        {"faces": {"engine": engine}, "inference": {"providers": ["cpu"]}}
+    )
+    assert Rung.CPU not in [point.rung for point in ladder_of(providers_here(settings))]
+
+
+def test_a_face_of_one_flat_colour_is_never_answered_whatever_is_measured(
+    task: FaceTask, blobs: tuple[memoryview, memoryview], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flat(target: Any, *arguments: Any, **options: Any) -> Any:
+        done = swap_picture(target, *arguments, **options)
+        return replace(done, picture=replace(done.picture, pixels=np.full_like(target.pixels, 128)))
+
+    monkeypatch.setattr("steadfast.tasks.face_task.swap_picture", flat)
+    with pytest.raises(InvalidModelOutput, match="flat colour"):
+        asked(task, FaceRequest(job=FaceJob.SWAP, sources=1, measure=False), *blobs)
 
 
 def test_a_damaged_model_is_named_once_and_then_done_without(
