@@ -29,6 +29,7 @@
     │   │   ├── ScopeMissing            the key is good, but not for this
     │   │   └── ForeignRequest          a web page of somebody else sent it, or under a name that is not ours
     │   ├── MalformedRequest            headers, form or query cannot be read
+    │   ├── WrongContentType            the body is of another kind than the path takes
     │   ├── HeadTooLarge                the headers alone are larger than any request needs
     │   ├── UnknownRoute                nothing is served at that path
     │   ├── WrongMethod                 the path is served, but not by that method
@@ -395,6 +396,14 @@ class WrongMethod(CallerError):
     code = "wrong_method"
     status = 405
     default_remedy = "The `Allow` header names the methods."
+
+
+class WrongContentType(CallerError):
+    """The body says that it is of another kind than is taken at that path."""
+
+    code = "wrong_content_type"
+    status = 415
+    default_remedy = "docs/reference/http.md shows a request for every route."
 
 
 class HeadTooLarge(CallerError):

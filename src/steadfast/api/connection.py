@@ -30,9 +30,14 @@ _log = logging.getLogger(__name__)
 MAX_HEAD_BYTES: Final = 64 * 1024
 _SWALLOWED_BYTES: Final = 16 << 20
 _SWALLOW_S: Final = 5.0
+_TOO_LARGE: Final = f"The headers take more than {MAX_HEAD_BYTES // 1024} KiB."
 _NEVER: Final = float("inf")
 
 Serve = Callable[[Exchange], Coroutine[Any, Any, None]]
+
+
+class _HeadIsTooLarge(Exception):
+    """Raised through the parser, which cannot be stopped otherwise."""
 
 
 class Connection(asyncio.Protocol):
@@ -123,16 +128,21 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             return  # answered as if nothing but HTTP/1.1 had been asked for
         except httptools.HttpParserError as error:
-            if isinstance(error, httptools.HttpParserCallbackError):
-                _log.warning("request not read", exc_info=error)
-            self._send_away(MalformedRequest("The request is no HTTP/1.1."))
+            self._send_away(self._why_unreadable(error))
             return
         if self._incoming is not None or self._parser is None:
             return
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._send_away(HeadTooLarge(f"The headers take more than {MAX_HEAD_BYTES // 1024} KiB."))
+            self._send_away(HeadTooLarge(_TOO_LARGE))
         elif self._current is None and self._head_bytes == len(data):  # its first bytes
             self._expect_within(self.header_timeout_s)
+
+    def _why_unreadable(self, error: httptools.HttpParserError) -> SteadfastError:
+        if isinstance(error.__context__, _HeadIsTooLarge):
+            return HeadTooLarge(_TOO_LARGE)
+        if isinstance(error, httptools.HttpParserCallbackError):
+            _log.warning("request not read", exc_info=error)
+        return MalformedRequest("The request is no HTTP/1.1.")
 
     def pause_writing(self) -> None:
         """The client takes less than is written."""
@@ -169,6 +179,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """A request can be answered; its body may still be on its way."""
         parser, headers = self._parser, self._headers
+        if self._head_bytes > MAX_HEAD_BYTES and _size_of(self._url, headers) > MAX_HEAD_BYTES:
+            raise _HeadIsTooLarge
         is_modern = parser.get_http_version() == "1.1"
         method = parser.get_method().decode("ascii")
         path, query = _path_and_query(self._url)
@@ -343,6 +355,10 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _size_of(url: bytes, headers: dict[bytes, bytes]) -> int:
+    return len(url) + sum(len(name) + len(value) for name, value in headers.items())
 
 
 def _path_and_query(url: bytes) -> tuple[str, bytes]:

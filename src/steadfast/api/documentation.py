@@ -135,9 +135,7 @@ def document_application() -> FastAPI:
             path, summary=summary, responses=_problems(KeyRefused, ScopeMissing, IncidentUnknown)
         )(_recorded_elsewhere)
     for path, summary in _PROBES.items():
-        application.get(path, summary=summary, responses={503: {"description": "Not ready"}})(
-            _probed_elsewhere
-        )
+        application.get(path, summary=summary, responses=_probe_answers(path))(_probed_elsewhere)
     return application
 
 
@@ -149,6 +147,34 @@ _PROBES = {
     "/health/simple": "One word",
     "/metrics": "Counts and gauges in Prometheus' text format",
 }
+
+
+_READY: dict[str, Any] = {
+    "status": "healthy",
+    "waits_for": [],
+    "tasks": {"face_swap": {"ready": True, "why_not": "", "degraded": []}},
+}
+_NOT_READY: dict[str, Any] = {
+    "status": "failing",
+    "waits_for": ["face_swap"],
+    "tasks": {"face_swap": {"ready": False, "why_not": "no worker is able", "degraded": []}},
+}
+_PROBE_EXAMPLES: dict[str, tuple[str, Any, Any]] = {
+    "/health": ("application/json", _READY | {"reasons": []}, _NOT_READY | {"reasons": ["workers is error"]}),
+    "/health/live": ("application/json", {"status": "live"}, None),
+    "/health/ready": ("application/json", _READY, _NOT_READY),
+    "/healthz": ("application/json", _READY, _NOT_READY),
+    "/health/simple": ("text/plain", "OK", "FAIL"),
+    "/metrics": ("text/plain", 'steadfast_task_ready{task="face_swap"} 1.0\n', None),
+}
+
+
+def _probe_answers(path: str) -> dict[int | str, dict[str, Any]]:
+    kind, good, bad = _PROBE_EXAMPLES[path]
+    answers: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {"example": good}}}}
+    if bad is not None:
+        answers[503] = {"description": "Not ready", "content": {kind: {"example": bad}}}
+    return answers
 
 
 _RECORDS = {

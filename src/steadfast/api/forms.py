@@ -8,7 +8,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Held, Intake
-from steadfast.errors import MalformedRequest
+from steadfast.errors import MalformedRequest, WrongContentType
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -174,6 +174,9 @@ def _text(part: Part) -> str:
 def _boundary(exchange: Exchange) -> bytes:
     kind, options = parse_options_header(exchange.headers.get(b"content-type", b""))
     boundary = options.get(b"boundary", b"")
-    if kind != b"multipart/form-data" or not boundary:
-        raise MalformedRequest("The body must be multipart/form-data with a boundary.")
+    if kind != b"multipart/form-data":
+        said = kind.decode("latin-1")[:60] or "nothing"
+        raise WrongContentType(f"The body must be multipart/form-data; its Content-Type says {said}.")
+    if not boundary:
+        raise MalformedRequest("The Content-Type of the form names no boundary.")
     return boundary

@@ -54,7 +54,10 @@ def swap_options(fields: Mapping[str, str], exchange: Exchange) -> SwapOptions:
     options = _converted(given, SwapOptions)
     assert isinstance(options, SwapOptions)
     if not 1 <= options.quality <= 100:
-        raise InvalidOption(f"The field quality is {options.quality}; it must be from 1 to 100.")
+        raise InvalidOption(
+            f"The field quality is {options.quality}; it must be from 1 to 100.",
+            remedy="Leave it out for 95.",
+        )
     if options.answer is None and b"application/json" in exchange.headers.get(b"accept", b""):
         return msgspec.structs.replace(options, answer=AnswerKind.JSON)
     return options
@@ -75,7 +78,10 @@ def deadline_of(exchange: Exchange, field_s: float | None, default_s: float) -> 
     given = exchange.headers.get(b"x-deadline-ms")
     if given is not None:
         if not given.isdigit():
-            raise InvalidOption("The header X-Deadline-Ms must be a whole number of milliseconds.")
+            raise InvalidOption(
+                "The header X-Deadline-Ms must be a whole number of milliseconds.",
+                remedy="Send X-Deadline-Ms: 5000 to allow five seconds, or leave it out.",
+            )
         return _checked(int(given) / 1000), True
     if field_s is not None:
         return _checked(field_s), True
@@ -93,12 +99,17 @@ def priority_of(exchange: Exchange, field: Priority | None) -> Priority:
         return Priority(given.decode("latin-1").lower())
     except ValueError:
         allowed = ", ".join(Priority)
-        raise InvalidOption(f"The header X-Priority must be one of: {allowed}.") from None
+        raise InvalidOption(
+            f"The header X-Priority must be one of: {allowed}.", remedy=f"Send one of: {allowed}."
+        ) from None
 
 
 def _checked(deadline_s: float) -> float:
     if not 0 < deadline_s <= LONGEST_DEADLINE_S:
-        raise InvalidOption(f"A deadline is more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds.")
+        raise InvalidOption(
+            f"A deadline is more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds.",
+            remedy="Allow less, or leave it out.",
+        )
     return deadline_s
 
 

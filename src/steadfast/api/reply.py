@@ -1,6 +1,8 @@
 """An answer on its way out: written straight to the socket, or handed to an ASGI server that is not ours."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -19,7 +21,7 @@ SECURITY_HEADERS: Final[tuple[Header, ...]] = (
 """On every answer: nothing here is a page, and nobody else's page may use it."""
 
 NO_CONTENT: Final = 204
-_LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 } | {460: b"HTTP/1.1 460 Checksum Mismatch\r\n"}  # of the tus protocol
@@ -129,7 +131,24 @@ def head_of(status: int, headers: Sequence[Header]) -> bytes:
     # What a worker or a client said stands in some of them.
     if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise ServiceError("A header of the answer would have had more than one line.")
-    return _STATUS_LINES[status] + lines + _LINES_OF_SECURITY + b"\r\n"
+    return _STATUS_LINES[status] + lines + _date() + _LINES_OF_SECURITY
+
+
+class _Dated:
+    """The `Date` header, made once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def __call__(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._line = second, f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        return self._line
+
+
+_date = _Dated()
 
 
 class AsgiReply:

@@ -165,6 +165,19 @@ def test_headers_without_bound_are_cut_with_a_reason() -> None:
     on_line(test)
 
 
+def test_headers_over_the_bound_are_refused_though_they_come_at_once_and_a_long_body_is_not() -> None:
+    async def test() -> None:
+        line = Line(echo)
+        await line.send(ask("/", b"", "X: " + "y" * MAX_HEAD_BYTES))
+        assert line.answers[0].startswith(b"HTTP/1.1 431")
+        assert len(line.answers) == 1
+        other = Line(echo)
+        await other.send(ask("/", b"y" * 2 * MAX_HEAD_BYTES))
+        assert other.answers[0].startswith(b"HTTP/1.1 200")
+
+    on_line(test)
+
+
 def test_what_is_no_http_is_told_so() -> None:
     async def test() -> None:
         for nonsense in (b"\x16\x03\x01\x02\x00", b"HELLO\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n"):

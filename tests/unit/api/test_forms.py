@@ -10,7 +10,7 @@ from tests.unit.api.asgi import exchange, run
 
 from steadfast.api.forms import Form, read_form
 from steadfast.api.intake import Intake, IntakeLimits, Room
-from steadfast.errors import MalformedRequest
+from steadfast.errors import MalformedRequest, WrongContentType
 
 LIMITS = IntakeLimits(
     max_request_bytes=1 << 20, max_parts=5, buffer_bytes=1 << 20, body_grace_s=5.0, min_bytes_per_s=1e6
@@ -94,7 +94,12 @@ def test_a_form_that_cannot_be_used_is_refused(body: bytes) -> None:
         read(body)
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "application/json"])
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json"])
 def test_another_type_of_body_is_refused(content_type: str) -> None:
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(WrongContentType):
         read(part("source", b"x") + END, content_type=content_type)
+
+
+def test_a_form_without_a_boundary_is_refused() -> None:
+    with pytest.raises(MalformedRequest):
+        read(part("source", b"x") + END, content_type="multipart/form-data")
