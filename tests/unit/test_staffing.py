@@ -87,7 +87,8 @@ def test_a_mig_instance_is_a_device(tmp_path: Path) -> None:
 def test_a_worker_reaches_models_and_bodies_and_writes_in_its_scratch_only(tmp_path: Path) -> None:
     worker = pool_options(settings(tmp_path)).worker
     data = tmp_path / "data"
-    assert worker.confinement.readable == (tmp_path / "models", data / "scratch" / "bodies")
+    scratch = data / "scratch"
+    assert worker.confinement.readable == (tmp_path / "models", scratch / "bodies", scratch / "lent")
     assert worker.confinement.writable == ()
     assert worker.scratch == data / "scratch" / "workers"
     assert worker.confinement.landlock
