@@ -166,7 +166,9 @@ class EntailRoutes:
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
             exchange.noted["predicted_s"] = permit.predicted_s
         queue_ms = (now() - now_s) * 1000 - outcome.worked_ms
-        exchange.noted.update(priority=order.priority.value, bytes=order.image.size_bytes)
+        exchange.noted.update(
+            priority=order.priority.value, bytes=order.image.size_bytes, text_len=len(order.request.text)
+        )
         return Done(outcome=outcome, queue_ms=max(0.0, queue_ms))
 
 
