@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import update
-
 from steadfast.jobs.callback_queue import queue_call
 from steadfast.jobs.events import JobStateChanged
 from steadfast.jobs.history import note
 from steadfast.jobs.job import ENDED, JobFailure, JobState, sources_of
 from steadfast.jobs.rows import AnyRow, as_json
-from steadfast.jobs.tables import JOBS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import update_job_in_state
 
 
 def change_state(
@@ -35,8 +33,7 @@ def change_state(
         values |= {"ended_at": None}
     if target is JobState.RUNNING and job.started_at is None:
         values |= {"started_at": transaction.at}
-    still = JOBS.c.id == job.id, JOBS.c.state == before.value
-    if transaction.connection.execute(update(JOBS).where(*still).values(values)).rowcount != 1:
+    if not update_job_in_state(transaction, job.id, before.value, **values):
         return False
     _tell(transaction, job, target, failure, values)
     return True

@@ -1,11 +1,10 @@
 """What the end of a step changes: the step, its item, its job, in one transaction, only while the lease
 holds."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from steadfast.blobs.blob import Blob, parse_address
 from steadfast.errors import BlobMissing, LeaseRefused
@@ -15,11 +14,12 @@ from steadfast.jobs.endings import end_if_done
 from steadfast.jobs.events import StepFinished
 from steadfast.jobs.job import AttemptOutcome, Cost, StepKind, StepState
 from steadfast.jobs.lease import Lease
-from steadfast.jobs.leasing import is_held, lock_job, make_ready
+from steadfast.jobs.leasing import wake_for
 from steadfast.jobs.rows import AnyRow, as_json, decoded, pin_of, sum_of, together
 from steadfast.jobs.submission import first_step
-from steadfast.jobs.tables import ITEMS, JOBS, STEPS
+from steadfast.jobs.tables import ITEMS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import lock_job, the_item, update_held, update_item, update_job
 from steadfast.task_steps import JobPlan, JoinDone, SegmentDone
 
 RESULT_ROLE = "result"
@@ -36,70 +36,79 @@ class Work:
 
 
 def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -> None:
-    """Takes a plan: pins the job if it is the first, and answers the item from a finished one that is the
-    same.
+    """Takes a plan; the first one pins the job. The item may be answered from a finished one.
 
     Raises `LeaseRefused`.
     """
-    job = _finish_step(transaction, lease, work)
+    job, booked = _finish_step(transaction, lease, work)
     pin = pin_of(job.pin) or plan.pin
-    values: dict[str, Any] = {
-        "pin_sum": sum_of(pin),
-        "brief": plan.brief,
-        "suffix": plan.suffix[:16],
-        "media_type": plan.content_type[:100],
-        "report": as_json(plan.facts),
-        "segments_left": len(plan.segments),
-    }
+    pin_sum = sum_of(pin)
     if job.pin is None:
-        _set(transaction, job, pin=as_json(pin))
-    twin = None if lease.fresh else _finished_twin(transaction, lease, values["pin_sum"])
+        booked["pin"] = as_json(pin)
+    twin = None if lease.fresh else _finished_twin(transaction, lease, pin_sum)
     if twin is not None:
-        _answer_from(transaction, job, lease, twin)
+        _answer_from(transaction, job, lease, twin, booked)
         return
-    _update_item(transaction, lease, values)
-    _add_segments(transaction, job, lease, plan)
+    update_item(
+        transaction,
+        lease.job_id,
+        lease.key.item,
+        pin_sum=pin_sum,
+        brief=plan.brief,
+        suffix=plan.suffix[:16],
+        media_type=plan.content_type[:100],
+        report=as_json(plan.facts),
+        segments_left=len(plan.segments),
+    )
+    transaction.connection.execute(STEPS.insert(), _segment_rows(lease, plan))
+    booked |= {
+        "segments_total": job.segments_total + len(plan.segments),
+        "units_total": job.units_total + plan.units,
+        "ready_steps": job.ready_steps + len(plan.segments),
+    }
+    update_job(transaction, job.id, **booked)
+    wake_for(transaction, job)
 
 
 def segment_done(transaction: Transaction, lease: Lease, done: SegmentDone, blob: Blob, work: Work) -> None:
     """Takes a segment whose file is safe; the last one makes the join ready. Raises `LeaseRefused`."""
-    row = {"blob": str(blob.address), "note": done.note, "report": as_json(done.report)}
     if lease.untouched:
         work = replace(work, degraded=(*work.degraded, _untouched(lease)))
-    job = _finish_step(transaction, lease, work, **row)
-    _set(
-        transaction,
-        job,
-        units_done=JOBS.c.units_done + lease.units,
-        segments_done=JOBS.c.segments_done + 1,
-    )
-    left = _one_segment_less(transaction, lease, work.degraded)
+    row = {"blob": str(blob.address), "note": done.note, "report": as_json(done.report)}
+    job, booked = _finish_step(transaction, lease, work, **row)
+    item = the_item(transaction, lease.job_id, lease.key.item)
+    left = item.segments_left - 1
+    degraded = together(item.degraded, work.degraded)
+    update_item(transaction, lease.job_id, lease.key.item, segments_left=left, degraded=degraded)
+    booked |= {"units_done": job.units_done + lease.units, "segments_done": job.segments_done + 1}
     if left == 0:
         join = first_step(lease.job_id, lease.key.item, StepKind.JOIN, units=1)
-        transaction.connection.execute(STEPS.insert().values(join))
-        make_ready(transaction, job, 1)
+        transaction.connection.execute(STEPS.insert(), join)
+        booked["ready_steps"] = job.ready_steps + 1
+    update_job(transaction, job.id, **booked)
+    if left == 0:
+        wake_for(transaction, job)
 
 
 def joined(transaction: Transaction, lease: Lease, done: JoinDone, blob: Blob, work: Work) -> None:
-    """Takes an item's result, lets go of its segments, and ends the job with the last. Raises
-    `LeaseRefused`."""
-    job = _finish_step(transaction, lease, work)
-    item = _item(transaction, lease)
-    report = decoded(item.report) | done.report
-    _update_item(
+    """Takes an item's result, lets go of its segments, and ends the job with the last item.
+
+    Raises `LeaseRefused`.
+    """
+    job, booked = _finish_step(transaction, lease, work)
+    item = the_item(transaction, lease.job_id, lease.key.item)
+    update_item(
         transaction,
-        lease,
-        {
-            "result_blob": str(blob.address),
-            "result_bytes": blob.size_bytes,
-            "report": as_json(report),
-            "degraded": together(item.degraded, work.degraded),
-        },
+        lease.job_id,
+        lease.key.item,
+        result_blob=str(blob.address),
+        result_bytes=blob.size_bytes,
+        report=as_json(decoded(item.report) | done.report),
+        degraded=together(item.degraded, work.degraded),
     )
     transaction.library.release(transaction.connection, owner=lease.job_id, role=lease.segment_role)
-    _set(
-        transaction, job, items_done=JOBS.c.items_done + 1, output_bytes=JOBS.c.output_bytes + blob.size_bytes
-    )
+    booked |= {"items_done": job.items_done + 1, "output_bytes": job.output_bytes + blob.size_bytes}
+    update_job(transaction, job.id, **booked)
     end_if_done(transaction, lease.job_id)
 
 
@@ -108,46 +117,47 @@ def joined(transaction: Transaction, lease: Lease, done: JoinDone, blob: Blob, w
 
 def _finish_step(
     transaction: Transaction, lease: Lease, work: Work, **values: Any
-) -> Row[tuple[object, ...]]:
-    """Ends the lease with success and books what it took; the job, locked."""
+) -> tuple[Row[tuple[Any, ...]], dict[str, Any]]:
+    """Ends the lease with success; the job, locked, and what its row is to say of what the step took."""
     job = lock_job(transaction, lease.job_id)
-    state = StepState.KEPT if lease.untouched else StepState.DONE
-    done = (
-        update(STEPS).where(is_held(lease)).values(values | {"state": state.value, "units_done": lease.units})
-    )
-    if job is None or transaction.connection.execute(done).rowcount != 1:
+    values["state"] = (StepState.KEPT if lease.untouched else StepState.DONE).value
+    if job is None or not update_held(transaction, lease, units_done=lease.units, **values):
         raise LeaseRefused("Somebody else has this step by now, or its job has ended.")
-    cost = work.cost
-    _set(
-        transaction,
-        job,
-        device_s=JOBS.c.device_s + cost.device_s,
-        cpu_s=JOBS.c.cpu_s + cost.cpu_s,
-        frames=JOBS.c.frames + cost.frames,
-        pixels=JOBS.c.pixels + cost.pixels,
-        faces=JOBS.c.faces + cost.faces,
-        degraded=together(job.degraded, work.degraded),
-    )
-    turns.charge(transaction, job.owner, job.priority, job.id, cost.device_s - turns.EXPECTED_S)
-    record_attempt(transaction, lease, Ending(outcome=AttemptOutcome.DONE, worker=work.worker, cost=cost))
+    turns.charge(transaction, job.owner, job.priority, work.cost.device_s - turns.EXPECTED_S)
+    ending = Ending(outcome=AttemptOutcome.DONE, worker=work.worker, cost=work.cost)
+    record_attempt(transaction, lease, ending)
+    key = lease.key
     transaction.facts.append(
         StepFinished(
             job_id=job.id,
             owner=job.owner,
             task=job.task,
-            item=lease.key.item,
-            kind=lease.key.kind,
-            number=lease.key.number,
-            cost=cost,
+            item=key.item,
+            kind=key.kind,
+            number=key.number,
+            cost=work.cost,
             worker=work.worker,
             took_s=(transaction.at - lease.leased_at).total_seconds(),
         )
     )
-    return job
+    return job, _booked(job, work)
 
 
-def _add_segments(transaction: Transaction, job: AnyRow, lease: Lease, plan: JobPlan) -> None:
-    steps = [
+def _booked(job: AnyRow, work: Work) -> dict[str, Any]:
+    cost = work.cost
+    return {
+        "served_s": job.served_s + cost.device_s - turns.EXPECTED_S,
+        "device_s": job.device_s + cost.device_s,
+        "cpu_s": job.cpu_s + cost.cpu_s,
+        "frames": job.frames + cost.frames,
+        "pixels": job.pixels + cost.pixels,
+        "faces": job.faces + cost.faces,
+        "degraded": together(job.degraded, work.degraded),
+    }
+
+
+def _segment_rows(lease: Lease, plan: JobPlan) -> list[dict[str, Any]]:
+    return [
         first_step(
             lease.job_id,
             lease.key.item,
@@ -158,23 +168,6 @@ def _add_segments(transaction: Transaction, job: AnyRow, lease: Lease, plan: Job
         )
         for segment in plan.segments
     ]
-    transaction.connection.execute(STEPS.insert(), steps)
-    _set(
-        transaction,
-        job,
-        segments_total=JOBS.c.segments_total + len(steps),
-        units_total=JOBS.c.units_total + plan.units,
-    )
-    make_ready(transaction, job, len(steps))
-
-
-def _one_segment_less(transaction: Transaction, lease: Lease, degraded: Sequence[str]) -> int:
-    """How many are left of the item. The job is locked, so nobody else counts at the same time."""
-    item = _item(transaction, lease)
-    left = item.segments_left - 1
-    values = {"segments_left": left, "degraded": together(item.degraded, degraded)}
-    _update_item(transaction, lease, values)
-    return int(left)
 
 
 def _untouched(lease: Lease) -> str:
@@ -192,32 +185,17 @@ def _finished_twin(transaction: Transaction, lease: Lease, pin_sum: str) -> Row[
     return transaction.connection.execute(query).first()
 
 
-def _answer_from(transaction: Transaction, job: AnyRow, lease: Lease, twin: AnyRow) -> None:
+def _answer_from(
+    transaction: Transaction, job: AnyRow, lease: Lease, twin: AnyRow, booked: dict[str, Any]
+) -> None:
     copied = ("pin_sum", "brief", "suffix", "media_type", "report", "result_blob", "result_bytes")
     values = {name: getattr(twin, name) for name in copied}
     origin = twin.answered_from or twin.job_id
-    _update_item(transaction, lease, values | {"answered_from": origin, "segments_left": 0})
+    update_item(transaction, lease.job_id, lease.key.item, answered_from=origin, segments_left=0, **values)
     address = parse_address(twin.result_blob)
     try:
         transaction.library.refer(transaction.connection, address, owner=job.id, role=RESULT_ROLE)
-    except BlobMissing as error:  # rows and files are deleted together; whoever broke that has the plan again
+    except BlobMissing as error:  # rows and files are deleted together; whoever broke that plans again
         raise LeaseRefused("The finished result vanished in this moment.") from error
-    _set(transaction, job, items_done=JOBS.c.items_done + 1)
+    update_job(transaction, job.id, items_done=job.items_done + 1, **booked)
     end_if_done(transaction, job.id)
-
-
-# --- rows ---------------------------------------------------------------------------------------------
-
-
-def _set(transaction: Transaction, job: AnyRow, **values: Any) -> None:
-    transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(values))
-
-
-def _item(transaction: Transaction, lease: Lease) -> Row[tuple[object, ...]]:
-    here = ITEMS.c.job_id == lease.job_id, ITEMS.c.number == lease.key.item
-    return transaction.connection.execute(select(ITEMS).where(*here)).one()
-
-
-def _update_item(transaction: Transaction, lease: Lease, values: Mapping[str, Any]) -> None:
-    here = ITEMS.c.job_id == lease.job_id, ITEMS.c.number == lease.key.item
-    transaction.connection.execute(update(ITEMS).where(*here).values(dict(values)))

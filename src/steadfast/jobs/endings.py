@@ -6,10 +6,11 @@ from steadfast.jobs import turns
 from steadfast.jobs.attempts import Ending, record_attempt
 from steadfast.jobs.changes import change_state
 from steadfast.jobs.job import AttemptOutcome, JobFailure, JobState, StepState
-from steadfast.jobs.leasing import lock_job
+from steadfast.jobs.leasing import charge_job
 from steadfast.jobs.rows import AnyRow, failure_of
 from steadfast.jobs.tables import ITEMS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import lock_job
 
 
 def end_if_done(transaction: Transaction, job_id: str) -> None:
@@ -40,7 +41,7 @@ def revoke(transaction: Transaction, job: AnyRow, *, why: str, item: int | None 
     for row in rows:
         ending = Ending(outcome=AttemptOutcome.GIVEN_BACK, code=why)
         record_attempt(transaction, row, ending)
-        turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+        charge_job(transaction, job, -turns.EXPECTED_S)
     # The token counts up, so that nobody who still holds one of these can mistake a later lease for his own.
     back = {"state": StepState.PENDING.value, "lease_owner": "", "units_done": 0, "token": STEPS.c.token + 1}
     if rows:

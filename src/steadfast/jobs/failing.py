@@ -22,10 +22,11 @@ from steadfast.jobs.job import (
     StepState,
 )
 from steadfast.jobs.lease import Lease
-from steadfast.jobs.leasing import count_pending, is_held, is_step, lock_job, make_pending, make_ready
+from steadfast.jobs.leasing import charge_job, count_pending, make_pending, make_ready
 from steadfast.jobs.rows import AnyRow, as_json
 from steadfast.jobs.tables import ITEMS, JOBS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import lock_job, update_held, update_step
 
 PIN_LOST = "pin_lost"
 """What a job is held for until what it was begun with is back: the beginning of `held`."""
@@ -60,7 +61,7 @@ def step_failed(
         cost=Cost(device_s=device_s),
     )
     record_attempt(transaction, lease, ending)
-    turns.charge(transaction, job.owner, job.priority, job.id, device_s - turns.EXPECTED_S)
+    charge_job(transaction, job, device_s - turns.EXPECTED_S)
     is_last = counts and (is_final or failures >= most_failures)
     if counts:
         _count_failure(transaction, job, device_s)
@@ -81,7 +82,7 @@ def pin_lost(transaction: Transaction, lease: Lease, why: str) -> bool:
     job = lock_job(transaction, lease.job_id)
     if job is None or not make_pending(transaction, lease):
         return False
-    turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+    charge_job(transaction, job, -turns.EXPECTED_S)
     if lease.on_pin_lost is OnPinLost.RESTART:
         _start_over(transaction, job, why)
         return True
@@ -102,12 +103,12 @@ def redo_segments(transaction: Transaction, lease: Lease, numbers: Collection[in
     `lease` is that of the join. False: it does not hold any more.
     """
     job = lock_job(transaction, lease.job_id)
-    step = transaction.connection.execute(select(STEPS.c.token).where(is_held(lease))).first()
-    if job is None or step is None:
+    if job is None or not update_held(transaction, lease, state=StepState.DONE.value):
         return False
     ending = Ending(outcome=AttemptOutcome.GIVEN_BACK, fault=Fault.OUTSIDE, code="blob_damaged", detail=why)
     record_attempt(transaction, lease, ending)
-    transaction.connection.execute(STEPS.delete().where(is_held(lease)))
+    join = STEPS.c.item == lease.key.item, STEPS.c.kind == StepKind.JOIN.value
+    transaction.connection.execute(STEPS.delete().where(STEPS.c.job_id == job.id, *join))
     units = _make_segments_pending(transaction, lease, numbers)
     here = ITEMS.c.job_id == job.id, ITEMS.c.number == lease.key.item
     transaction.connection.execute(update(ITEMS).where(*here).values(segments_left=len(numbers)))
@@ -116,7 +117,7 @@ def redo_segments(transaction: Transaction, lease: Lease, numbers: Collection[in
         "units_done": JOBS.c.units_done - units,
     }
     transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(counts))
-    turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+    charge_job(transaction, job, -turns.EXPECTED_S)
     make_ready(transaction, job, len(numbers))
     note(transaction, job.id, "redone", {"item": lease.key.item, "segments": sorted(numbers), "why": why})
     for number in sorted(numbers):
@@ -138,8 +139,7 @@ def _may_be_kept(lease: Lease) -> bool:
 
 def _keep_original(transaction: Transaction, job: AnyRow, lease: Lease) -> None:
     """The same segment again, but with its frames as they were."""
-    kept = update(STEPS).where(is_step(lease.key)).values(untouched=True, failures=0)
-    transaction.connection.execute(kept)
+    update_step(transaction, lease.key, untouched=True, failures=0)
     make_ready(transaction, job, 1)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from steadfast.jobs import turns
 from steadfast.jobs.attempts import Ending, record_attempt
@@ -22,10 +22,17 @@ from steadfast.jobs.job import (
 )
 from steadfast.jobs.lease import Lease, Part, StepKey
 from steadfast.jobs.rows import AnyRow, decoded, pin_of, targets_of
-from steadfast.jobs.tables import ITEMS, JOBS, STEPS
+from steadfast.jobs.tables import JOBS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import lock_job, the_item, update_held, update_job, update_step
 
 _EXPIRED_AT_ONCE = 200
+_FIRST_PENDING = (
+    select(STEPS)
+    .where(STEPS.c.job_id == bindparam("of_job"), text("job_steps.state = 'pending'"))
+    .order_by(STEPS.c.item, STEPS.c.kind, STEPS.c.number)
+    .limit(1)
+)
 _OPEN_STATES = (JobState.QUEUED.value, JobState.RUNNING.value, JobState.PAUSED.value)
 
 
@@ -33,24 +40,26 @@ def take(
     transaction: Transaction, *, lease_s: float, open_jobs: int, tasks: tuple[str, ...] = ()
 ) -> Lease | None:
     """Leases the step whose turn it is; None: nothing is to be done now."""
-    job = turns.take_turn(transaction, open_jobs=open_jobs, tasks=tasks)
-    if job is None:
+    turn = turns.take_turn(transaction, open_jobs=open_jobs, tasks=tasks)
+    if turn is None:
         return None
-    step = _first_pending(transaction, job.id)
+    job = turn.job
+    step = transaction.connection.execute(_FIRST_PENDING, {"of_job": job.id}).first()
     if step is None:  # the count was wrong: a fault, mended here
         _mend_count(transaction, job.id)
         return None
-    leased = {
-        "state": StepState.LEASED.value,
-        "token": step.token + 1,
-        "lease_owner": str(transaction.here),
-        "lease_until_s": transaction.now_s + lease_s,
-        "leased_at": transaction.at,
-        "units_done": 0,
-    }
     key = StepKey(job_id=job.id, item=step.item, kind=StepKind(step.kind), number=step.number)
-    transaction.connection.execute(update(STEPS).where(is_step(key)).values(leased))
-    _begin_job(transaction, job)
+    update_step(
+        transaction,
+        key,
+        state=StepState.LEASED.value,
+        token=step.token + 1,
+        lease_owner=str(transaction.here),
+        lease_until_s=transaction.now_s + lease_s,
+        leased_at=transaction.at,
+        units_done=0,
+    )
+    _begin_job(transaction, turn)
     return _lease(transaction, job, step, key)
 
 
@@ -58,16 +67,15 @@ def renew(transaction: Transaction, held: Iterable[tuple[Lease, int]], *, lease_
     """Prolongs leases whose steps came on (lease and units done); the answer is those that are lost."""
     lost = []
     for lease, units_done in held:
-        alive = update(STEPS).where(is_held(lease))
-        values = {"lease_until_s": transaction.now_s + lease_s, "units_done": units_done}
-        if transaction.connection.execute(alive.values(values)).rowcount != 1:
+        until_s = transaction.now_s + lease_s
+        if not update_held(transaction, lease, lease_until_s=until_s, units_done=units_done):
             lost.append(lease)
     return lost
 
 
 def drop_expired(transaction: Transaction) -> int:
     """Gives steps back whose leases have run out; how many."""
-    late = STEPS.c.state == StepState.LEASED.value, STEPS.c.lease_until_s < transaction.now_s
+    late = text("job_steps.state = 'leased'"), STEPS.c.lease_until_s < transaction.now_s
     query = select(STEPS).where(*late).order_by(STEPS.c.lease_until_s).limit(_EXPIRED_AT_ONCE)
     rows = transaction.connection.execute(query).all()
     return sum(_lose(transaction, row, "its lease ran out") for row in rows)
@@ -75,7 +83,7 @@ def drop_expired(transaction: Transaction) -> int:
 
 def drop_dead(transaction: Transaction, here: Incarnation) -> int:
     """Gives steps back whose owners are dead for certain; how many. For the start of a server."""
-    leased = STEPS.c.state == StepState.LEASED.value
+    leased = text("job_steps.state = 'leased'")
     owners = (
         transaction.connection.execute(select(STEPS.c.lease_owner).where(leased).distinct()).scalars().all()
     )
@@ -96,7 +104,7 @@ def give_back(transaction: Transaction, lease: Lease, ending: Ending) -> bool:
     if job is None or not make_pending(transaction, lease):
         return False
     record_attempt(transaction, lease, ending)
-    turns.charge(transaction, job.owner, job.priority, job.id, -turns.EXPECTED_S)
+    charge_job(transaction, job, -turns.EXPECTED_S)
     make_ready(transaction, job, 1)
     return True
 
@@ -104,31 +112,17 @@ def give_back(transaction: Transaction, lease: Lease, ending: Ending) -> bool:
 # --- what the other changes of steps use, too ---------------------------------------------------------
 
 
-def lock_job(transaction: Transaction, job_id: str) -> Row[tuple[object, ...]] | None:
-    """The job as it is now; nobody else changes it before this transaction ends."""
-    return transaction.connection.execute(select(JOBS).where(JOBS.c.id == job_id).with_for_update()).first()
-
-
-def is_step(key: StepKey) -> ColumnElement[bool]:
-    """Its row."""
-    return and_(
-        STEPS.c.job_id == key.job_id,
-        STEPS.c.item == key.item,
-        STEPS.c.kind == key.kind.value,
-        STEPS.c.number == key.number,
-    )
-
-
-def is_held(lease: Lease) -> ColumnElement[bool]:
-    """Its row, as long as the lease holds."""
-    return and_(is_step(lease.key), STEPS.c.state == StepState.LEASED.value, STEPS.c.token == lease.token)
-
-
 def make_pending(transaction: Transaction, lease: Lease, **values: object) -> bool:
     """Turns the leased step back into one that may be leased; false: the lease does not hold any more."""
-    back = update(STEPS).where(is_held(lease))
     values |= {"state": StepState.PENDING.value, "lease_owner": "", "units_done": 0}
-    return transaction.connection.execute(back.values(values)).rowcount == 1
+    return update_held(transaction, lease, **values)
+
+
+def charge_job(transaction: Transaction, job: AnyRow, work_s: float) -> None:
+    """Books work on a job and its flow."""
+    more = update(JOBS).where(JOBS.c.id == job.id).values(served_s=JOBS.c.served_s + work_s)
+    transaction.connection.execute(more)
+    turns.charge(transaction, job.owner, job.priority, work_s)
 
 
 def make_ready(transaction: Transaction, job: AnyRow, steps: int) -> None:
@@ -137,7 +131,12 @@ def make_ready(transaction: Transaction, job: AnyRow, steps: int) -> None:
         return
     more = update(JOBS).where(JOBS.c.id == job.id).values(ready_steps=JOBS.c.ready_steps + steps)
     transaction.connection.execute(more)
-    if job.state != JobState.PAUSED.value and not job.held:
+    wake_for(transaction, job)
+
+
+def wake_for(transaction: Transaction, job: AnyRow) -> None:
+    """Wakes the flow of a job if the job may have a turn."""
+    if job.state in (JobState.QUEUED.value, JobState.RUNNING.value) and not job.held:
         turns.wake(transaction, job.owner, job.priority)
 
 
@@ -152,41 +151,25 @@ def count_pending(transaction: Transaction, job_id: str) -> int:
 # --- parts --------------------------------------------------------------------------------------------
 
 
-def _first_pending(transaction: Transaction, job_id: str) -> Row[tuple[object, ...]] | None:
-    pending = STEPS.c.job_id == job_id, STEPS.c.state == StepState.PENDING.value
-    in_turn = select(STEPS).where(*pending).order_by(STEPS.c.item, STEPS.c.kind, STEPS.c.number).limit(1)
-    return transaction.connection.execute(in_turn).first()
-
-
 def _mend_count(transaction: Transaction, job_id: str) -> None:
     count = count_pending(transaction, job_id)
     transaction.connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(ready_steps=count))
 
 
-def _begin_job(transaction: Transaction, job: AnyRow) -> None:
-    values: dict[str, Any] = {
-        "ready_steps": JOBS.c.ready_steps - 1,
-        "attempts": JOBS.c.attempts + 1,
-    }
+def _begin_job(transaction: Transaction, turn: turns.Turn) -> None:
+    job: AnyRow = turn.job
+    values: dict[str, Any] = {"ready_steps": job.ready_steps - 1, "attempts": job.attempts + 1}
     if job.state == JobState.QUEUED.value:
-        values["served_s"] = max(job.served_s, _served_of_open(transaction, job))
+        # A new one begins where the open ones are, ahead of nobody for long.
+        values["served_s"] = max(job.served_s, turn.open_served_s) + turns.EXPECTED_S
         change_state(transaction, job, JobState.RUNNING, **values)
     else:
-        transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(values))
-    turns.charge(transaction, job.owner, job.priority, job.id, turns.EXPECTED_S)
-
-
-def _served_of_open(transaction: Transaction, job: AnyRow) -> float:
-    """What the least served open job of the flow has had: a new one begins there, ahead of nobody for
-    long."""
-    mine = JOBS.c.owner == job.owner, JOBS.c.priority == job.priority, JOBS.c.state == JobState.RUNNING.value
-    least = select(func.min(JOBS.c.served_s)).where(*mine, JOBS.c.ready_steps > 0)
-    return float(transaction.connection.execute(least).scalar() or 0.0)
+        update_job(transaction, job.id, served_s=job.served_s + turns.EXPECTED_S, **values)
+    turns.charge(transaction, job.owner, job.priority, turns.EXPECTED_S)
 
 
 def _lease(transaction: Transaction, job: AnyRow, step: AnyRow, key: StepKey) -> Lease:
-    here = ITEMS.c.job_id == job.id, ITEMS.c.number == step.item
-    item = transaction.connection.execute(select(ITEMS).where(*here)).one()
+    item = the_item(transaction, job.id, step.item)
     target, sources = targets_of(item)
     transaction.facts.append(
         StepStarted(
@@ -239,10 +222,11 @@ def _parts(transaction: Transaction, key: StepKey) -> tuple[Part, ...]:
 def _lose(transaction: Transaction, step: AnyRow, why: str) -> bool:
     """Gives a step back whose owner is gone; false: he was not, or somebody else was faster."""
     job = lock_job(transaction, step.job_id)
-    mine = is_step(StepKey(job_id=step.job_id, item=step.item, kind=StepKind(step.kind), number=step.number))
-    still = STEPS.c.state == StepState.LEASED.value, STEPS.c.token == step.token
-    unchanged = STEPS.c.lease_until_s == step.lease_until_s
-    back = update(STEPS).where(mine, *still, unchanged)
+    mine = STEPS.c.job_id == step.job_id, STEPS.c.item == step.item, STEPS.c.kind == step.kind
+    # Renewed meanwhile, it is not lost.
+    still = STEPS.c.token == step.token, STEPS.c.lease_until_s == step.lease_until_s
+    held = STEPS.c.number == step.number, STEPS.c.state == StepState.LEASED.value
+    back = update(STEPS).where(*mine, *still, *held)
     pending = {"state": StepState.PENDING.value, "lease_owner": "", "units_done": 0}
     if job is None or transaction.connection.execute(back.values(pending)).rowcount != 1:
         return False

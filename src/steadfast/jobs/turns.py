@@ -5,16 +5,19 @@ after a rest begins where the others are: it neither starves them nor is it owed
 jobs are open at a time and share what the flow gets; the others wait in order, so that a thousand jobs don't
 all become half-done.
 
-Locks on PostgreSQL: a change of a job locks the job, then its flow. Who takes a turn locks the flow first,
-so it may not wait for a job: a job that somebody is changing is passed over, and the flow stays awake.
+Locks on PostgreSQL: a change of a job locks the job, then its flow. Who takes a turn locks the flow first, so
+he may not wait for a job: a job that somebody is changing is passed over, and the flow stays awake.
+
+Statements are made once and conditions of partial indexes are literal: with a parameter in its place a plan
+that is made for all values could not use them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from steadfast.jobs.job import JobState
 from steadfast.jobs.tables import FLOWS, JOBS
 from steadfast.jobs.transaction import Transaction
 
@@ -30,114 +33,146 @@ class Flow:
     priority: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """The job whose step is next, locked."""
+
+    job: Row[tuple[Any, ...]]
+    open_served_s: float
+    """What the least served open job of its flow has had; 0: none is open."""
+
+
+_THIS_FLOW = and_(FLOWS.c.owner == bindparam("of_owner"), FLOWS.c.priority == bindparam("of_priority"))
+_IS_WAITING = text("job_flows.is_waiting")
+_MAY_HAVE_A_TURN = text("jobs.ready_steps > 0 AND jobs.held = ''")
+_IN_THIS_FLOW = and_(JOBS.c.owner == bindparam("of_owner"), JOBS.c.priority == bindparam("of_priority"))
+_IS_RUNNING = JOBS.c.state == literal_column("'running'")
+_IS_QUEUED = JOBS.c.state == literal_column("'queued'")
+
+_FLOW = select(FLOWS).where(_THIS_FLOW).with_for_update()
+_NEXT_FLOW = (
+    select(FLOWS.c.owner, FLOWS.c.priority)
+    .where(_IS_WAITING)
+    .order_by(FLOWS.c.priority.desc(), FLOWS.c.served_s)
+    .limit(1)
+    .with_for_update()
+)
+_SLEEP = update(FLOWS).where(_THIS_FLOW).values(is_waiting=False)
+_CHARGE = update(FLOWS).where(_THIS_FLOW).values(served_s=FLOWS.c.served_s + bindparam("work_s"))
+_LEAST_WAITING = select(func.min(FLOWS.c.served_s)).where(
+    _IS_WAITING, FLOWS.c.priority == bindparam("of_priority")
+)
+_MOST_SERVED = select(func.max(FLOWS.c.served_s)).where(FLOWS.c.priority == bindparam("of_priority"))
+
+
+def _in_turn(state: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
+    mine = select(JOBS.c.id, JOBS.c.served_s).where(_IN_THIS_FLOW, state, _MAY_HAVE_A_TURN)
+    return mine.order_by(JOBS.c.served_s, JOBS.c.id).limit(1)
+
+
+_OPEN_JOB, _NEW_JOB = _in_turn(_IS_RUNNING), _in_turn(_IS_QUEUED)
+_OPEN_JOBS = select(func.count()).select_from(
+    select(JOBS.c.id).where(_IN_THIS_FLOW, _IS_RUNNING).limit(bindparam("most")).subquery()
+)
+_LOCKED_JOB = (
+    select(JOBS)
+    .where(
+        JOBS.c.id == bindparam("of_job"),
+        _MAY_HAVE_A_TURN,
+        JOBS.c.state.in_([literal_column("'queued'"), literal_column("'running'")]),
+    )
+    .with_for_update(skip_locked=True)
+)
+
+
 def wake(transaction: Transaction, owner: str, priority: int) -> None:
     """Says that a job of this flow may have a step to be done now.
 
-    On PostgreSQL this waits for whoever takes a turn in this flow, so that his "nothing left" never comes
-    after.
+    On PostgreSQL this waits for whoever takes a turn in this flow: his "nothing left" never comes after.
     """
     connection = transaction.connection
-    here = _is(Flow(owner=owner, priority=priority))
-    row = connection.execute(select(FLOWS).where(here).with_for_update()).first()
+    here = {"of_owner": owner, "of_priority": int(priority)}
+    row = connection.execute(_FLOW, here).first()
     if row is None:
         insert = postgresql.insert if transaction.is_shared else sqlite.insert
         values = {
             "owner": owner,
-            "priority": priority,
+            "priority": int(priority),
             "is_waiting": True,
             "served_s": _where_others_are(transaction, priority),
         }
+        new = insert(FLOWS).values(values)
         awake = {"is_waiting": True}
-        connection.execute(
-            insert(FLOWS)
-            .values(values)
-            .on_conflict_do_update(index_elements=["owner", "priority"], set_=awake)
-        )
+        connection.execute(new.on_conflict_do_update(index_elements=["owner", "priority"], set_=awake))
     elif not row.is_waiting:
         served_s = max(row.served_s, _where_others_are(transaction, priority))
-        connection.execute(update(FLOWS).where(here).values(is_waiting=True, served_s=served_s))
+        connection.execute(update(FLOWS).where(_THIS_FLOW).values(is_waiting=True, served_s=served_s), here)
 
 
-def charge(transaction: Transaction, owner: str, priority: int, job_id: str, work_s: float) -> None:
-    """Books work (or, negative, gives back what was booked too much) on a job and its flow."""
-    connection = transaction.connection
-    connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(served_s=JOBS.c.served_s + work_s))
-    here = _is(Flow(owner=owner, priority=priority))
-    connection.execute(update(FLOWS).where(here).values(served_s=FLOWS.c.served_s + work_s))
+def charge(transaction: Transaction, owner: str, priority: int, work_s: float) -> None:
+    """Books work on a flow (or, negative, gives back what was booked too much)."""
+    here = {"of_owner": owner, "of_priority": int(priority), "work_s": work_s}
+    transaction.connection.execute(_CHARGE, here)
 
 
-def take_turn(
-    transaction: Transaction, *, open_jobs: int, tasks: tuple[str, ...] = ()
-) -> Row[tuple[object, ...]] | None:
-    """The row of the job whose step is next, locked; None: there is nothing to do now.
+def take_turn(transaction: Transaction, *, open_jobs: int, tasks: tuple[str, ...] = ()) -> Turn | None:
+    """The job whose step is next; None: there is nothing to do now.
 
     `open_jobs`: how many jobs of a flow share its turns; `tasks`: only of these, empty: of any.
     """
-    passed_over: list[ColumnElement[bool]] = []
+    passed_over: list[Flow] = []
     while (flow := _next_flow(transaction, passed_over)) is not None:
-        job_id = _next_job(transaction, flow, open_jobs, tasks)
+        job_id, open_served_s = _next_job(transaction, flow, open_jobs, tasks)
         if job_id is None and not tasks:
-            transaction.connection.execute(update(FLOWS).where(_is(flow)).values(is_waiting=False))
+            transaction.connection.execute(_SLEEP, _names(flow))
             continue
-        row = _locked(transaction, job_id) if job_id is not None else None
+        row = None
+        if job_id is not None:
+            row = transaction.connection.execute(_LOCKED_JOB, {"of_job": job_id}).first()
         if row is not None:
-            return row
-        passed_over.append(~_is(flow))
+            return Turn(job=row, open_served_s=open_served_s)
+        passed_over.append(flow)
     return None
 
 
-def _next_flow(transaction: Transaction, passed_over: list[ColumnElement[bool]]) -> Flow | None:
-    query = select(FLOWS.c.owner, FLOWS.c.priority).where(FLOWS.c.is_waiting, *passed_over)
-    query = query.order_by(FLOWS.c.priority.desc(), FLOWS.c.served_s).limit(1).with_for_update()
+def _next_flow(transaction: Transaction, passed_over: list[Flow]) -> Flow | None:
+    query = _NEXT_FLOW
+    for flow in passed_over:
+        query = query.where(~and_(FLOWS.c.owner == flow.owner, FLOWS.c.priority == flow.priority))
     row = transaction.connection.execute(query).first()
     return None if row is None else Flow(owner=row.owner, priority=row.priority)
 
 
-def _next_job(transaction: Transaction, flow: Flow, open_jobs: int, tasks: tuple[str, ...]) -> str | None:
-    """Of the open ones the least served; another one in order, if there is room or nothing else to do."""
-    mine = [
-        JOBS.c.owner == flow.owner,
-        JOBS.c.priority == flow.priority,
-        JOBS.c.ready_steps > 0,
-        JOBS.c.held == "",
-    ]
+def _next_job(
+    transaction: Transaction, flow: Flow, open_jobs: int, tasks: tuple[str, ...]
+) -> tuple[str | None, float]:
+    """Of the open ones the least served; another one in order, if there is room or nothing else to do.
+
+    With it what the least served open one has had.
+    """
+    connection, here = transaction.connection, _names(flow)
+    opened, new = _OPEN_JOB, _NEW_JOB
     if tasks:
-        mine.append(JOBS.c.task.in_(tasks))
-    connection = transaction.connection
-    opened = select(JOBS.c.id).where(*mine, JOBS.c.state == JobState.RUNNING.value)
-    running = connection.execute(opened.order_by(JOBS.c.served_s, JOBS.c.id).limit(1)).scalar()
-    if running is not None and _count_open(transaction, flow, open_jobs) >= open_jobs:
-        return str(running)
-    new = select(JOBS.c.id).where(*mine, JOBS.c.state == JobState.QUEUED.value)
-    queued = connection.execute(new.order_by(JOBS.c.served_s, JOBS.c.id).limit(1)).scalar()
-    found = queued if queued is not None else running
-    return None if found is None else str(found)
-
-
-def _count_open(transaction: Transaction, flow: Flow, most: int) -> int:
-    running = JOBS.c.owner == flow.owner, JOBS.c.state == JobState.RUNNING.value
-    some = select(JOBS.c.id).where(*running, JOBS.c.priority == flow.priority).limit(most).subquery()
-    return int(transaction.connection.execute(select(func.count()).select_from(some)).scalar_one())
-
-
-def _locked(transaction: Transaction, job_id: str) -> Row[tuple[object, ...]] | None:
-    """The job as it is now, unless somebody is changing it or it may not have a turn any more."""
-    turn = JOBS.c.ready_steps > 0, JOBS.c.state.in_((JobState.QUEUED.value, JobState.RUNNING.value))
-    query = select(JOBS).where(JOBS.c.id == job_id, *turn).with_for_update(skip_locked=True)
-    return transaction.connection.execute(query).first()
+        opened, new = opened.where(JOBS.c.task.in_(tasks)), new.where(JOBS.c.task.in_(tasks))
+    running = connection.execute(opened, here).first()
+    if running is not None:
+        count = connection.execute(_OPEN_JOBS, {**here, "most": open_jobs}).scalar_one()
+        if count >= open_jobs:
+            return running.id, running.served_s
+    queued = connection.execute(new, here).first()
+    found = queued or running
+    open_served_s = 0.0 if running is None else running.served_s
+    return (None if found is None else found.id), open_served_s
 
 
 def _where_others_are(transaction: Transaction, priority: int) -> float:
     """What the next flow in turn was served; where none waits, what the most served one was."""
-    connection = transaction.connection
-    waiting = select(func.min(FLOWS.c.served_s)).where(FLOWS.c.is_waiting, FLOWS.c.priority == priority)
-    least = connection.execute(waiting).scalar()
+    connection, here = transaction.connection, {"of_priority": int(priority)}
+    least = connection.execute(_LEAST_WAITING, here).scalar()
     if least is None:
-        least = connection.execute(
-            select(func.max(FLOWS.c.served_s)).where(FLOWS.c.priority == priority)
-        ).scalar()
+        least = connection.execute(_MOST_SERVED, here).scalar()
     return float(least or 0.0)
 
 
-def _is(flow: Flow) -> ColumnElement[bool]:
-    return and_(FLOWS.c.owner == flow.owner, FLOWS.c.priority == flow.priority)
+def _names(flow: Flow) -> dict[str, Any]:
+    return {"of_owner": flow.owner, "of_priority": flow.priority}
