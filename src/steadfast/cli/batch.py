@@ -98,6 +98,14 @@ def batch(
         Path | None,
         typer.Option("--report", metavar="FILE", rich_help_panel=_NAMES, help="Store the report as JSON."),
     ] = None,
+    push_metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--push-metrics",
+            metavar="URL",
+            help="Push figures of the run to a Pushgateway, or to an OTLP collector (…/v1/metrics).",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Only show what would be done.")
     ] = False,
@@ -143,6 +151,10 @@ def batch(
     )
     if report:
         check_output(report)
+    if push_metrics:
+        from steadfast.observability.metrics.push import check_push_url  # noqa: PLC0415
+
+        check_push_url(push_metrics)
     jobs = plan_batch(targets, sources, options, app.limits)
     if dry_run:
         planned = BatchReport(items=tuple(not_run(jobs)), seconds=0.0)
@@ -173,6 +185,8 @@ def batch(
         )
 
     done = _run(invocation, swap, jobs, report)
+    if push_metrics:
+        _push(invocation, done, push_metrics)
     invocation.output.show(done, lambda: overview(done))
     if done.exit_code:
         raise typer.Exit(int(done.exit_code))
@@ -232,6 +246,21 @@ class _Display:
         """Counts an item."""
         self.items.append(item)
         self.bar.advance(self.task)
+
+
+def _push(invocation: Invocation, report: "BatchReport", url: str) -> None:
+    """Tells where it cannot; what was swapped stays swapped, and the exit status is that of the batch."""
+    import socket  # noqa: PLC0415
+
+    from steadfast.errors import SteadfastError  # noqa: PLC0415
+    from steadfast.observability.metrics.batch_metrics import batch_registry  # noqa: PLC0415
+    from steadfast.observability.metrics.push import push_metrics  # noqa: PLC0415
+
+    try:
+        registry = batch_registry(report.as_dict())
+        push_metrics(registry, url, job="steadfast_batch", instance=socket.gethostname())
+    except SteadfastError as error:
+        invocation.output.warn(error.detail)
 
 
 def _store(report: "BatchReport", path: Path) -> None:
