@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from steadfast.errors import ExitCode, SteadfastError
+from steadfast.observability.metrics import batch_metrics
 from steadfast.observability.metrics.family import Family, Label
 from steadfast.observability.metrics.service_metrics import FAMILIES
 from steadfast.settings import PREFIX, Section, Settings
@@ -124,11 +125,14 @@ def settings_page() -> str:
 def metrics_page() -> str:
     """Every family, then every label with its bound."""
     rows = "".join(_family_row(family) for family in FAMILIES)
-    labels = dict.fromkeys(label for family in FAMILIES for label in family.labels)
+    pushed = "".join(_family_row(family) for family in batch_metrics.FAMILIES)
+    every = (*FAMILIES, *batch_metrics.FAMILIES)
+    labels = dict.fromkeys(label for family in every for label in family.labels)
     return (
-        f"{_METRICS_HEAD}{rows}\n## Labels\n\nEvery label is bounded: one value more than it may have, "
-        f"and the rest is counted as `other`.\n\n"
-        f"| label | values | meaning |\n|---|---|---|\n{''.join(map(_label_row, labels))}"
+        f"{_METRICS_HEAD}{rows}\n## Pushed by `steadfast batch --push-metrics`\n\n"
+        f"| family | kind | labels | meaning |\n|---|---|---|---|\n{pushed}"
+        "\n## Labels\n\nEvery label is bounded: one value more than it may have, and the rest is counted as "
+        f"`other`.\n\n| label | values | meaning |\n|---|---|---|\n{''.join(map(_label_row, labels))}"
     )
 
 

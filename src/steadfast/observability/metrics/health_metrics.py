@@ -152,15 +152,18 @@ class HealthMetrics:
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answers end it."""
-        alerts = self._by_family[ALERTS]
         return [
             subscribe_to(IncidentMoved, self._moved),
-            subscribe_to(AlertDelivered, lambda e: alerts.at(e.channel, "delivered").inc()),
+            subscribe_to(AlertDelivered, lambda e: self._sent(e.channel, "delivered")),
             subscribe_to(
-                AlertNotDelivered,
-                lambda e: alerts.at(e.channel, "delayed" if e.is_kept else "given_up").inc(),
+                AlertNotDelivered, lambda e: self._sent(e.channel, "delayed" if e.is_kept else "given_up")
             ),
         ]
+
+    def _sent(self, channel: str, result: str) -> None:
+        for one in _DELIVERY.values:  # from 0: what appears at 1 is no increase to whoever watches
+            self._by_family[ALERTS].at(channel, one)
+        self._by_family[ALERTS].at(channel, result).inc()
 
     def _moved(self, event: IncidentMoved) -> None:
         if event.change is Change.OPENED:

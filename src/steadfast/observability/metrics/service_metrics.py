@@ -22,6 +22,7 @@ from steadfast.observability.metrics import (
     health_metrics,
     http_metrics,
     job_metrics,
+    quality_metrics,
     request_metrics,
     storage_metrics,
     worker_metrics,
@@ -40,6 +41,7 @@ FAMILIES: tuple[Family, ...] = (
     *gate_metrics.FAMILIES,
     *worker_metrics.FAMILIES,
     *job_metrics.FAMILIES,
+    *quality_metrics.FAMILIES,
     *health_metrics.FAMILIES,
     *storage_metrics.FAMILIES,
     *http_metrics.FAMILIES,
@@ -87,7 +89,11 @@ class ServiceMetrics:
             worker_metrics.WorkerMetrics(self.registry),
             self.jobs,
         )
-        self._listeners = (*self._of_tasks, health_metrics.HealthMetrics(self.registry))
+        self._listeners = (
+            *self._of_tasks,
+            quality_metrics.QualityMetrics(self.registry),
+            health_metrics.HealthMetrics(self.registry),
+        )
         self._met: set[str] = set()
         for readings in _readings(sources):
             self.registry.register(readings)

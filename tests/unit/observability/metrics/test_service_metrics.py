@@ -30,7 +30,7 @@ from steadfast.events import Event, FrequentEvent, publish
 from steadfast.health import events as health_events
 from steadfast.health.incidents import Change, Incident
 from steadfast.jobs import events as job_events
-from steadfast.observability import requests
+from steadfast.observability import quality, requests
 from steadfast.observability.metrics.family import Family, Kind
 from steadfast.observability.metrics.service_metrics import FAMILIES, ServiceMetrics
 from steadfast.runtime import events as runtime_events
@@ -45,7 +45,7 @@ from steadfast.runtime.events import (
 from steadfast.runtime.exit_reason import Cause, ExitReport, KillReason
 from steadfast.runtime.states import WorkerState
 
-MODULES = (admission_events, health_events, job_events, runtime_events, requests)
+MODULES = (admission_events, health_events, job_events, quality, runtime_events, requests)
 
 
 @pytest.fixture
@@ -286,6 +286,32 @@ def test_an_incident_is_counted_when_it_begins(measured: ServiceMetrics) -> None
             )
         )
     assert value(measured, "steadfast_incidents_total", kind="worker_died", severity="error") == 1
+
+
+def test_a_measured_result_is_counted_by_what_was_promised(measured: ServiceMetrics) -> None:
+    publish(
+        quality.QualityMeasured(
+            task=TASK,
+            engine="neural",
+            reading=quality.QualityReading.FLICKER,
+            value=1.2,
+            verdict=quality.Verdict.MISSED,
+        )
+    )
+    labels = {"engine": "neural", "reading": "flicker"}
+    assert value(measured, "steadfast_quality_readings_total", **labels, verdict="missed") == 1
+    assert value(measured, "steadfast_quality_latest", **labels) == 1.2
+    assert value(measured, "steadfast_quality_flicker_ratio_sum", engine="neural") == 1.2
+
+
+def test_alerts_that_do_not_arrive_are_told_apart(measured: ServiceMetrics) -> None:
+    publish(health_events.AlertNotDelivered(channel="slack", attempts=1, is_kept=True))
+    publish(health_events.AlertDelivered(channel="slack", attempts=2))
+    sent = "steadfast_alert_deliveries_total"
+    results = [
+        value(measured, sent, channel="slack", result=one) for one in ("delivered", "delayed", "given_up")
+    ]
+    assert results == [1, 1, 0]
 
 
 def test_workers_are_named_by_their_place_so_that_their_names_never_pile_up(
