@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,6 +23,7 @@ from steadfast.api.options import (
 )
 from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import KeptAnswer, Wanted, fingerprint_of, key_in
+from steadfast.api.reply import Header
 from steadfast.errors import (
     DeadlineExceeded,
     EmptyInput,
@@ -34,6 +36,9 @@ _SWAP_FILES = frozenset({"source", "target", "reference"})
 _FACES_FILES = frozenset({"image"})
 _ENGINES = frozenset({"embedded", "standard", "neural"})
 _MULTIPART = b"multipart/form-data"
+
+Answered: TypeAlias = tuple[KeptAnswer, Sequence[Header]]
+"""An answer, and headers that are not kept with it."""
 
 
 class FaceRoutes:
@@ -49,14 +54,18 @@ class FaceRoutes:
         visit = await self._enter(exchange)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_swap(exchange, intake)
-            await self._carry_out(exchange, order, visit)
+            answer, more = await self._carry_out(exchange, order, visit)
+        # What came in is given back first: nobody needs it while a slow client takes the answer.
+        await send_answer(exchange, answer, more)
 
     async def faces(self, exchange: Exchange) -> None:
         """Answers what is known of the faces of a picture."""
         visit = await self._enter(exchange)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_faces(exchange, intake)
-            await self._carry_out(exchange, order, visit)
+            answer, more = await self._carry_out(exchange, order, visit)
+        # What came in is given back first: nobody needs it while a slow client takes the answer.
+        await send_answer(exchange, answer, more)
 
     async def _enter(self, exchange: Exchange) -> Visit:
         """Refuses whom it can before anything of the body is read."""
@@ -136,15 +145,14 @@ class FaceRoutes:
 
     # --- doing ------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, exchange: Exchange, order: Order, visit: Visit) -> None:
+    async def _carry_out(self, exchange: Exchange, order: Order, visit: Visit) -> Answered:
         given = key_in(exchange.headers.get(b"idempotency-key"))
         if given is None or self._backend.replays is None:
             done = await self._submit(exchange, order, visit)
-            await send_answer(exchange, self._answer_of(exchange, order, done))
-            return
-        await self._carry_out_once(exchange, order, visit, given)
+            return self._answer_of(exchange, order, done), ()
+        return await self._carry_out_once(exchange, order, visit, given)
 
-    async def _carry_out_once(self, exchange: Exchange, order: Order, visit: Visit, given: str) -> None:
+    async def _carry_out_once(self, exchange: Exchange, order: Order, visit: Visit, given: str) -> Answered:
         replays = self._backend.replays
         assert replays is not None
         said = (exchange.path.encode(), msgspec.msgpack.encode(order.request), order.answer.encode())
@@ -156,8 +164,7 @@ class FaceRoutes:
         )
         claim = await replays.claim(wanted)
         if isinstance(claim, KeptAnswer):
-            await send_answer(exchange, claim, ((b"idempotent-replayed", b"true"),))
-            return
+            return claim, ((b"idempotent-replayed", b"true"),)
         try:
             done = await self._submit(exchange, order, visit)
         except BaseException:
@@ -166,7 +173,7 @@ class FaceRoutes:
             raise
         answer = self._answer_of(exchange, order, done)
         await replays.keep(claim, answer)
-        await send_answer(exchange, answer)
+        return answer, ()
 
     def _answer_of(self, exchange: Exchange, order: Order, done: Done) -> KeptAnswer:
         answer = answer_of(exchange, order, done)
