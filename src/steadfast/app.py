@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from steadfast.entailment.loading import load_model
+from steadfast.entailment.model import EntailmentModel
 from steadfast.faces.engines import choose_engine
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.inference.sessions import SessionCache
@@ -39,6 +41,10 @@ class App:
     def best_engine(self) -> Engine:
         """The best engine that works here, whatever the settings say; raises EngineUnavailable."""
         return choose_engine(None, self.store, self.sessions, self.settings)
+
+    def open_entailment(self) -> EntailmentModel:
+        """The model that holds sentences against pictures. Raises what `load_model` raises."""
+        return load_model(self.settings.entailment, self.store, self.sessions)
 
     def casts_for(self, engine: Engine) -> CastReader:
         """What reads source photos once for many swaps with this engine."""

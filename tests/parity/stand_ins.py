@@ -15,7 +15,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-_UNUSED = ("librosa", "torchaudio", "decord", "fairseq", "torchvision", "soundfile", "timm", "unicodedata2", "rapidfuzz", "zhconv", "pycocotools")
+_UNUSED = (
+    "librosa",
+    "torchaudio",
+    "decord",
+    "fairseq",
+    "torchvision",
+    "soundfile",
+    "timm",
+    "unicodedata2",
+    "rapidfuzz",
+    "zhconv",
+    "pycocotools",
+)
 
 
 class _Unused(types.ModuleType):

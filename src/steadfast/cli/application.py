@@ -16,6 +16,7 @@ from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
 from steadfast.cli.diagnose import diagnose
 from steadfast.cli.doctor import doctor
+from steadfast.cli.entail import entail, entail_batch
 from steadfast.cli.faces import faces
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import (
@@ -71,6 +72,8 @@ app.command()(bench)
 app.command()(demo)
 app.command()(diagnose)
 app.command()(doctor)
+app.command()(entail)
+app.command("entail-batch")(entail_batch)
 app.command()(faces)
 app.command()(serve)
 app.command()(reload)

@@ -98,7 +98,7 @@ def _fill(
             OfaFile(name=file.name, size_bytes=file.stat().st_size, sha256=digest(file))
             for file in sorted(folder.iterdir())
         ),
-        converter={"steadfast": __version__, "torch": torch.__version__, "onnx": onnx.__version__},
+        converter={"steadfast": __version__, "torch": str(torch.__version__), "onnx": onnx.__version__},
     )
     write_manifest(folder, manifest)
     return manifest

@@ -63,11 +63,13 @@ def shrink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(small.transpose(2, 0, 1))
 
 
-def make_samples(recipe: Recipe, *, processes: int = 2) -> Samples:
-    """All of them, made by several processes; their number does not change what comes out."""
+def make_samples(recipe: Recipe, *, processes: int = 1) -> Samples:
+    """All of them; the number of processes that make them does not change what comes out."""
     chunks = [
         (recipe, first, min(_CHUNK, recipe.scenes - first)) for first in range(0, recipe.scenes, _CHUNK)
     ]
+    if processes == 1:
+        return joined([_make_chunk(chunk) for chunk in chunks])
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return joined(list(pool.map(_make_chunk, chunks)))
 

@@ -28,8 +28,8 @@ class Training:
     sentences: int = 4
     """Per scene."""
     epochs: int = 2
-    scenes_per_step: int = 128
-    learning_rate: float = 2e-3
+    scenes_per_step: int = 64
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     warm_up: float = 0.05
     """Share of the steps during which the learning rate rises."""

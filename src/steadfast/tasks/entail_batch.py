@@ -1,0 +1,178 @@
+"""Many questions out of a file: each may fail, none stops the others, and a second run goes on from there."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steadfast.entailment.model import EntailmentModel
+from steadfast.errors import ExitCode, InputMissing, InvalidOption, OutputUnwritable, SteadfastError
+from steadfast.media.limits import MediaLimits
+from steadfast.media.output import write_bytes_aside
+from steadfast.tasks.entail_file import Asked, EntailReport, entail_files
+
+_COLUMNS = "image, text and, if there is one, caption"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One line of the file of questions."""
+
+    number: int
+    """From 1; a heading does not count."""
+    asked: Asked | None
+    problem: SteadfastError | None = None
+    """Why there is nothing to ask."""
+
+    @property
+    def key(self) -> str:
+        """Tells whether an answer was given to this very question."""
+        asked = self.asked
+        parts = [] if asked is None else [str(asked.image), asked.text, asked.caption or ""]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntailBatchReport:
+    """What became of all."""
+
+    answered: int
+    skipped: int
+    """Answered by an earlier run."""
+    failed: int
+    exit_code: ExitCode
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"answered": self.answered, "skipped": self.skipped, "failed": self.failed}
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The questions of a CSV file with a heading, or of JSON Lines; pictures are sought beside the file.
+
+    Raises `InputMissing`, and `InvalidOption` where the file as a whole is of neither kind.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputMissing(f"{file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InvalidOption(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
+    found = _from_lines(text) if file.suffix.lower() in (".jsonl", ".ndjson") else _from_csv(text, file)
+    return [_row(number, values, file.parent) for number, values in enumerate(found, start=1)]
+
+
+def _from_csv(text: str, file: Path) -> Iterator[Mapping[str, Any] | SteadfastError]:
+    reader = csv.DictReader(text.splitlines(keepends=True))
+    if not {"image", "text"} <= set(reader.fieldnames or ()):
+        raise InvalidOption(f"{file} has no columns image and text.", remedy=f"Its heading names {_COLUMNS}.")
+    return iter(list(reader))
+
+
+def _from_lines(text: str) -> Iterator[Mapping[str, Any] | SteadfastError]:
+    for line in filter(str.strip, text.split("\n")):
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            yield InvalidOption(f"The line is no JSON: {error}.", remedy=f"Each line has {_COLUMNS}.")
+            continue
+        yield values if isinstance(values, dict) else InvalidOption("The line is no JSON object.")
+
+
+def _row(number: int, values: Mapping[str, Any] | SteadfastError, folder: Path) -> Row:
+    if isinstance(values, SteadfastError):
+        return Row(number=number, asked=None, problem=values)
+    image, text, caption = values.get("image"), values.get("text"), values.get("caption") or None
+    if not isinstance(image, str) or not image or not isinstance(text, str):
+        problem = InvalidOption("The line names no image or no text.", remedy=f"Each line has {_COLUMNS}.")
+        return Row(number=number, asked=None, problem=problem)
+    caption = caption if isinstance(caption, str) else None
+    return Row(number=number, asked=Asked(image=folder / image, text=text, caption=caption))
+
+
+def run_rows(
+    rows: Sequence[Row],
+    model: EntailmentModel,
+    output: Path,
+    limits: MediaLimits,
+    *,
+    together: int = 16,
+    on_done: Callable[[int], None] = lambda _: None,
+) -> EntailBatchReport:
+    """Answers into `output` (JSON Lines), a line as soon as it is known.
+
+    What an earlier run has answered stays and is not asked again; what failed then is. Raises
+    `OutputUnwritable`.
+    """
+    kept = _kept_lines(output, rows)
+    waiting = [row for row in rows if row.number not in kept]
+    _write_anew(output, [kept[number] for number in sorted(kept)])
+    on_done(len(kept))
+    answered, failures = 0, list[SteadfastError]()
+    with output.open("a", encoding="utf-8") as stream:
+        for first in range(0, len(waiting), together):
+            group = waiting[first : first + together]
+            results = _answers_to(group, model, limits)
+            failures += [result for result in results if isinstance(result, SteadfastError)]
+            answered += sum(isinstance(result, EntailReport) for result in results)
+            stream.writelines(_line(row, result) for row, result in zip(group, results, strict=True))
+            stream.flush()  # what is answered survives whatever happens next
+            on_done(len(group))
+    return EntailBatchReport(
+        answered=answered,
+        skipped=len(kept),
+        failed=len(failures),
+        exit_code=failures[0].exit_code if failures else ExitCode.OK,
+    )
+
+
+def _answers_to(
+    group: Sequence[Row], model: EntailmentModel, limits: MediaLimits
+) -> list[EntailReport | SteadfastError]:
+    asked = [row.asked for row in group if row.asked is not None]
+    found = iter(entail_files(model, asked, limits))
+    return [next(found) if row.asked is not None else _problem_of(row) for row in group]
+
+
+def _problem_of(row: Row) -> SteadfastError:
+    assert row.problem is not None
+    return row.problem
+
+
+def _line(row: Row, result: EntailReport | SteadfastError) -> str:
+    plain: dict[str, Any] = {"row": row.number, "key": row.key}
+    if isinstance(result, EntailReport):
+        plain |= result.as_dict()
+    else:
+        named = {} if row.asked is None else {"image": str(row.asked.image), "text": row.asked.text}
+        plain |= {**named, "error": result.as_dict()}
+    return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n"
+
+
+def _kept_lines(output: Path, rows: Sequence[Row]) -> dict[int, str]:
+    """Good answers of an earlier run to these very questions; a line that was cut off is none."""
+    if not output.exists():
+        return {}
+    keys = {row.number: row.key for row in rows}
+    kept: dict[int, str] = {}
+    for line in output.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            plain = json.loads(line)
+        except ValueError:
+            continue
+        is_ours = isinstance(plain, dict) and "answer" in plain and line.endswith("\n")
+        if is_ours and keys.get(plain.get("row")) == plain.get("key"):
+            kept[plain["row"]] = line
+    return kept
+
+
+def _write_anew(output: Path, lines: Sequence[str]) -> None:
+    if output.exists() and not lines and output.stat().st_size:
+        raise OutputUnwritable(
+            f"{output} is there already and holds no answers to these questions.",
+            remedy="Name another file, or remove it.",
+        )
+    write_bytes_aside(output, "".join(lines).encode())
