@@ -28,7 +28,7 @@ def purge(house: JobHouse, *, owner: str | None = None, pauses: list[float] | No
     return asyncio.run(Purge(house.jobs, pause=pause).of_subject(PERSON, owner=owner, asked_by="admin"))
 
 
-def finished(house: JobHouse, content: str = "abcdefgh", **options: Any) -> str:
+def person_job(house: JobHouse, content: str = "abcdefgh", **options: Any) -> str:
     job_id = house.submit(content=content, **options)
     house.finish()
     house.library.let_go("upload")
@@ -40,8 +40,8 @@ def files(house: JobHouse) -> int:
 
 
 def test_nothing_of_the_person_is_left_and_the_receipt_says_what_was(house: JobHouse) -> None:
-    gone = finished(house, subject=PERSON, labels={"name": "Anna"}, callback_url="https://receiver.test/")
-    stays = finished(house, "somebody", subject="person-8")
+    gone = person_job(house, subject=PERSON, labels={"name": "Anna"}, callback_url="https://receiver.test/")
+    stays = person_job(house, "somebody", subject="person-8")
     receipt = purge(house)
     assert receipt.jobs == (gone,)
     # The segments had served their purpose, but still lay there.
@@ -66,7 +66,7 @@ def told_anywhere(house: JobHouse, word: str) -> bool:
 
 
 def test_the_receipt_is_kept_names_no_person_and_bears_a_sum(house: JobHouse) -> None:
-    finished(house, subject=PERSON)
+    person_job(house, subject=PERSON)
     purge(house)
     assert not told_anywhere(house, PERSON)
     (kept,) = house.jobs.read_now(lambda c: receipts_of(c, PERSON))
@@ -115,8 +115,8 @@ def test_a_file_that_came_after_the_rows_were_gone_is_found_by_the_next_round(
 
 
 def test_what_others_have_too_stays_for_them_and_the_receipt_says_so(house: JobHouse) -> None:
-    finished(house, subject=PERSON)
-    other = finished(house)  # the same input, and answered from the same result
+    person_job(house, subject=PERSON)
+    other = person_job(house)  # the same input, and answered from the same result
     receipt = purge(house)
     assert not receipt.is_complete
     assert receipt.verification.is_clean
@@ -147,20 +147,20 @@ def test_uploads_of_the_same_file_go_too(house: JobHouse) -> None:
 
 
 def test_a_key_purges_its_own_jobs_only(house: JobHouse) -> None:
-    mine, other = finished(house, subject=PERSON), finished(house, subject=PERSON, owner="bob")
+    mine, other = person_job(house, subject=PERSON), person_job(house, subject=PERSON, owner="bob")
     assert purge(house, owner="anna").jobs == (mine,)
     assert purge(house).jobs == (other,)
 
 
 def test_the_result_of_a_purged_job_answers_nobody(house: JobHouse) -> None:
-    finished(house, subject=PERSON)
+    person_job(house, subject=PERSON)
     purge(house)
-    again = finished(house)
+    again = person_job(house)
     assert house.job(again).attempts > 1
 
 
 def test_a_purge_may_be_repeated_and_finds_nothing(house: JobHouse) -> None:
-    finished(house, subject=PERSON)
+    person_job(house, subject=PERSON)
     purge(house)
     again = purge(house)
     assert (again.jobs, again.files, again.is_complete) == ((), (), True)
@@ -169,7 +169,7 @@ def test_a_purge_may_be_repeated_and_finds_nothing(house: JobHouse) -> None:
 def test_what_the_store_still_has_is_not_called_gone(
     house: JobHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished(house, subject=PERSON)
+    person_job(house, subject=PERSON)
     store = house.library.store
     assert isinstance(store, MemoryStore)
     monkeypatch.setattr(store, "delete", lambda name: False)
@@ -179,7 +179,7 @@ def test_what_the_store_still_has_is_not_called_gone(
 
 
 def test_a_purge_of_nobody_is_refused(house: JobHouse) -> None:
-    finished(house)
+    person_job(house)
     with pytest.raises(InvalidOption):
         asyncio.run(Purge(house.jobs).of_subject("", owner=None, asked_by="admin"))
 

@@ -1,10 +1,11 @@
 """Files go when their time is over, not before, and that they went is on record."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.job_house import JobHouse
 
 from steadfast.blobs.library import Removed
@@ -21,6 +22,18 @@ HOUR = 3600.0
 
 def sweep(house: JobHouse) -> None:
     asyncio.run(Retention(house.jobs, RetentionTerms()).sweep())
+
+
+def age(house: JobHouse, by_s: float) -> None:
+    """Everything has happened that much longer ago: nobody turns the clock of a PostgreSQL."""
+    by = timedelta(seconds=by_s)
+    with house.jobs.database.writing() as connection:
+        for job in connection.execute(select(JOBS).where(JOBS.c.ended_at.is_not(None))).all():
+            values = {"ended_at": job.ended_at - by}
+            connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(values))
+        for row in connection.execute(select(DELETIONS)).all():
+            values = {"deleted_at": row.deleted_at - by}
+            connection.execute(update(DELETIONS).where(DELETIONS.c.id == row.id).values(values))
 
 
 def forget_uploads(house: JobHouse) -> None:
@@ -45,16 +58,16 @@ def files(house: JobHouse) -> int:
 
 def test_inputs_go_after_a_day_and_results_after_a_week(house: JobHouse) -> None:
     job_id = finished(house)
-    house.clock.turn(23 * HOUR)
+    age(house, 23 * HOUR)
     sweep(house)
     assert roles(house, job_id) == ["input", "result"]
-    house.clock.turn(2 * HOUR)
+    age(house, 2 * HOUR)
     sweep(house)
     assert roles(house, job_id) == ["result"]
-    house.clock.turn(5 * 24 * HOUR)
+    age(house, 5 * 24 * HOUR)
     sweep(house)
     assert house.jobs.read_now(lambda c: queries.result(c, None, job_id, 0)).size_bytes > 0
-    house.clock.turn(2 * 24 * HOUR)
+    age(house, 2 * 24 * HOUR)
     sweep(house)
     assert roles(house, job_id) == []
     with pytest.raises(ResultGone):
@@ -65,16 +78,16 @@ def test_inputs_go_after_a_day_and_results_after_a_week(house: JobHouse) -> None
 def test_a_job_may_say_so_for_itself_shorter_or_longer(house: JobHouse) -> None:
     short = finished(house, keep_inputs_s=60.0, keep_results_s=120.0)
     long = finished(house, content="other", keep_inputs_s=100 * HOUR)
-    house.clock.turn(61)
+    age(house, 61)
     sweep(house)
     assert roles(house, short) == ["result"]
-    house.clock.turn(60)
+    age(house, 60)
     sweep(house)
     assert roles(house, short) == []
-    house.clock.turn(99 * HOUR)
+    age(house, 99 * HOUR)
     sweep(house)
     assert roles(house, long) == ["input", "result"]
-    house.clock.turn(HOUR)
+    age(house, HOUR)
     sweep(house)
     assert roles(house, long) == ["result"]
 
@@ -82,14 +95,14 @@ def test_a_job_may_say_so_for_itself_shorter_or_longer(house: JobHouse) -> None:
 def test_a_job_that_has_not_ended_keeps_everything(house: JobHouse) -> None:
     job_id = house.submit()
     house.plan(house.took())
-    house.clock.turn(1000 * HOUR)
+    age(house, 1000 * HOUR)
     sweep(house)
     assert roles(house, job_id) == ["input"]
 
 
 def test_deletion_is_on_record_without_names_and_told(house: JobHouse) -> None:
     job_id = finished(house)
-    house.clock.turn(25 * HOUR)
+    age(house, 25 * HOUR)
     sweep(house)
     (row,) = house.jobs.read_now(lambda c: c.execute(select(DELETIONS)).all())
     assert (row.reason, row.owner, row.role, row.size_bytes) == ("retention", job_id, "input", 8)
@@ -103,7 +116,7 @@ def test_an_input_that_another_job_needs_stays(house: JobHouse) -> None:
     first = finished(house)
     second = house.submit(fresh=True)
     forget_uploads(house)
-    house.clock.turn(25 * HOUR)
+    age(house, 25 * HOUR)
     sweep(house)
     assert roles(house, first) == ["result"]
     for reference in house.library.references_of(second):
@@ -117,7 +130,7 @@ def test_a_failed_jobs_segments_go_with_its_inputs_and_it_is_not_tried_again(hou
     house.fail(house.took(), is_final=True)
     forget_uploads(house)
     assert roles(house, job_id) == ["input", "segment-0"]
-    house.clock.turn(25 * HOUR)
+    age(house, 25 * HOUR)
     sweep(house)
     assert roles(house, job_id) == []
     assert files(house) == 0
@@ -128,16 +141,16 @@ def test_a_failed_jobs_segments_go_with_its_inputs_and_it_is_not_tried_again(hou
 def test_a_job_that_is_tried_again_in_time_keeps_its_inputs(house: JobHouse) -> None:
     job_id = house.submit()
     house.fail(house.took(), is_final=True)
-    house.clock.turn(23 * HOUR)
+    age(house, 23 * HOUR)
     house.jobs.write_now(lambda t: control.retry(t, None, job_id))
-    house.clock.turn(25 * HOUR)
+    age(house, 25 * HOUR)
     sweep(house)
     assert roles(house, job_id) == ["input"]
 
 
 def test_a_deleted_result_answers_no_other_job(house: JobHouse) -> None:
     finished(house)
-    house.clock.turn(8 * 24 * HOUR)
+    age(house, 8 * 24 * HOUR)
     sweep(house)
     again = finished(house)
     assert house.job(again).attempts > 1, "it was done again"
@@ -145,12 +158,12 @@ def test_a_deleted_result_answers_no_other_job(house: JobHouse) -> None:
 
 def test_rows_and_records_are_forgotten_in_the_end(house: JobHouse) -> None:
     job_id = finished(house, callback_url="https://receiver.test/", labels={"a": "b"})
-    house.clock.turn(25 * HOUR)
+    age(house, 25 * HOUR)
     sweep(house)
-    house.clock.turn(200 * 24 * HOUR)
+    age(house, 200 * 24 * HOUR)
     sweep(house)
     house.job(job_id)
-    house.clock.turn(200 * 24 * HOUR)
+    age(house, 200 * 24 * HOUR)
     sweep(house)
     left = house.jobs.read_now(lambda c: (c.execute(select(JOBS)).all(), c.execute(select(DELETIONS)).all()))
     assert left[0] == []
@@ -162,7 +175,7 @@ def test_a_death_between_the_row_and_the_file_leaves_nothing(
 ) -> None:
     finished(house)
     sweep(house)  # of segments
-    house.clock.turn(8 * 24 * HOUR)
+    age(house, 8 * 24 * HOUR)
     with monkeypatch.context() as patch:
         patch.setattr(house.library, "erase", lambda addresses: [])
         patch.setattr(house.library, "collect", lambda *, grace: Removed(files=0))
