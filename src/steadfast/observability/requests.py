@@ -85,8 +85,9 @@ class RequestEnded(FrequentEvent, kw_only=True, frozen=True, gc=False):
 
     @property
     def trace_id(self) -> str:
-        """Of its trace, 32 hexadecimal digits; empty: none."""
-        return self.traceparent[3:35]
+        """Of its trace, 32 hexadecimal digits; empty: none, or what came is none."""
+        named = self.traceparent[3:35]
+        return named if len(named) == _TRACE_ID_DIGITS and _HEXADECIMAL.issuperset(named) else ""
 
 
 _BY_CODE: Final = {
@@ -97,6 +98,8 @@ _BY_CODE: Final = {
     DeadlineExceeded.code: RequestOutcome.TIMEOUT,
 }
 _MEGAPIXEL: Final = 1e6
+_TRACE_ID_DIGITS: Final = 32
+_HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
 def outcome_of(status: int, code: str, *, degraded: bool = False) -> RequestOutcome:
