@@ -9,13 +9,11 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from steadfast import process_title
 from steadfast.admission.first_key import provide_first_key
 from steadfast.admission.gate import Gate
 from steadfast.admission.idempotency import IdempotencyStore
@@ -29,6 +27,7 @@ from steadfast.api.http_server import HttpServer
 from steadfast.api.replays import Replays
 from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.scratch import clean_scratch
+from steadfast.chores import Chores
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
@@ -51,7 +50,6 @@ from steadfast.jobs.census import count_open_jobs
 from steadfast.jobs.service import JobService
 from steadfast.measuring import service_metrics
 from steadfast.model_supply import ModelSupply
-from steadfast.observability.logs import configure_logs
 from steadfast.observability.request_log import RequestLog
 from steadfast.reloading import changes
 from steadfast.runtime.outbox import remove_old_outboxes
@@ -64,8 +62,6 @@ from steadfast.watchkeeping import health_watch
 
 _log = logging.getLogger(__name__)
 
-_CHATTY = ("alembic", "uvicorn")
-"""Libraries whose every-day messages say nothing that our own events do not."""
 _FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
@@ -105,7 +101,7 @@ class Service:
         self._database: Database | None = None
         self._models = ModelSupply(settings)
         self._stop = asyncio.Event()
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores = Chores()
         self.supervisor = Supervisor(self._employments(settings), repair=self._models.repair)
         self._library: BlobLibrary | None = None
         self._jobs: JobService | None = None
@@ -129,7 +125,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for signum in _KNOWN_SIGNALS:
             loop.add_signal_handler(signum, self.ask_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._chore(self._reload_quietly()))
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin(self._reload_quietly()))
         attachment.heartbeat.start(loop)
         attachment.heartbeat.ready(started.host, started.port)
         on_started(started)
@@ -177,7 +173,7 @@ class Service:
         clean_scratch([settings.data_dir / "scratch"], older_than_s=0.0)
         await self.supervisor.start(wait_s=0.0)
         await self._http.start()
-        self._chore(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
+        self._chores.begin(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
         self._begin_chores()
         if self._jobs is not None:
             await self._jobs.start()
@@ -193,6 +189,8 @@ class Service:
         self._backend.stopping = True
         until_s = began_s + self.settings.server.grace_s
         self._backend.gate.close()
+        if self._backend.uploads is not None:
+            self._backend.uploads.close()
         if self._health is not None:
             self._health.feed.close()  # else who listens would hold up the end
         handing_back = asyncio.create_task(self._stop_jobs(until_s))
@@ -206,8 +204,7 @@ class Service:
                 while self._backend.tally.running or time.monotonic() - began_s < _LINGER_S:
                     await asyncio.sleep(0.02)
         await self._http.stop()
-        for chore in self._chores:
-            chore.cancel()
+        self._chores.end()
         if self._health is not None:
             await self._health.stop()
         if self._backend.metrics is not None:
@@ -328,14 +325,14 @@ class Service:
     def _begin_chores(self) -> None:
         assert self._backend is not None
         if self._backend.replays is not None:
-            self._chore(self._backend.replays.forget_forever())
+            self._chores.begin(self._backend.replays.forget_forever())
         if self._backend.metrics is not None:
-            self._chore(self._backend.metrics.survey_forever())
+            self._chores.begin(self._backend.metrics.survey_forever())
         if self._backend.uploads is not None:
-            self._chore(self._backend.uploads.expire_forever())
+            self._chores.begin(self._backend.uploads.expire_forever())
         self._tend_jobs()
-        self._chore(self._flush_keys_forever())
-        self._chore(self._count_workers_forever(self._backend.gate))
+        self._chores.begin(self._flush_keys_forever())
+        self._chores.begin(self._count_workers_forever(self._backend.gate))
 
     def _tend_jobs(self) -> None:
         """Deletes what is past its time, and makes the calls that jobs ask for."""
@@ -343,20 +340,10 @@ class Service:
             return
         if self._backend is not None and self._backend.metrics is not None:
             jobs = self._jobs.database
-            self._chore(self._backend.metrics.count_jobs_forever(lambda: jobs.read(count_open_jobs)))
-        self._chore(open_retention(self.settings, self._jobs.database).run())
+            self._chores.begin(self._backend.metrics.count_jobs_forever(lambda: jobs.read(count_open_jobs)))
+        self._chores.begin(open_retention(self.settings, self._jobs.database).run())
         if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
-            self._chore(webhooks.work_forever())
-
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._chore_ended)
-
-    def _chore_ended(self, task: asyncio.Task[None]) -> None:
-        self._chores.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("chore ended", exc_info=error)
+            self._chores.begin(webhooks.work_forever())
 
     async def _fetch_models(self) -> bool:
         """Fetches what a mirror on this machine has, and prepares loading; whether anything was fetched."""
@@ -403,41 +390,6 @@ def keep_pauses_short() -> None:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
-
-
-def run_service(
-    settings: Settings,
-    attachment: Attachment,
-    on_started: Callable[[Started], None],
-    *,
-    read_settings: ReadSettings | None = None,
-) -> None:
-    """The server process from its first to its last moment. Raises what stops a start."""
-    process_title.show_role("server")
-    logs = configure_logs(settings.logs)
-    for chatty in _CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-    async def live() -> int:
-        service = Service(settings, read_settings=read_settings)
-        await service.run(attachment, on_started)
-        return service.exit_code
-
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            status = runner.run(live())
-    finally:
-        logs.close()
-    if status:
-        raise SystemExit(status)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 — there is none on Windows
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _make_folders(settings: Settings) -> None:

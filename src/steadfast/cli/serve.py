@@ -65,7 +65,7 @@ def serve(
     settings = read()  # a wrong value stops the start here, before anything is started
     if not no_guardian:
         _become_guardian(settings.server.grace_s)
-    from steadfast.service import run_service  # noqa: PLC0415
+    from steadfast.server_process import run_service  # noqa: PLC0415
 
     run_service(settings, attachment, lambda started: _tell(invocation, started), read_settings=read)
 
