@@ -42,7 +42,7 @@ class SegmentFile:
     """A segment that is being written; whole after `close`."""
 
     def __init__(self, path: Path, header: SegmentHeader) -> None:
-        self._file = path.open("xb")
+        self._file = path.open("wb")
         self._encode = msgspec.msgpack.Encoder().encode
         self._file.write(_MAGIC)
         self._put(self._encode(header))
