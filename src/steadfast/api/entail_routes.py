@@ -1,6 +1,7 @@
 """`POST /v1/entail`: does a sentence follow from a picture? From bytes on the wire to a worker, and back."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +19,7 @@ from steadfast.api.intake import Held, Intake, announced_bytes
 from steadfast.api.options import deadline_of, priority_of
 from steadfast.api.order import Done, Visit
 from steadfast.api.replays import KeptAnswer, Wanted, fingerprint_of, key_in
+from steadfast.api.reply import Header
 from steadfast.errors import (
     DeadlineExceeded,
     EmptyInput,
@@ -59,7 +61,9 @@ class EntailRoutes:
         visit = await self._enter(exchange)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read(exchange, intake)
-            await self._carry_out(exchange, order, visit)
+            answer, more = await self._carry_out(exchange, order, visit)
+        # What came in is given back first: nobody needs it while a slow client takes the answer.
+        await send_answer(exchange, answer, more)
 
     async def _enter(self, exchange: Exchange) -> Visit:
         """Refuses whom it can before anything of the body is read."""
@@ -111,12 +115,14 @@ class EntailRoutes:
 
     # --- doing ------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> None:
+    async def _carry_out(
+        self, exchange: Exchange, order: EntailOrder, visit: Visit
+    ) -> tuple[KeptAnswer, Sequence[Header]]:
+        """An answer, and headers that are not kept with it."""
         given = key_in(exchange.headers.get(b"idempotency-key"))
         replays = self._backend.replays
         if given is None or replays is None:
-            await send_answer(exchange, await self._answer(exchange, order, visit))
-            return
+            return await self._answer(exchange, order, visit), ()
         said = (exchange.path.encode(), msgspec.msgpack.encode(order.request))
         wanted = Wanted(
             owner=visit.key,
@@ -126,8 +132,7 @@ class EntailRoutes:
         )
         claim = await replays.claim(wanted)
         if isinstance(claim, KeptAnswer):
-            await send_answer(exchange, claim, ((b"idempotent-replayed", b"true"),))
-            return
+            return claim, ((b"idempotent-replayed", b"true"),)
         try:
             answer = await self._answer(exchange, order, visit)
         except BaseException:
@@ -135,7 +140,7 @@ class EntailRoutes:
             await asyncio.shield(replays.abandon(claim))
             raise
         await replays.keep(claim, answer)
-        await send_answer(exchange, answer)
+        return answer, ()
 
     async def _answer(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> KeptAnswer:
         """What was found, or a maybe that says why nobody looked, where the operator wants that."""
