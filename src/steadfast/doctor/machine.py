@@ -12,6 +12,7 @@ import psutil
 
 from steadfast.doctor.finding import Finding, Health, Section
 from steadfast.inference.threads import owned_cores
+from steadfast.runtime.cgroup import is_killed_as_a_group
 
 _CGROUP = Path("/sys/fs/cgroup")
 _SELF = Path("/proc/self/cgroup")
@@ -35,6 +36,8 @@ def examine_machine(models_folder: Path) -> Iterator[Finding]:
     yield _python()
     yield _cores()
     yield _memory(read_memory())
+    if is_killed_as_a_group():
+        yield _group_kill()
     yield from _disks(models_folder)
 
 
@@ -90,6 +93,16 @@ def _memory(memory: Memory) -> Finding:
         summary=f"{gib(memory.available_bytes)} available of {gib(memory.total_bytes)} of {whose}",
         remedy=remedy,
         facts=memory._asdict(),
+    )
+
+
+def _group_kill() -> Finding:
+    return Finding(
+        section=Section.MACHINE,
+        name="Out of memory",
+        health=Health.YELLOW,
+        summary="the kernel would end the whole container, not one worker (memory.oom.group)",
+        remedy="The service ends a worker before that; runtime.hard_memory_bytes says when.",
     )
 
 

@@ -96,6 +96,16 @@ def test_disks_are_coloured_by_what_is_free(
     assert bool(finding.remedy) == (health is not Health.GREEN)
 
 
+def test_a_container_that_the_kernel_ends_as_a_whole_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Out of memory" not in {finding.name for finding in examine_machine(tmp_path)}
+    monkeypatch.setattr(machine, "is_killed_as_a_group", lambda: True)
+    warned = found("Out of memory", tmp_path)
+    assert warned.health is Health.YELLOW
+    assert "memory.oom.group" in warned.summary
+
+
 def test_one_core_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "owned_cores", lambda: 1)
     assert found("Cores", tmp_path).health is Health.YELLOW
