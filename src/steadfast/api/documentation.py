@@ -145,7 +145,7 @@ _PROBES = {
     "/health/ready": "Would a request be answered now? `?task=` asks for one task",
     "/healthz": "The same as /health/ready",
     "/health/simple": "One word",
-    "/metrics": "Counts and gauges in Prometheus' text format",
+    "/metrics": "Everything that is measured, for Prometheus; needs the scope metrics where keys are asked for",
 }
 
 
