@@ -9,6 +9,7 @@ from steadfast.health.incidents import Incident
 from steadfast.health.readings import Reading, Status
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot
+from steadfast.runtime.states import WorkerState
 
 _BAD = frozenset({Status.WARNING, Status.ERROR, Status.UNKNOWN})
 
@@ -76,8 +77,17 @@ class Judge:
             for pool in waiting
         )
         if is_starting:
-            return Verdict(word=Word.STARTING, reasons=told, waits_for=told)
+            waits_for = tuple(map(_waited_for, waiting)) or told
+            return Verdict(word=Word.STARTING, reasons=told, waits_for=waits_for)
         return Verdict(word=Word.UNHEALTHY, reasons=told)
+
+
+def _waited_for(pool: PoolSnapshot) -> str:
+    """What a task that starts still needs."""
+    coming = sum(worker.state in (WorkerState.STARTING, WorkerState.LOADING) for worker in pool.workers)
+    if pool.able:
+        return f"{pool.task}: {pool.why_not}"
+    return f"{pool.task}: models to be loaded by a worker ({coming} loading, {pool.places} wanted)"
 
 
 def _said(reading: Reading) -> str:

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.unit.health.probes.surroundings import pool, snapshot
+from tests.unit.health.probes.surroundings import pool, snapshot, worker
 
 from steadfast.errors import Severity
 from steadfast.health.incidents import Incident
 from steadfast.health.readings import Level, Reading, Status
 from steadfast.health.verdict import Judge, Word
 from steadfast.runtime.breaker import BreakerState
+from steadfast.runtime.states import WorkerState
 
 
 def reading(status: Status) -> Reading:
@@ -62,6 +63,11 @@ def test_a_service_that_loads_is_starting_and_says_what_it_waits_for() -> None:
     verdict = judge.verdict(snapshot(pool(ready=False, why_not="its workers are loading")))
     assert (verdict.word, verdict.waits_for) == (Word.STARTING, ("face_swap: its workers are loading",))
     assert not verdict.can_serve
+    loading = worker(state=WorkerState.LOADING)
+    verdict = judge.verdict(
+        snapshot(pool(loading, ready=False, why_not="no worker is loaded", able=0, places=2))
+    )
+    assert verdict.waits_for == ("face_swap: models to be loaded by a worker (1 loading, 2 wanted)",)
     assert judge.verdict(snapshot(pool())).word is Word.HEALTHY
     assert judge.verdict(snapshot(pool(ready=False, why_not="they hang"))).word is Word.UNHEALTHY
 
