@@ -111,7 +111,7 @@ class BlobLibrary:
             row = references.touch(connection, address, self._now())
             if row is None or row.is_damaged:
                 return None
-            references.refer(connection, address, owner=owner, role=role)
+            references.refer(connection, address, owner=owner, role=role, now=self._now())
             return references.blob_in(row)
 
     def _enter(self, blob: Blob, owner: str, role: str) -> Blob:
@@ -124,7 +124,7 @@ class BlobLibrary:
                     superfluous = row.stored_name
                 elif row is not None:  # somebody was faster
                     superfluous, blob = blob.stored_name, references.blob_in(row)
-                references.refer(connection, blob.address, owner=owner, role=role)
+                references.refer(connection, blob.address, owner=owner, role=role, now=self._now())
         except BaseException:
             self._delete_quietly(blob.stored_name)
             raise
@@ -146,7 +146,7 @@ class BlobLibrary:
 
     def refer(self, connection: Connection, address: BlobAddress, *, owner: str, role: str) -> None:
         """Has a kept file kept for one more owner. Raises `BlobMissing`."""
-        references.refer(connection, address, owner=owner, role=role)
+        references.refer(connection, address, owner=owner, role=role, now=self._now())
 
     def release(
         self,

@@ -56,6 +56,7 @@ REFERENCES = Table(
     Column("space", String(64), primary_key=True),
     Column("made_from", String(80), primary_key=True),
     Column("sha256", String(64), primary_key=True),
+    Column("referred_at", UtcTime, nullable=False),
     # Whoever deletes the row of a file that is needed is refused, whatever else is wrong.
     ForeignKeyConstraint(
         ["space", "made_from", "sha256"],
@@ -63,6 +64,7 @@ REFERENCES = Table(
         name="fk_blob_references_blobs",
     ),
     Index("ix_blob_references_blob", "space", "made_from", "sha256"),
+    Index("ix_blob_references_referred_at", "referred_at", "owner"),
 )
 _BATCH = 200
 """Addresses in one statement."""
@@ -115,13 +117,13 @@ def find(connection: Connection, address: BlobAddress) -> Blob:
     return blob_in(row)
 
 
-def refer(connection: Connection, address: BlobAddress, *, owner: str, role: str) -> None:
+def refer(connection: Connection, address: BlobAddress, *, owner: str, role: str, now: datetime) -> None:
     """Has the file kept for its owner; a second time changes nothing. Raises `BlobMissing` if it is gone."""
     held = connection.execute(update(BLOBS).where(_is(address)).values(free_since=None))
     if held.rowcount != 1:
         raise BlobMissing(f"The file {address} is not kept any more.")
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    values = {"owner": owner, "role": role, **_key(address)}
+    values = {"owner": owner, "role": role, **_key(address), "referred_at": now}
     connection.execute(insert(REFERENCES).values(values).on_conflict_do_nothing())
 
 

@@ -23,10 +23,10 @@ from steadfast.errors import InvalidOption
 from steadfast.jobs import endings
 from steadfast.jobs.deletion import DeletionReason, forget_job, let_inputs_go, let_results_go, rows_left
 from steadfast.jobs.job import ENDED, JobState
-from steadfast.jobs.leasing import lock_job
 from steadfast.jobs.rows import AnyRow, as_json, item_of, space_of
 from steadfast.jobs.tables import ITEMS, JOBS
 from steadfast.jobs.transaction import JobDatabase, Transaction
+from steadfast.jobs.updates import lock_job
 from steadfast.uploads.upload import UPLOADS
 
 RECEIPTS = Table(

@@ -9,22 +9,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, delete, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, delete, exists, func, literal, or_, select
 
 from steadfast.blobs.library import Removed
-from steadfast.blobs.references import Reference
+from steadfast.blobs.references import REFERENCES, Reference
 from steadfast.blobs.scratch import clean_scratch
 from steadfast.database.schema import UtcTime
 from steadfast.errors import SteadfastError
 from steadfast.jobs.deletion import DELETIONS, DeletionReason, forget_job, let_inputs_go, let_results_go
-from steadfast.jobs.leasing import lock_job
 from steadfast.jobs.rows import AnyRow
 from steadfast.jobs.tables import JOBS
 from steadfast.jobs.transaction import JobDatabase, Transaction
+from steadfast.jobs.updates import lock_job
+from steadfast.uploads.upload import UPLOADS
 
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 100
+_TIME_TO_BECOME_A_JOB = timedelta(days=1)
 _SWEEP_EVERY_S = 3600.0
 """How often every file is looked at, for those that no row knows."""
 
@@ -81,6 +83,7 @@ class Retention:
         if self._swept_s is None or self._clock() - self._swept_s >= _SWEEP_EVERY_S:
             removed += await asyncio.to_thread(self._jobs.library.sweep)
             await asyncio.to_thread(clean_scratch, self._scratch)
+            await self._let_orphans_go()
             self._swept_s = self._clock()
         return removed
 
@@ -97,6 +100,13 @@ class Retention:
     def _erase(self, gone: Sequence[Reference]) -> Removed:
         erased = self._jobs.library.erase({one.blob.address for one in gone})
         return Removed(files=len(erased), bytes=sum(blob.size_bytes for blob in erased))
+
+    async def _let_orphans_go(self) -> None:
+        """Ends holds of jobs that were never recorded, or are forgotten, on files that came for them."""
+        before = await self._jobs.write(lambda t: t.at) - _TIME_TO_BECOME_A_JOB
+        while owners := await self._jobs.read(lambda connection: _orphans(connection, before)):
+            for owner in owners:
+                await asyncio.to_thread(self._jobs.library.let_go, owner)
 
     async def _forget_old(self) -> None:
         while await self._jobs.write(self._forget_some) == _AT_ONCE:
@@ -129,6 +139,15 @@ def _has_lasted(connection: Connection, keep_s: Column[Any], now: datetime) -> C
         return JOBS.c.ended_at + interval <= literal(now, UtcTime)
     days = func.julianday(JOBS.c.ended_at) + keep_s / 86_400.0
     return days <= func.julianday(literal(now, UtcTime))
+
+
+def _orphans(connection: Connection, before: datetime) -> list[str]:
+    """Owners of files that are neither a job nor an upload, though they have had time to become one."""
+    has_job = exists(select(JOBS.c.id).where(JOBS.c.id == REFERENCES.c.owner))
+    has_upload = exists(select(UPLOADS.c.id).where(UPLOADS.c.id == REFERENCES.c.owner))
+    old = REFERENCES.c.referred_at <= before
+    query = select(REFERENCES.c.owner).where(old, ~has_job, ~has_upload).distinct().limit(_AT_ONCE)
+    return list(connection.execute(query).scalars())
 
 
 def _one(transaction: Transaction, job_id: str, gone_at: str, let_go: LetGo) -> list[Reference]:

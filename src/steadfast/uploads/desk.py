@@ -21,6 +21,7 @@ from steadfast.errors import (
     MalformedRequest,
     MediaTooLarge,
     QuotaExceeded,
+    ShuttingDown,
     SteadfastError,
     UploadConflict,
     UploadUnfinished,
@@ -155,6 +156,15 @@ class UploadDesk:
         assert upload.address is not None, "ask `whole` first"
         self._library.refer(connection, upload.address, owner=owner, role=role)
 
+    def close(self) -> None:
+        """Ends every request that sends now; what has come counts, and the client goes on elsewhere, or here
+        after a restart.
+        """
+        for turn in self._turns.values():
+            turn.displace(
+                ShuttingDown("The service is stopping; go on with the upload soon.", retry_after_s=5.0)
+            )
+
     # --- upkeep -----------------------------------------------------------------------------------------
 
     async def expire_forever(self) -> None:
@@ -282,11 +292,11 @@ class _Turn:
         self._id = upload_id
         self._task: asyncio.Task[Any] | None = None
         self._over = asyncio.Event()
-        self._is_displaced = False
+        self._why: SteadfastError | None = None
 
     async def __aenter__(self) -> "_Turn":
         while (before := self._turns.get(self._id)) is not None:
-            before.displace()
+            before.displace(UploadConflict("A later request took this upload over."))
             await before._over.wait()
         self._task = asyncio.current_task()
         self._turns[self._id] = self
@@ -295,13 +305,14 @@ class _Turn:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         del self._turns[self._id]
         self._over.set()
-        if self._is_displaced and kind is asyncio.CancelledError and self._task is not None:
+        if self._why is not None and kind is asyncio.CancelledError and self._task is not None:
             self._task.uncancel()
-            raise UploadConflict("A later request took this upload over.") from None
+            raise self._why from None
 
-    def displace(self) -> None:
-        if not self._is_displaced and self._task is not None:
-            self._is_displaced = True
+    def displace(self, why: SteadfastError) -> None:
+        """Ends it; whoever has it hears why."""
+        if self._why is None and self._task is not None:
+            self._why = why
             self._task.cancel()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from tests.job_house import JobHouse
 
 from steadfast.blobs.library import Removed
+from steadfast.blobs.references import REFERENCES
 from steadfast.errors import InputMissing, ResultGone
 from steadfast.jobs import control, queries
 from steadfast.jobs.deletion import DELETIONS
@@ -31,6 +32,9 @@ def age(house: JobHouse, by_s: float) -> None:
         for job in connection.execute(select(JOBS).where(JOBS.c.ended_at.is_not(None))).all():
             values = {"ended_at": job.ended_at - by}
             connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(values))
+        for row in connection.execute(select(REFERENCES)).all():
+            values = {"referred_at": row.referred_at - by}
+            connection.execute(update(REFERENCES).where(REFERENCES.c.owner == row.owner).values(values))
         for row in connection.execute(select(DELETIONS)).all():
             values = {"deleted_at": row.deleted_at - by}
             connection.execute(update(DELETIONS).where(DELETIONS.c.id == row.id).values(values))
@@ -183,3 +187,21 @@ def test_a_death_between_the_row_and_the_file_leaves_nothing(
         assert files(house) == 2
     sweep(house)
     assert files(house) == 0
+
+
+def test_files_of_a_job_that_was_never_recorded_go_after_a_day(house: JobHouse) -> None:
+    stays = finished(house)
+    house.library.keep_pieces([b"its server died"], space="anna", owner="never-recorded", role="input")
+    held_now = update(REFERENCES)  # by the clock of the jobs
+    house.jobs.write_now(lambda t: t.connection.execute(held_now.values(referred_at=t.at)))
+    sweep(house)
+    assert roles(house, "never-recorded") == ["input"], "it may be recorded in a moment"
+    age(house, 23 * HOUR)
+    sweep(house)
+    assert roles(house, "never-recorded") == ["input"]
+    age(house, 2 * HOUR)
+    sweep(house)
+    assert roles(house, "never-recorded") == []
+    assert roles(house, stays) == ["result"]
+    sweep(house)
+    assert files(house) == 1

@@ -17,6 +17,7 @@ from steadfast.errors import (
     MediaTooLarge,
     QuotaExceeded,
     RequestCancelled,
+    ShuttingDown,
     UploadConflict,
     UploadExpired,
     UploadUnfinished,
@@ -227,5 +228,24 @@ def test_bounds_of_a_key_hold_when_an_upload_is_announced(desk: UploadDesk) -> N
             await desk.create("alice", 1, {})
         with pytest.raises(QuotaExceeded):
             await desk.create("alice", 1, {})
+
+    asyncio.run(story())
+
+
+def test_a_server_that_stops_ends_what_is_sent_and_keeps_what_came(desk: UploadDesk) -> None:
+    async def story() -> None:
+        upload = await desk.create("alice", 10, {})
+        arrived, never = asyncio.Event(), asyncio.Event()
+
+        async def hang() -> None:
+            arrived.set()
+            await never.wait()
+
+        sending = asyncio.create_task(desk.append("alice", upload.id, 0, pieces(b"0123", then=hang)))
+        await arrived.wait()
+        desk.close()
+        with pytest.raises(ShuttingDown):
+            await sending
+        assert (await desk.look("alice", upload.id))[1] == 4
 
     asyncio.run(story())

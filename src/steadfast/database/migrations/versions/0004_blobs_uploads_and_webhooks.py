@@ -40,6 +40,7 @@ def _create_blobs() -> None:
         sa.Column("space", sa.String(64), nullable=False),
         sa.Column("made_from", sa.String(80), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("referred_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("owner", "role", "space", "made_from", "sha256", name="pk_blob_references"),
         sa.ForeignKeyConstraint(
             ["space", "made_from", "sha256"],
@@ -48,6 +49,7 @@ def _create_blobs() -> None:
         ),
     )
     op.create_index("ix_blob_references_blob", "blob_references", ["space", "made_from", "sha256"])
+    op.create_index("ix_blob_references_referred_at", "blob_references", ["referred_at", "owner"])
 
 
 def _create_uploads() -> None:
