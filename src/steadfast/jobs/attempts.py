@@ -29,24 +29,25 @@ def record_attempt(transaction: Transaction, step: Lease | AnyRow, ending: Endin
     """Writes down an attempt at a step that was leased: by this incarnation, or by the one its row names."""
     key, token, holder, began_at = _what_was_leased(transaction, step)
     transaction.connection.execute(
-        ATTEMPTS.insert().values(
-            job_id=key.job_id,
-            item=key.item,
-            kind=key.kind.value,
-            number=key.number,
-            token=token,
-            lease_owner=holder,
-            worker=ending.worker[:100],
-            outcome=ending.outcome.value,
-            fault=ending.fault.value if ending.fault else "",
-            code=ending.code,
-            detail=ending.detail[:_MOST_DETAIL],
-            began_at=began_at,
-            ended_at=transaction.at,
-            device_s=ending.cost.device_s,
-            cpu_s=ending.cost.cpu_s,
-            frames=ending.cost.frames,
-        )
+        ATTEMPTS.insert(),
+        {
+            "job_id": key.job_id,
+            "item": key.item,
+            "kind": key.kind.value,
+            "number": key.number,
+            "token": token,
+            "lease_owner": holder,
+            "worker": ending.worker[:100],
+            "outcome": ending.outcome.value,
+            "fault": ending.fault.value if ending.fault else "",
+            "code": ending.code,
+            "detail": ending.detail[:_MOST_DETAIL],
+            "began_at": began_at,
+            "ended_at": transaction.at,
+            "device_s": ending.cost.device_s,
+            "cpu_s": ending.cost.cpu_s,
+            "frames": ending.cost.frames,
+        },
     )
 
 

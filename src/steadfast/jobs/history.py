@@ -11,6 +11,8 @@ from steadfast.jobs.rows import as_json, decoded
 from steadfast.jobs.tables import HISTORY
 from steadfast.jobs.transaction import Transaction
 
+_NOTE = HISTORY.insert().returning(HISTORY.c.id)
+
 
 def note(transaction: Transaction, job_id: str, kind: str, data: Mapping[str, Any]) -> int:
     """Adds an entry; its number. Other modules (callbacks, retention) add theirs in their own transactions.
@@ -19,9 +21,7 @@ def note(transaction: Transaction, job_id: str, kind: str, data: Mapping[str, An
     visible in the order of their numbers.
     """
     values = {"job_id": job_id, "kind": kind, "at": transaction.at, "data": as_json(data)}
-    entry_id = transaction.connection.execute(
-        HISTORY.insert().values(values).returning(HISTORY.c.id)
-    ).scalar_one()
+    entry_id = transaction.connection.execute(_NOTE, values).scalar_one()
     return int(entry_id)
 
 

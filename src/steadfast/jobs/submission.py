@@ -43,7 +43,7 @@ def submit(transaction: Transaction, job_id: str, order: JobOrder) -> None:
     more)."""
     inputs = _different_inputs(order)
     _hold(transaction, job_id, order.owner, inputs)
-    transaction.connection.execute(JOBS.insert().values(_job_values(transaction, job_id, order, inputs)))
+    transaction.connection.execute(JOBS.insert(), _job_values(transaction, job_id, order, inputs))
     rows = [_item_values(job_id, number, order, item) for number, item in enumerate(order.items)]
     transaction.connection.execute(ITEMS.insert(), rows)
     plans = [first_step(job_id, number, StepKind.PLAN) for number in range(len(order.items))]
