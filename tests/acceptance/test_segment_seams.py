@@ -1,6 +1,7 @@
 """Where a video was cut into segments, the faces of real clips move as they do everywhere else."""
 
 from pathlib import Path
+from statistics import mean
 from typing import Any, cast
 
 import av
@@ -79,6 +80,7 @@ def test_landmarks_jump_at_seams_no_more_than_elsewhere(
     uncut = jumps(follow(engine, frames, 0, len(frames)))
     seams = [number for number in range(SEGMENT_FRAMES, len(frames), SEGMENT_FRAMES) if number in moved]
     assert seams
-    at_seams = np.mean([moved[number] for number in seams])
-    elsewhere = np.mean([jump for number, jump in moved.items() if number not in seams])
-    assert at_seams <= 1.5 * max(elsewhere, float(np.mean([uncut[number] for number in seams])))
+    at_seams = mean([moved[number] for number in seams])
+    elsewhere = mean([jump for number, jump in moved.items() if number not in seams])
+    # A head may just move fast there: what the uncut clip does in these frames is no seam.
+    assert at_seams <= 1.5 * max(elsewhere, mean([uncut[number] for number in seams]))

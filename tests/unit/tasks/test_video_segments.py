@@ -173,7 +173,7 @@ def test_joined_segments_have_the_frames_times_and_sound_of_one_pass(tmp_path: P
     far = [float(np.abs(a.astype(int) - b).mean()) for a, b in zip(joined, expected, strict=True)]
     assert max(far) < 4.0, "the same pictures, encoded apart"
     with av.open(done.output) as one, av.open(whole) as other:
-        assert one.metadata.get("comment") == "made by a program"
+        assert "made by a program" in one.metadata.values()
         assert one.streams.video[0].average_rate == other.streams.video[0].average_rate
         assert one.duration == other.duration
 
