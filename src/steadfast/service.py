@@ -244,6 +244,7 @@ class Service:
             raise
         self.settings = new.settings
         self._follow(new.settings)
+        self._chores.begin(self._models.vouch())
         pool = self.supervisor.snapshot().pool(TASK)
         return {
             "workers": [worker.name for worker in pool.workers],
