@@ -11,8 +11,10 @@ from pydantic import BaseModel, Field
 
 from steadfast import __version__
 from steadfast.api.problem import title_of
+from steadfast.api.upload_documentation import document_uploads
 from steadfast.errors import (
     BreakerOpen,
+    ChecksumMismatch,
     DamagedMedia,
     DeadlineExceeded,
     ForeignRequest,
@@ -27,6 +29,9 @@ from steadfast.errors import (
     SlowClient,
     SteadfastError,
     UnsupportedMedia,
+    UploadConflict,
+    UploadUnknown,
+    UploadVersion,
 )
 
 _JSON = "application/json"
@@ -130,6 +135,7 @@ def document_application() -> FastAPI:
         responses=_problems(PoisonInput),
         response_model=FacesAnswer,
     )(_listed_elsewhere)
+    document_uploads(application, _problems(UploadUnknown, UploadConflict, UploadVersion, ChecksumMismatch))
     for path, summary in _RECORDS.items():
         application.get(
             path, summary=summary, responses=_problems(KeyRefused, ScopeMissing, IncidentUnknown)
