@@ -17,6 +17,7 @@ from steadfast.errors import (
     ChecksumMismatch,
     DamagedMedia,
     DeadlineExceeded,
+    EmptyText,
     ForeignRequest,
     IdempotencyInProgress,
     IncidentUnknown,
@@ -28,6 +29,8 @@ from steadfast.errors import (
     ScopeMissing,
     SlowClient,
     SteadfastError,
+    TextTooLong,
+    TextUnreadable,
     UnsupportedMedia,
     UploadConflict,
     UploadUnknown,
@@ -111,6 +114,30 @@ class FacesAnswer(BaseModel):
     notes: list[str]
 
 
+class EntailmentAnswerModel(BaseModel):
+    """The answer to a question about a picture."""
+
+    request_id: str
+    answer: str = Field(description="`yes`, `no` or `maybe`.")
+    probabilities: dict[str, float] | None = Field(description="Of the three; null where nobody looked.")
+    model: str | None = None
+    domain: str | None = Field(default=None, description="The world the model is limited to, if it is.")
+    in_domain: bool | None = Field(
+        default=None, description="False: picture or sentence are outside it, and the answer is a maybe."
+    )
+    calibrated: bool | None = Field(
+        default=None, description="Whether the probabilities were held against how often the model is right."
+    )
+    reason: str | None = Field(
+        default=None,
+        description="Code of the failure that a maybe stands in for, where the operator wants that.",
+    )
+    warnings: list[str]
+    degraded: list[str]
+    attempts: int | None = None
+    timings_ms: dict[str, float] | None = None
+
+
 def document_application() -> FastAPI:
     """An application whose only use is its `openapi()`."""
     application = FastAPI(
@@ -135,6 +162,13 @@ def document_application() -> FastAPI:
         responses=_problems(PoisonInput),
         response_model=FacesAnswer,
     )(_listed_elsewhere)
+    application.post(
+        "/v1/entail",
+        summary="Say whether a sentence follows from a picture",
+        openapi_extra={"requestBody": _entail_body(), "parameters": _headers()},
+        responses=_problems(EmptyText, TextTooLong, TextUnreadable, PoisonInput),
+        response_model=EntailmentAnswerModel,
+    )(_judged_elsewhere)
     document_uploads(application, _problems(UploadUnknown, UploadConflict, UploadVersion, ChecksumMismatch))
     for path, summary in _RECORDS.items():
         application.get(
@@ -151,7 +185,7 @@ _PROBES = {
     "/health/ready": "Would a request be answered now? `?task=` asks for one task",
     "/healthz": "The same as /health/ready",
     "/health/simple": "One word",
-    "/metrics": "Everything that is measured, for Prometheus; needs the scope metrics where keys are asked for",
+    "/metrics": "Everything that is measured, for Prometheus; needs the scope metrics where keys are needed",
 }
 
 
@@ -205,6 +239,10 @@ def _listed_elsewhere() -> None:
     """The picture is the whole body, or the part `image` of a form."""
 
 
+def _judged_elsewhere() -> None:
+    """`text` is a sentence in English; a `caption` says what is known beside the picture."""
+
+
 def _probed_elsewhere() -> None:
     """Needs no key."""
 
@@ -244,6 +282,21 @@ def _swap_body() -> dict[str, Any]:
 def _faces_body() -> dict[str, Any]:
     form = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
     content = {"application/octet-stream": {"schema": _BINARY}, "multipart/form-data": {"schema": form}}
+    return {"required": True, "content": content}
+
+
+def _entail_body() -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "text": {"type": "string", "description": "A sentence in English."},
+        "caption": {"type": "string", "description": "What is known of the picture beside its pixels."},
+        "deadline_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
+        "priority": {"type": "string", "enum": ["interactive", "standard", "batch"]},
+    }
+    required = ["image", "text"]
+    form = {"type": "object", "required": required, "properties": {"image": _BINARY, **options}}
+    image = {"type": "string", "format": "byte", "description": "Base64, or a data URL."}
+    document = {"type": "object", "required": required, "properties": {"image": image, **options}}
+    content = {"multipart/form-data": {"schema": form}, _JSON: {"schema": document}}
     return {"required": True, "content": content}
 
 
