@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup lock clean
+.PHONY: demo test check setup lock parity-ofa clean
 
 setup: $(STAMP)
 
@@ -39,5 +39,14 @@ lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu pyproject.toml -o requirements/cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --group dev pyproject.toml -o requirements/dev.txt
 
+# Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
+# or large. Not part of CI, which checks what this recorded for `tiny`.
+PARITY := .venv-parity
+LAYOUT ?= tiny
+parity-ofa:
+	@test -x $(PARITY)/bin/python || $(PYTHON) -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip --disable-pip-version-check install --quiet -r tests/parity/requirements.txt
+	PYTHONPATH=src:. $(PARITY)/bin/python -W ignore -m tests.parity.ofa_reference $(LAYOUT) $(PARITY)/ofa-$(LAYOUT)
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PARITY) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,7 @@
 """`steadfast models`: which models there are, how they stand, and how to get them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
-from steadfast.errors import ModelDamaged, ModelMissing, SteadfastError
+from steadfast.errors import EngineUnavailable, ModelDamaged, ModelMissing, SteadfastError
 from steadfast.models.catalogue import Model, ModelFamily, builtin_catalogue
 
 if TYPE_CHECKING:
@@ -120,6 +121,55 @@ def path(
         kind = ModelDamaged if state == "damaged" else ModelMissing
         raise kind(f"{place} cannot be used: {_words(state)}.", remedy=f"Run `steadfast models pull {name}`.")
     invocation.output.show({"name": name, "path": place, "state": state}, str(place))
+
+
+class ConvertibleKind(StrEnum):
+    """What `convert` takes."""
+
+    OFA = "ofa"
+
+
+@app.command()
+@command
+def convert(
+    invocation: Invocation,
+    kind: Annotated[
+        ConvertibleKind, typer.Argument(metavar="KIND", help="ofa: OFA for visual entailment, in English.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder as it was downloaded.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="New folder.", show_default="FOLDER-steadfast"),
+    ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", metavar="", help="Add a graph of 8 bits; what accuracy it costs is not known."
+        ),
+    ] = False,
+) -> None:
+    """Make a downloaded model into a graph that is served without torch (needs the extra `convert`)."""
+    try:
+        from steadfast.entailment.ofa.conversion import convert_folder  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"Converting needs packages that are not installed ({error.name}).",
+            remedy="Install them: `pip install 'steadfast[convert]'`.",
+        ) from error
+    assert kind is ConvertibleKind.OFA
+    target = output or folder.resolve().with_name(f"{folder.resolve().name}-steadfast")
+    manifest = convert_folder(folder, target, int8=int8, say=invocation.output.say)
+    size_bytes = sum(file.size_bytes for file in manifest.files)
+    plain = {"output": target, "bytes": size_bytes, "revision": manifest.revision, "graphs": manifest.graphs}
+    invocation.output.show(
+        plain,
+        lambda: Text.assemble(
+            ("✓ ", "green"),
+            (str(target), "bold"),
+            f"  {decimal(size_bytes)}\n",
+            (f"Serve it: STEADFAST_ENTAILMENT__BACKEND=ofa STEADFAST_ENTAILMENT__MODEL_DIR={target}", "dim"),
+        ),
+    )
 
 
 def _store(invocation: Invocation) -> "ModelStore":
