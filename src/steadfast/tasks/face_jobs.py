@@ -25,6 +25,7 @@ from steadfast.media.picture_writer import encode_picture
 from steadfast.media.pictures import read_picture
 from steadfast.media.provenance import video_metadata
 from steadfast.media.sniff import FileFormat, MediaKind
+from steadfast.media.video_reader import open_video
 from steadfast.media.video_writer import WrittenVideo
 from steadfast.task import Progress
 from steadfast.task_steps import (
@@ -103,18 +104,22 @@ class FaceJobs:
         """Looks at the target; the photos are looked at by the first segment."""
         if len(job.inputs) < 2 + job.options.has_reference:
             raise InvalidOption("There is no source photo.", remedy="Send at least one part named source.")
-        _selection(job)
-        target = job.inputs[-1]
+        selection, target = _selection(job), job.inputs[-1]
         kind = kind_of(target, self.limits)
         suffix = _suffix_for(job.options.format, kind, target, self.limits)
         if kind is MediaKind.PICTURE:
             return self._one_segment(SegmentBrief(kind="picture", suffix=suffix))
-        if kind is MediaKind.ANIMATION or suffix == ".gif":
-            return self._one_segment(SegmentBrief(kind="video", suffix=suffix, threads=_threads(job)))
+        # People are numbered as they appear, which only who has seen all that came before can do.
+        counts_people = selection.rule in (SelectionRule.INDEX, SelectionRule.LEFT_TO_RIGHT)
+        if kind is MediaKind.ANIMATION or suffix == ".gif" or counts_people:
+            with open_video(target, self.limits) as reader:
+                frames = reader.info.frames_expected or 1
+            brief = SegmentBrief(kind="video", suffix=suffix, threads=_threads(job), frames_of_video=frames)
+            return self._one_segment(brief)
         return self._plan_video(job, suffix, progress)
 
     def _one_segment(self, brief: SegmentBrief) -> StepResult:
-        segment = PlannedSegment(index=0, units=1, brief=msgspec.msgpack.encode(brief))
+        segment = PlannedSegment(index=0, units=brief.frames_of_video, brief=msgspec.msgpack.encode(brief))
         return StepResult(fields=self._plan_of((segment,), brief, {}, {"kind": brief.kind}))
 
     def _plan_video(self, job: FaceJobInput, suffix: str, progress: Progress) -> StepResult:
@@ -221,7 +226,7 @@ class FaceJobs:
         counts: dict[str, int | float | str] = {
             name: value for name, value in report.items() if isinstance(value, int)
         }
-        return SegmentDone(units=1, note=note, report=counts), file
+        return SegmentDone(units=made.frames, note=note, report=counts), file
 
     def _do_picture(
         self, job: FaceJobInput, brief: SegmentBrief, untouched: bool
