@@ -120,7 +120,7 @@ class Application:
             exchange.close_after()
         connection = exchange.connection if route is not None and (route.is_work or route.is_stream) else None
         if connection is not None:
-            connection.ends_with_client(asyncio.current_task())
+            connection.end_with_client()
         try:
             await self._dispatch(exchange, route)
         except SteadfastError as error:
@@ -135,7 +135,7 @@ class Application:
             await self._refuse(exchange, ServiceError("Something went wrong that was not foreseen."), route)
         finally:
             if connection is not None:
-                connection.ends_with_client(None)
+                connection.go_on_without_client()
 
     async def _dispatch(self, exchange: Exchange, route: Route | None) -> None:
         if route is None:

@@ -76,7 +76,9 @@ class Connection(asyncio.Protocol):
         self._incoming: WireReply | None = None
         # The one that is being answered, and those that came behind it.
         self._current: WireReply | None = None
-        self._work: asyncio.Task[Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        """The same, while it ends with the client."""
         self._behind: deque[tuple[Exchange, WireReply]] = deque()
         self._closes_when_answered = False
         self._swallowed_bytes = 0
@@ -85,11 +87,15 @@ class Connection(asyncio.Protocol):
         self._rings_at_s = _NEVER
         self._due_at_s = _NEVER
 
-    def ends_with_client(self, task: asyncio.Task[Any] | None) -> None:
-        """Has this task cancelled when the client leaves; None: no more."""
-        self._work = task
-        if task is not None and self.client_left:
-            task.cancel()
+    def end_with_client(self) -> None:
+        """Has the task that answers now cancelled when the client leaves."""
+        self._work = self._task
+        if self._task is not None and self.client_left:
+            self._task.cancel()
+
+    def go_on_without_client(self) -> None:
+        """It is not cancelled any more."""
+        self._work = None
 
     # --- the socket -------------------------------------------------------------------------------------
 
@@ -245,7 +251,7 @@ class Connection(asyncio.Protocol):
 
     def _start(self, exchange: Exchange, reply: WireReply) -> None:
         self._current = reply
-        task: asyncio.Task[None] = self._loop.create_task(self.serve(exchange))
+        task = self._task = self._loop.create_task(self.serve(exchange))
         self._state.tasks.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._ended)
 

@@ -42,7 +42,7 @@ class Pool:
         staff = self.staff
         if staff.hopeless:
             raise staff.hiring.refusal()
-        if not ticket.is_step:  # its owner counts attempts itself
+        if not ticket.is_step and staff.dispatcher.poison:  # the owner of a step counts attempts itself
             await self.refuse_poison(ticket)
         staff.dispatcher.accept(ticket)
 

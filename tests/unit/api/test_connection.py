@@ -225,7 +225,7 @@ def test_a_client_that_leaves_ends_its_work() -> None:
 
     async def work(exchange: Exchange) -> None:
         assert exchange.connection is not None
-        exchange.connection.ends_with_client(asyncio.current_task())
+        exchange.connection.end_with_client()
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
