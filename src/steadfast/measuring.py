@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steadfast.api.backend import Backend
+from steadfast.blobs.references import stored_bytes
+from steadfast.database.database import Database, database_bytes
 from steadfast.health.incidents import Incident
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.readings import Reading
+from steadfast.jobs.census import count_open_jobs
 from steadfast.observability.metrics.service_metrics import ServiceMetrics, Sources
-from steadfast.observability.metrics.storage_metrics import StorageSurvey
+from steadfast.observability.metrics.storage_metrics import StorageSurvey, StoreFigures
 from steadfast.settings import Settings
 
-_AREAS = ("scratch", "blobs", "uploads", "answers", "crashes")
+_AREAS = ("scratch", "uploads", "answers", "crashes")
 
 
 def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> ServiceMetrics:
@@ -39,6 +42,17 @@ def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> Service
         clock=time.monotonic,
     )
     return ServiceMetrics(sources, survey_every_s=settings.telemetry.survey_every_s)
+
+
+def store_figures(database: Database) -> StoreFigures:
+    """What only the database can tell. Blocks; raises `DatabaseProblem`."""
+    with database.reading() as connection:
+        is_file = database.options.file is not None
+        return StoreFigures(
+            jobs=count_open_jobs(connection),
+            blob_bytes=stored_bytes(connection),
+            database_bytes=None if is_file else database_bytes(connection),
+        )
 
 
 def _areas(settings: Settings) -> dict[str, Path]:

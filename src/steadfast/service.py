@@ -46,10 +46,10 @@ from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
 from steadfast.jobkeeping import open_jobs
-from steadfast.jobs.census import count_open_jobs
 from steadfast.jobs.service import JobService
-from steadfast.measuring import service_metrics
+from steadfast.measuring import service_metrics, store_figures
 from steadfast.model_supply import ModelSupply
+from steadfast.observability.metrics.storage_metrics import StoreFigures
 from steadfast.observability.request_log import RequestLog
 from steadfast.reloading import changes
 from steadfast.runtime.outbox import remove_old_outboxes
@@ -329,19 +329,21 @@ class Service:
             self._chores.begin(self._backend.replays.forget_forever())
         if self._backend.metrics is not None:
             self._chores.begin(self._backend.metrics.survey_forever())
+            self._chores.begin(self._backend.metrics.ask_forever(self._ask_store))
         if self._backend.uploads is not None:
             self._chores.begin(self._backend.uploads.expire_forever())
         self._tend_jobs()
         self._chores.begin(self._flush_keys_forever())
         self._chores.begin(self._count_workers_forever(self._backend.gate))
 
+    async def _ask_store(self) -> StoreFigures:
+        assert self._database is not None
+        return await self._database.run(store_figures, self._database)
+
     def _tend_jobs(self) -> None:
         """Deletes what is past its time, and makes the calls that jobs ask for."""
         if self._jobs is None:
             return
-        if self._backend is not None and self._backend.metrics is not None:
-            jobs = self._jobs.database
-            self._chores.begin(self._backend.metrics.count_jobs_forever(lambda: jobs.read(count_open_jobs)))
         self._chores.begin(open_retention(self.settings, self._jobs.database).run())
         if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
             self._chores.begin(webhooks.work_forever())

@@ -210,6 +210,11 @@ def mark_damaged(connection: Connection, blob: Blob) -> None:
     connection.execute(update(BLOBS).where(*here).values(is_damaged=True))
 
 
+def stored_bytes(connection: Connection) -> int:
+    """What all spaces take together."""
+    return int(connection.execute(select(func.coalesce(func.sum(BLOBS.c.size_bytes), 0))).scalar_one())
+
+
 def used_bytes(connection: Connection, space: str) -> int:
     """What a space takes, free or not."""
     query = select(func.coalesce(func.sum(BLOBS.c.size_bytes), 0)).where(BLOBS.c.space == space)

@@ -76,6 +76,11 @@ class Database:
         self.engine.dispose()
 
 
+def database_bytes(connection: Connection) -> int:
+    """What a PostgreSQL database takes on its server's disk."""
+    return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+
 def open_database(options: DatabaseOptions) -> Database:
     """Connects and brings the schema up to date; a first start needs no step before it.
 

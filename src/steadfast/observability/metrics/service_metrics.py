@@ -30,7 +30,7 @@ from steadfast.observability.metrics import (
 from steadfast.observability.metrics.exposition import Exposition
 from steadfast.observability.metrics.family import Family
 from steadfast.observability.metrics.instrument import Readings
-from steadfast.observability.metrics.storage_metrics import StorageSurvey
+from steadfast.observability.metrics.storage_metrics import StorageSurvey, StoreFigures
 from steadfast.runtime.events import WorkerStateChanged
 from steadfast.runtime.memory import resident_bytes
 from steadfast.runtime.snapshot import Snapshot
@@ -119,15 +119,27 @@ class ServiceMetrics:
     async def survey_forever(self) -> None:
         """Looks at the disks now and then, in a thread: a disk that hangs holds up nobody."""
         while True:
+            began_s = time.monotonic()
             await asyncio.to_thread(self._survey.look)
-            await asyncio.sleep(self._survey_every_s)
+            await asyncio.sleep(self._pause_s(time.monotonic() - began_s))
 
-    async def count_jobs_forever(self, count: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
-        """Asks the store now and then how many jobs stand where; one that does not answer is asked again."""
+    async def ask_forever(self, ask: Callable[[], Awaitable[StoreFigures]]) -> None:
+        """Asks the database now and then; one that does not answer is asked again."""
         while True:
+            began_s = time.monotonic()
             with suppress(SteadfastError):
-                self.jobs.counts = await count()
-            await asyncio.sleep(self._survey_every_s)
+                self._take(await ask())
+            await asyncio.sleep(self._pause_s(time.monotonic() - began_s))
+
+    def _take(self, figures: StoreFigures) -> None:
+        self.jobs.counts = figures.jobs
+        self._survey.told_bytes = {"blobs": figures.blob_bytes}
+        if figures.database_bytes is not None:
+            self._survey.told_bytes["database"] = figures.database_bytes
+
+    def _pause_s(self, took_s: float) -> float:
+        """A look that takes long, because there are many files or jobs, comes more seldom."""
+        return max(self._survey_every_s, took_s * _REST)
 
     def expose(self, accept: str = "") -> tuple[bytes, bytes]:
         """Content type and body for a client that accepts that."""
@@ -135,6 +147,8 @@ class ServiceMetrics:
 
 
 _FRESH_S = 0.05
+_REST = 100.0
+"""Times of a look that follow it without one: it takes a hundredth of one core at most."""
 ValueT = TypeVar("ValueT")
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,18 @@ FAMILIES: Final = (USED, QUOTA, HELD, FREE, SIZE)
 _MOST_FILES = 200_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoreFigures:
+    """What only the database can tell."""
+
+    jobs: Mapping[str, int]
+    """That are not over, by state."""
+    blob_bytes: int
+    """Of all files that are kept, wherever the store lies."""
+    database_bytes: int | None = None
+    """Of the database itself; None: it is a file, which the survey looks at."""
+
+
 class StorageSurvey:
     """What folders and disks were last seen to hold."""
 
@@ -52,6 +65,8 @@ class StorageSurvey:
         self.used_bytes: dict[str, int] = {}
         self.free_bytes: dict[str, int] = {}
         self.size_bytes: dict[str, int] = {}
+        self.told_bytes: dict[str, int] = {}
+        """Of areas that are not looked at: what the database says of them."""
 
     def look(self) -> None:
         """Blocks: it reads every folder. What cannot be read is left out."""
@@ -95,7 +110,7 @@ def storage_readings(survey: StorageSurvey, *, filed_bytes: Callable[[], int], q
 
     return Readings(
         {
-            USED: lambda: told(survey.used_bytes),
+            USED: lambda: told(survey.used_bytes | survey.told_bytes),
             FREE: lambda: told(survey.free_bytes),
             SIZE: lambda: told(survey.size_bytes),
             HELD: lambda: [((), float(filed_bytes()))],
