@@ -82,10 +82,18 @@ class ModelSupply:
         self._vouch_for(await asyncio.to_thread(self._read_all))
 
     def _read_all(self) -> Vouched:
-        families = [ModelFamily.STANDARD, *([ModelFamily.EMBEDDED] if self._needs_embedded() else [])]
-        for model in (model for family in families for model in self._of(family)):
-            self._store.state(model.name)
+        for family in self._families():
+            for model in self._of(family):
+                self._store.state(model.name)
         return self._store.vouched()
+
+    def _families(self) -> list[ModelFamily]:
+        """Those that workers try to load."""
+        engine = self._settings.faces.engine
+        if engine != "auto":
+            return [ModelFamily(engine)]
+        last = [ModelFamily.EMBEDDED] if self._needs_embedded() else []
+        return [ModelFamily.NEURAL, ModelFamily.STANDARD, *last]
 
     def _vouch_for(self, files: Vouched) -> None:
         self.vouched.clear()  # nothing awaits between these lines, so no worker starts between them

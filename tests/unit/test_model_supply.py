@@ -56,6 +56,25 @@ def test_the_server_vouches_for_files_that_it_read(tmp_path: Path, shared_models
     assert {Path(path).stem for path in told} >= STANDARD
 
 
+@pytest.mark.parametrize(
+    ("engine", "vouched"),
+    [
+        ("standard", STANDARD),
+        ("auto", STANDARD),
+        ("embedded", {"dlib_face_recognition_resnet_model_v1", "shape_predictor_68_face_landmarks"}),
+    ],
+)
+def test_only_what_workers_load_is_read(
+    engine: str, vouched: set[str], tmp_path: Path, shared_models: Path
+) -> None:
+    supply = ModelSupply(settings(tmp_path, engine, shared_models))
+    supply.fetch()
+    asyncio.run(supply.vouch())
+    read = {Path(path).stem for path in supply.vouched}
+    assert vouched <= read
+    assert bool(read & STANDARD) == (engine != "embedded")
+
+
 def test_a_model_that_a_worker_found_damaged_is_read_whatever_its_stamp_says(
     tmp_path: Path, shared_models: Path
 ) -> None:
