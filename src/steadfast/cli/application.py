@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from steadfast import __version__
-from steadfast.cli import crashes, incidents, keys, models
+from steadfast.cli import crashes, database, incidents, keys, models
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
@@ -80,6 +80,7 @@ app.command()(reload)
 app.command()(settings)
 app.command()(version)
 app.add_typer(models.app, name="models")
+app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(crashes.app, name="crashes")
