@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from steadfast.entailment.model import Pixels
+from steadfast.entailment.shapes.recipe import Training
 
 
 def _through_jpeg(pixels: Pixels) -> Pixels:
@@ -26,14 +27,13 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _train(file: Path, scenes: int | None) -> None:
+def _train(file: Path, training: Training) -> None:
     import torch  # noqa: PLC0415 — only here
 
     from steadfast.entailment.shapes.calibration import calibrate  # noqa: PLC0415
     from steadfast.entailment.shapes.export import export  # noqa: PLC0415
-    from steadfast.entailment.shapes.training import Training, train  # noqa: PLC0415
+    from steadfast.entailment.shapes.training import train  # noqa: PLC0415
 
-    training = Training() if scenes is None else Training(scenes=scenes)
     began_s, worked_s = time.perf_counter(), time.process_time()
     network = train(training, _say)
     torch.save(network.state_dict(), file.with_suffix(".pt"))  # for who wants to go on from here
@@ -58,13 +58,14 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train")
     train.add_argument("file", type=Path)
-    train.add_argument("--scenes", type=int, default=None)
+    train.add_argument("--scenes", type=int, default=Training().scenes)
+    train.add_argument("--threads", type=int, default=Training().threads, help="what comes out depends on it")
     evaluate = commands.add_parser("evaluate")
     evaluate.add_argument("file", type=Path, nargs="?", default=None)
     evaluate.add_argument("--count", type=int, default=12_000)
     given = parser.parse_args()
     if given.command == "train":
-        _train(given.file, given.scenes)
+        _train(given.file, Training(scenes=given.scenes, threads=given.threads))
     else:
         _evaluate(given.file, given.count)
 

@@ -5,7 +5,6 @@ in each cell of the picture. Without these it stays at about 75 %: it does not l
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import cos, pi
 from time import perf_counter
 
@@ -16,26 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, l1_loss
 
 from steadfast.entailment.shapes.network import Reading, ShapesNetwork
+from steadfast.entailment.shapes.recipe import Training
 from steadfast.entailment.shapes.samples import Recipe, Samples, make_samples
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Training:
-    """How it is trained."""
-
-    seed: int = 20261120
-    scenes: int = 100_000
-    sentences: int = 4
-    """Per scene."""
-    epochs: int = 2
-    scenes_per_step: int = 64
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.02
-    warm_up: float = 0.05
-    """Share of the steps during which the learning rate rises."""
-    unknown_share: float = 0.25
-    """Of the unseen properties, how many are words that it will never know."""
-    threads: int = 2
 
 
 Report = Callable[[str], None]

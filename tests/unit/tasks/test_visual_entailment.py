@@ -1,0 +1,135 @@
+"""The task in a worker, around a model that answers at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from tests.unit.entailment.fake_model import BrightnessModel
+
+from steadfast.entailment.answer import Answer
+from steadfast.entailment.canary import check_model
+from steadfast.entailment.model import Judgement, Question
+from steadfast.errors import DamagedMedia, EmptyInput, EmptyText, InvalidOption, TextTooLong, UnsupportedMedia
+from steadfast.task import OperatingPoint, Request, Response, Rung
+from steadfast.tasks import visual_entailment
+from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest
+from steadfast.tasks.visual_entailment import VisualEntailmentTask
+
+
+def progress(done: int, total: int | None = None) -> None:
+    """Nobody listens."""
+
+
+def png(shade: int) -> bytes:
+    return cv2.imencode(".png", np.full((20, 30, 3), shade, np.uint8))[1].tobytes()
+
+
+def request(content: bytes, text: str = "It is day.", **fields: Any) -> Request[EntailRequest]:
+    return Request(fields=EntailRequest(text=text, **fields), blobs=(memoryview(content),))
+
+
+@pytest.fixture
+def model() -> BrightnessModel:
+    return BrightnessModel()
+
+
+@pytest.fixture
+def task(model: BrightnessModel, monkeypatch: pytest.MonkeyPatch) -> VisualEntailmentTask:
+    monkeypatch.setattr(visual_entailment, "load_model", lambda *_, **__: model)
+    made = VisualEntailmentTask(
+        {"inference": {"providers": ["cuda", "cpu"]}, "entailment": {"backend": "ofa"}}
+    )
+    made.load(made.operating_points()[0])
+    return made
+
+
+def test_an_answer_tells_who_gave_it_and_what_it_is_worth(task: VisualEntailmentTask) -> None:
+    response = task.run(request(png(230), "It is <b>day</b>.", caption="a\u200b sky"), progress)
+    answer = response.fields
+    assert isinstance(answer, EntailAnswer)
+    assert (answer.answer, answer.model, answer.calibrated) == (Answer.YES, "brightness", False)
+    assert len(answer.warnings) == 2
+    assert response.cost["pixels"] == 600
+
+
+def test_one_bad_picture_costs_nobody_else_anything(
+    task: VisualEntailmentTask, model: BrightnessModel
+) -> None:
+    asked = [request(png(230)), request(b"no picture"), request(png(230)[:60]), request(b""), request(png(9))]
+    answers = task.run_batch(asked, progress)
+    assert [type(answer) for answer in answers] == [
+        Response,
+        UnsupportedMedia,
+        DamagedMedia,
+        EmptyInput,
+        Response,
+    ]
+    assert model.batches == [2]
+
+
+def test_what_cannot_be_asked_is_refused_before_anything_runs(task: VisualEntailmentTask) -> None:
+    with pytest.raises(EmptyText):
+        task.validate(request(b"x", "\u200b"))
+    with pytest.raises(TextTooLong):
+        task.validate(request(b"x", "day " * 10))
+    with pytest.raises(InvalidOption, match="One picture"):
+        task.validate(Request(fields=EntailRequest(text="day"), blobs=()))
+
+
+def test_memory_is_won_by_caches_then_batches_then_the_cpu(task: VisualEntailmentTask) -> None:
+    points = task.operating_points()
+    assert [point.rung for point in points] == [
+        Rung.FULL,
+        Rung.RELEASED_CACHES,
+        Rung.SMALLER_BATCH,
+        Rung.CPU,
+    ]
+    assert [point.batch for point in points] == [16, 16, 1, 1]
+    assert points[-1].degraded
+    assert not points[2].degraded  # one at a time is as good as many
+
+
+def test_each_point_of_the_ladder_is_loaded_on_its_provider(
+    monkeypatch: pytest.MonkeyPatch, model: BrightnessModel
+) -> None:
+    seen: list[tuple[str, ...]] = []
+    make: Callable[..., Any] = visual_entailment.SessionCache
+    monkeypatch.setattr(
+        visual_entailment, "SessionCache", lambda settings: seen.append(settings.providers) or make(settings)
+    )
+    monkeypatch.setattr(visual_entailment, "load_model", lambda *_, **__: model)
+    task = VisualEntailmentTask(
+        {"inference": {"providers": ["cuda", "cpu"]}, "entailment": {"backend": "ofa"}}
+    )
+    for point in (OperatingPoint(), OperatingPoint(rung=Rung.CPU, provider="cpu")):
+        task.load(point)
+    assert seen == [("cuda", "cpu"), ("cpu",)]
+
+
+class Shapes(BrightnessModel):
+    """Says the same to everything."""
+
+    domain = "shapes"
+
+    def judge(self, questions: list[Question]) -> list[Judgement]:  # type: ignore[override]
+        return [Judgement(probabilities=(0.9, 0.05, 0.05)) for _ in questions]
+
+
+def test_a_canary_tells_what_was_expected_and_what_came(task: VisualEntailmentTask) -> None:
+    assert task.canary().passed  # nobody knows what this one should say: it must only say the same twice
+    verdict = check_model(Shapes())
+    assert not verdict.passed
+    assert "answered yes instead of no" in verdict.detail
+
+
+def test_a_model_that_wavers_fails_its_canary() -> None:
+    class Wavering(BrightnessModel):
+        def judge(self, questions: list[Question]) -> list[Judgement]:  # type: ignore[override]
+            self.batches.append(1)
+            share = 0.1 * len(self.batches)
+            return [Judgement(probabilities=(share, 0.5, 0.5 - share))]
+
+    verdict = check_model(Wavering())
+    assert not verdict.passed
