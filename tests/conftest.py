@@ -12,7 +12,9 @@ from steadfast.tasks.showcase import COLLINS, HOPPER, portrait
 # What a developer's or CI's shell says must change no outcome; Typer reads some of it when it is imported.
 _TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"}
 for _name in list(os.environ):
-    is_setting = _name.startswith("STEADFAST_") and not _name.startswith("STEADFAST_TEST_")
+    is_setting = _name.startswith("STEADFAST_") and not _name.startswith(
+        ("STEADFAST_TEST_", "STEADFAST_CHAOS_")
+    )
     if is_setting or _name in _TERMINAL:
         del os.environ[_name]
 

@@ -74,7 +74,8 @@ class Site:
 
     def start(self) -> None:
         """Starts a server."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("STEADFAST_")}
+        environment = own | {"PYTHONPATH": str(ROOT)}
         command = [sys.executable, str(Path(__file__).with_name("job_server.py")), str(self.data_dir), "2"]
         with (self.data_dir / "server.log").open("ab") as log:
             self.server = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=log, stdout=log)
