@@ -40,7 +40,8 @@ def open_store(settings: BlobSettings, data_dir: Path, *, file_group: int | None
         return FolderStore(Path(settings.url) if settings.url else data_dir / "blobs", file_group=file_group)
     bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
     options = s3_options(settings, bucket, prefix)
-    return S3BlobStore(options, staging_folder=data_dir / "scratch" / "blobs")
+    staging_folder = data_dir / "scratch" / "blobs"
+    return S3BlobStore(options, staging_folder=staging_folder, file_group=file_group)
 
 
 def s3_options(settings: BlobSettings, bucket: str, prefix: str = "") -> S3Options:

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -70,6 +69,8 @@ class FolderStore:
                 raise _unreadable(name, error) from error
             with translating(file.parent):
                 shutil.copyfile(stored, file)
+        if self._file_group is not None:  # it may have been stored when workers were of another user
+            with translating(self._root):
                 self._open_to_workers(file)
 
     def delete(self, name: str) -> bool:
@@ -126,9 +127,7 @@ class FolderStore:
         return self._root / name
 
     def _open_to_workers(self, file: Path) -> None:
-        if self._file_group is not None:
-            os.chown(file, -1, self._file_group)
-        file.chmod(stat.S_IRUSR | stat.S_IWUSR | (stat.S_IRGRP if self._file_group is not None else 0))
+        staging.open_to_group(file, self._file_group)
 
     def _name(self, file: Path, final: Path) -> None:
         """Moves it; another thread may just have removed the folder because it was empty."""

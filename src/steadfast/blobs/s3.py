@@ -56,8 +56,12 @@ class S3Options:
 class S3BlobStore:
     """One bucket, or the part of it below a prefix."""
 
-    def __init__(self, options: S3Options, *, staging_folder: Path) -> None:
-        """Raises `ConfigError` where the extra is not installed, or options cannot work together."""
+    def __init__(self, options: S3Options, *, staging_folder: Path, file_group: int | None = None) -> None:
+        """`file_group`: of workers of another user, who must read what is fetched.
+
+        Raises `ConfigError` where the extra is not installed, or options cannot work together.
+        """
+        self._file_group = file_group
         self._bucket = _opened(options)
         self._place = f"s3://{options.bucket}/{options.prefix}".rstrip("/")
         self.staging = staging_folder
@@ -98,7 +102,7 @@ class S3BlobStore:
         first = next(pieces, b"")  # before the file is made: a missing one leaves nothing
         try:
             with translating(file.parent), file.open("xb") as stream:
-                file.chmod(0o640)
+                staging.open_to_group(file, self._file_group)
                 stream.write(first)
                 stream.writelines(pieces)
         except BaseException:

@@ -69,6 +69,13 @@ def pieces_of(file: Path) -> Iterator[bytes]:
         raise InputMissing(f"{file} cannot be read: {error.strerror or error}.") from error
 
 
+def open_to_group(file: Path, group: int | None) -> None:
+    """Lets the group read it and nobody else; None: its owner alone."""
+    if group is not None:
+        os.chown(file, -1, group)
+    file.chmod(0o600 if group is None else 0o640)
+
+
 def sweep(folder: Path) -> int:
     """Removes what killed processes have left half-written; the answer counts it."""
     return sum(_remove_if_abandoned(part) for part in folder.glob(f"*{PART}"))

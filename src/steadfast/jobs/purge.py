@@ -41,6 +41,7 @@ RECEIPTS = Table(
 _STOPS_WITHIN_S = 2.0
 """After a job was cancelled its workers may still be handing something in."""
 _ROUNDS = 3
+_AT_ONCE = 500
 
 
 class ErasedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,8 +308,10 @@ def _addresses_in(item: AnyRow, space: str) -> Iterator[BlobAddress]:
 
 def _drop_uploads(transaction: Transaction, space: str, addresses: set[BlobAddress]) -> list[str]:
     sums = [address.sha256 for address in addresses]
-    mine = UPLOADS.c.space == space, UPLOADS.c.sha256.in_(sums)
-    ids = list(transaction.connection.execute(select(UPLOADS.c.id).where(*mine)).scalars())
+    ids: list[str] = []
+    for begin in range(0, len(sums), _AT_ONCE):
+        mine = UPLOADS.c.space == space, UPLOADS.c.sha256.in_(sums[begin : begin + _AT_ONCE])
+        ids += transaction.connection.execute(select(UPLOADS.c.id).where(*mine)).scalars()
     for upload_id in ids:
         transaction.library.release(transaction.connection, owner=upload_id)
         transaction.connection.execute(UPLOADS.delete().where(UPLOADS.c.id == upload_id))

@@ -1,6 +1,8 @@
 """S3 keeps the promises of every store, through a real server: parts, sums, encryption, certificates."""
 
+import os
 import ssl
+import stat
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +10,10 @@ from pathlib import Path
 import pytest
 from tests.blob_stores import StoreContract, content_of, put
 from tests.certificates import own_certificate
+from tests.databases import open_sqlite
 from tests.s3_server import S3Server, s3_server
 
+from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.s3 import S3BlobStore, S3Options
 from steadfast.blobs.store import BlobStore
 from steadfast.errors import BlobStoreUnreachable, ConfigError
@@ -96,3 +100,22 @@ def test_an_authority_of_ones_own_is_trusted_only_when_it_is_named(tmp_path: Pat
         with pytest.raises(BlobStoreUnreachable):
             stranger.ping()
         S3BlobStore(options(server, ca_certificate=certificate), staging_folder=tmp_path).ping()
+
+
+def test_a_library_over_a_bucket_stores_once_lends_and_collects(server: S3Server, tmp_path: Path) -> None:
+    store = S3BlobStore(
+        options(server, prefix="library"), staging_folder=tmp_path / "staging", file_group=os.getgid()
+    )
+    database = open_sqlite(tmp_path)
+    library = BlobLibrary(store, database)
+    blob = library.keep_pieces([b"a segment"], space="alice", owner="job-1", role="input")
+    assert library.keep_pieces([b"a segment"], space="alice", owner="job-2", role="input") == blob
+    assert [file.name for file in store.listed()] == [blob.stored_name]
+    library.verify(blob.address)
+    with library.lent(blob.address, tmp_path) as file:
+        assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"a segment", 0o640)
+    for owner in ("job-1", "job-2"):
+        library.let_go(owner)
+    assert library.collect(grace=timedelta(0)).files == 1
+    assert list(store.listed()) == []
+    database.close()

@@ -75,6 +75,12 @@ def test_nobody_else_may_read_a_file_unless_workers_are_of_another_group(tmp_pat
     assert stat.S_IMODE((tmp_path / "shared" / NAME).stat().st_mode) == 0o640
 
 
+def test_what_was_stored_before_workers_had_a_user_of_their_own_is_lent_readable(tmp_path: Path) -> None:
+    put(folder_store(tmp_path), NAME, b"x")
+    FolderStore(tmp_path / "blobs", file_group=os.getgid()).fetch(NAME, tmp_path / "lent")
+    assert stat.S_IMODE((tmp_path / "lent").stat().st_mode) == 0o640
+
+
 def test_a_file_is_flushed_before_it_has_its_name_and_the_name_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
