@@ -167,7 +167,9 @@ class LibraryPromises:
             keep(library, bytes(101))
         keep(library, bytes(900), owner="job-2")  # the same content takes no more room
         keep(library, bytes(101), space="bob")
-        assert library.used_bytes("alice") == 900
+        # What was let in is finished, however much comes of it.
+        library.keep_pieces([bytes(101)], space="alice", owner="job-1", role="result")
+        assert library.used_bytes("alice") == 1001
 
     def test_a_full_store_leaves_neither_row_nor_file(self, database: Database, tmp_path: Path) -> None:
         store = MemoryStore(tmp_path / "s", capacity_bytes=10)

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 GRACE = timedelta(hours=1)
 """For which a file that nobody needs, or no row knows, is left alone: its owner may come in a moment."""
+INTAKE_ROLES = frozenset({"input", "upload"})
+"""What a quota can refuse. What a job makes of its inputs it cannot: they were let in."""
 _BATCH = 500
 
 
@@ -57,7 +59,7 @@ class BlobLibrary:
         quota_bytes: int | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """`quota_bytes`: of one space; None: no bound."""
+        """`quota_bytes`: of one space, at which nothing more is let in; None: no bound."""
         self.store = store
         self._database = database
         self._quota_bytes = quota_bytes
@@ -91,7 +93,8 @@ class BlobLibrary:
         address = BlobAddress(space=space, group=group, sha256=whole.sha256)
         if (there := self._refer_to_sound(address, owner, role)) is not None:
             return there
-        self._check_quota(space, whole.size_bytes)
+        if role in INTAKE_ROLES:
+            self._check_quota(space, whole.size_bytes)
         name = f"{address}-{secrets.token_hex(8)}"
         blob = Blob(address=address, size_bytes=whole.size_bytes, stored_name=name)
         self.store.put(name, whole.file, whole.sha256)
