@@ -9,8 +9,6 @@ from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import psutil
-
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseProblem, Severity, SteadfastError
 from steadfast.events import Event, publish, subscribe
@@ -26,6 +24,7 @@ from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import Change, Incident, IncidentBook, IncidentChange
 from steadfast.health.probes.contract import Probe
 from steadfast.health.probes.scheduler import ProbeScheduler
+from steadfast.health.processor_use import processor_wanted_s
 from steadfast.health.readings import Reading
 from steadfast.health.remedies import Healer, remedies_for
 from steadfast.health.verdict import Judge, Verdict
@@ -161,7 +160,7 @@ class HealthWatch:
             readings=self.scheduler.readings(),
             snapshot=snapshot,
             work=parts.work,
-            cpu_s=_cpu_of(snapshot),
+            cpu_s=processor_wanted_s(worker.pid for pool in snapshot.pools for worker in pool.workers),
             watched=self._watched,
         )
         parts.book.apply(self._detector.look(scene))
@@ -292,15 +291,3 @@ def _guarded(sink: Callable[[IncidentChange], None]) -> Callable[[IncidentChange
             _log.exception("sink failed")
 
     return tell
-
-
-def _cpu_of(snapshot: Snapshot) -> dict[int, float]:
-    found = {}
-    for pool in snapshot.pools:
-        for worker in pool.workers:
-            try:
-                times = psutil.Process(worker.pid).cpu_times()
-            except psutil.Error:  # it has just gone
-                continue
-            found[worker.pid] = times.user + times.system
-    return found

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from steadfast.jobs.work import Made, OnProgress, StepJob
+from steadfast.runtime.caller import Caller, acting_for
 from steadfast.runtime.port import Runtime
 from steadfast.runtime.step_call import StepCall
 from steadfast.task_steps import (
@@ -74,7 +75,8 @@ class RuntimeWork:
     async def _carry_out(self, job: StepJob, step: StepCall, kind: type[FieldsT]) -> Made[FieldsT]:
         file = step.deliver_to
         try:
-            outcome = await self._runtime.carry_out(job.task, step)
+            with acting_for(Caller(job_id=job.job_id)):
+                outcome = await self._runtime.carry_out(job.task, step)
         except BaseException:
             if file is not None:
                 file.unlink(missing_ok=True)

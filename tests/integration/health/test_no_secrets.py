@@ -5,6 +5,7 @@ processes, the database, incidents, crash reports and their bundles, alerts, the
 disk, and every answer that others than the asker may read.
 """
 
+import base64
 import json
 import secrets as random
 import signal
@@ -120,12 +121,41 @@ def asked_in_every_way(house: ServingHouse, secrets: Secrets, picture: bytes) ->
     client.post(
         "/v1/faces", content=with_metadata(encoded("PNG"), secrets, "listed"), params={"full": "true"}
     )
+    _ask_for_entailment(client, secrets, picture)
+    _upload(client, secrets)
     for path in ("", "/v1/", "/v1/incidents/", "/v1/crashes/", "/v1/jobs/", "/v1/uploads/", "/health/"):
         client.get(path + "/" * (not path) + at(f"path {path}"))
     client.get("/health", params={"task": at("task")})
     client.get("/v1/incidents", params={"severity": at("severity"), "limit": at("limit")})
     client.request(at("method").upper(), "/v1/swap")
     _say_nonsense(house, secrets)
+
+
+def _ask_for_entailment(client: httpx.Client, secrets: Secrets, picture: bytes) -> None:
+    at = secrets.at
+    files = {"image": (at("file name of entailment"), picture)}
+    for text in ("text", "hypothesis", "caption"):
+        client.post("/v1/entail", files=files, data={text: f"Somebody says {at(f'entail {text}')}."})
+    client.post("/v1/entail", json={"text": at("entail json"), "image": at("entail image")})
+
+
+def _upload(client: httpx.Client, secrets: Secrets) -> None:
+    at = secrets.at
+    said = base64.b64encode(at("upload metadata").encode()).decode()
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Metadata": f"filename {said},{at('upload key')} {said}"}
+    client.post("/v1/uploads", headers=headers | {"Upload-Length": at("upload length")})
+    client.post(
+        "/v1/uploads", headers=headers | {"Upload-Length": "10", "Tus-Resumable": at("upload version")}
+    )
+    announced = client.post("/v1/uploads", headers=headers | {"Upload-Length": "1000"})
+    assert announced.status_code == 201, announced.text
+    piece = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    client.patch(announced.headers["location"], content=at("upload piece").encode(), headers=piece)
+    client.patch(f"/v1/uploads/{at('upload id')}", headers={"Tus-Resumable": "1.0.0", "Upload-Offset": "0"})
 
 
 def _say_nonsense(house: ServingHouse, secrets: Secrets) -> None:
@@ -194,8 +224,8 @@ def everything_written(house: ServingHouse) -> dict[str, bytes]:
     written = {
         str(file.relative_to(house.data_dir)): file.read_bytes()
         for file in files_below([house.data_dir])
-        # An answer that is kept for repetition is the user's own, in a folder that only the service may read.
-        if file.parent.name != "answers"
+        # What is kept for its owner, and for nobody else: answers for repetition, uploads and files of jobs.
+        if file.relative_to(house.data_dir).parts[0] not in ("answers", "blobs")
     }
     written["stdout.log"] = written["stdout.log"].partition(b"\n}\n")[2]
     return written
@@ -203,7 +233,10 @@ def everything_written(house: ServingHouse) -> dict[str, bytes]:
 
 def leaks(house: ServingHouse, secrets: Secrets, *more: bytes) -> dict[str, list[str]]:
     texts = everything_written(house) | {f"said {at}": text for at, text in enumerate(more)}
-    return {name: found for name, text in texts.items() if (found := secrets.found_in(text))}
+    found = {name: set(secrets.found_in(text)) for name, text in texts.items()}
+    # The protocol of uploads has the service give an upload's metadata back to its owner.
+    found["steadfast.db"] -= {"upload metadata", "upload key"}
+    return {name: sorted(places) for name, places in found.items() if places}
 
 
 def end(house: ServingHouse) -> None:
@@ -246,6 +279,7 @@ def test_no_metadata_of_a_picture_is_written_anywhere_when_a_real_engine_reads_i
 ) -> None:
     settings = {
         "STEADFAST_FACES__ENGINE": "embedded",
+        "STEADFAST_HEALTH__INTERVAL_S": "2",
         "STEADFAST_MODELS__MIRROR": shared_models.as_uri(),
     }
     with lived(settings) as house:

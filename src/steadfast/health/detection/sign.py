@@ -58,7 +58,7 @@ class Scene:
     snapshot: Snapshot
     work: WorkRecord
     cpu_s: Mapping[int, float] = field(default_factory=dict)
-    """Processor seconds used so far, by process id of workers."""
+    """Processor seconds used or waited for so far, by process id of workers."""
     watched: Mapping[str, Watched] = field(default_factory=dict)
     """By name of the probe."""
 
