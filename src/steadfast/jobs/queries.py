@@ -1,6 +1,6 @@
 """Questions about jobs; none of them waits for a writer."""
 
-from sqlalchemy import Connection, Row, Select, and_, exists, select
+from sqlalchemy import Connection, Row, Select, and_, exists, select, true
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
 from steadfast.jobs.history import entries_after
@@ -90,7 +90,10 @@ def units_under_way(connection: Connection, job_id: str) -> int:
 
 def is_anything_waiting(connection: Connection) -> bool:
     """Whether there may be a step to lease."""
-    return connection.execute(select(FLOWS.c.owner).where(FLOWS.c.is_waiting).limit(1)).first() is not None
+    return (
+        connection.execute(select(FLOWS.c.owner).where(FLOWS.c.is_waiting == true()).limit(1)).first()
+        is not None
+    )
 
 
 def leases_of(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:
