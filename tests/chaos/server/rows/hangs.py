@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.server.live_service import LiveService, live_service
 from tests.chaos.server.marks import marked
-from tests.chaos.server.traffic import Load, ask, face, faces, send, swap
+from tests.chaos.server.traffic import PATIENT_S, Load, ask, face, faces, send, swap
 
 LEAST_DEADLINE_S = 1.0
 
@@ -41,7 +41,9 @@ class Hangs:
 async def hang_now_and_then(folder: Path, *, seconds: float, do: str, every_s: float = 5.0) -> Hangs:
     """`do` is `hang` (holds the GIL) or `sleep`; before it the same load runs undisturbed for as long."""
     with live_service(folder) as service:
-        requests = [swap(target, measure="false", priority="standard") for target in faces(16)]
+        requests = [
+            swap(target, measure="false", priority="standard", deadline_s=PATIENT_S) for target in faces(16)
+        ]
         calm = Load(port=service.port, requests=requests)
         await calm.learn()
         async with calm:
