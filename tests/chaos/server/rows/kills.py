@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.chaos.server.live_service import live_service
 from tests.chaos.server.traffic import Load
 
-
 LEAST_KILLS = 3
 """Fewer show nothing."""
 
