@@ -112,3 +112,17 @@ def test_a_driver_that_is_there_but_does_not_answer_disables_the_probes(
     for wanted in devices.device_probes(devices.Nvml(Hand())):
         (reading,) = asyncio.run(ProbeScheduler([wanted], clock=Hand(), told=lambda *_: None).look(wanted))
         assert reading.status is Status.DISABLED
+
+
+def test_what_was_last_told_can_be_had_without_asking_and_errors_add_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hand = Hand()
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml([79, 13]))
+    nvml = devices.Nvml(hand)
+    assert list(nvml.latest) == []  # nobody has asked the driver yet, and this does not
+    nvml()
+    assert [device.xid_count for device in nvml.latest] == [2]
+    hand.pass_(120.0)
+    nvml()
+    assert [(device.xid_count, device.xid_errors) for device in nvml.latest] == [(2, ())]
