@@ -90,7 +90,8 @@ class Retention:
     async def _let_go(self, keep: str, gone_at: str, usual: timedelta, let_go: LetGo) -> Removed:
         removed = Removed()
         while True:
-            due = await self._jobs.write(lambda t: _due(t, JOBS.c[keep], JOBS.c[gone_at], usual))
+            now = await self._now()
+            due = await self._jobs.read(lambda c: _due(c, now, JOBS.c[keep], JOBS.c[gone_at], usual))  # noqa: B023
             for job_id in due:
                 gone = await self._jobs.write(lambda t, one=job_id: _one(t, one, gone_at, let_go))  # type: ignore[misc]
                 removed += await asyncio.to_thread(self._erase, gone)
@@ -101,9 +102,13 @@ class Retention:
         erased = self._jobs.library.erase({one.blob.address for one in gone})
         return Removed(files=len(erased), bytes=sum(blob.size_bytes for blob in erased))
 
+    async def _now(self) -> datetime:
+        """By the clock of the jobs. Looking for what is due then holds up no writer."""
+        return await self._jobs.write(lambda transaction: transaction.at)
+
     async def _let_orphans_go(self) -> None:
         """Ends holds of jobs that were never recorded, or are forgotten, on files that came for them."""
-        before = await self._jobs.write(lambda t: t.at) - _TIME_TO_BECOME_A_JOB
+        before = await self._now() - _TIME_TO_BECOME_A_JOB
         while owners := await self._jobs.read(lambda connection: _orphans(connection, before)):
             for owner in owners:
                 await asyncio.to_thread(self._jobs.library.let_go, owner)
@@ -123,13 +128,15 @@ class Retention:
         return len(ids)
 
 
-def _due(transaction: Transaction, keep: Column[Any], gone_at: Column[Any], usual: timedelta) -> list[str]:
+def _due(
+    connection: Connection, now: datetime, keep: Column[Any], gone_at: Column[Any], usual: timedelta
+) -> list[str]:
     past = or_(
-        and_(keep.is_(None), JOBS.c.ended_at <= transaction.at - usual),
-        and_(keep.is_not(None), _has_lasted(transaction.connection, keep, transaction.at)),
+        and_(keep.is_(None), JOBS.c.ended_at <= now - usual),
+        and_(keep.is_not(None), _has_lasted(connection, keep, now)),
     )
     query = select(JOBS.c.id).where(gone_at.is_(None), JOBS.c.ended_at.is_not(None), past)
-    return list(transaction.connection.execute(query.order_by(JOBS.c.ended_at).limit(_AT_ONCE)).scalars())
+    return list(connection.execute(query.order_by(JOBS.c.ended_at).limit(_AT_ONCE)).scalars())
 
 
 def _has_lasted(connection: Connection, keep_s: Column[Any], now: datetime) -> ColumnElement[bool]:
