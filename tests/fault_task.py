@@ -99,6 +99,8 @@ class FaultTask(Task[Act]):
         model = self.config.get("model_file")
         if model and Path(model).read_text(encoding="utf-8") != "whole":
             raise ModelDamaged("The model file is noise.", model="toy")
+        for _ in range(self.config.get("threads", 0)):
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
         time.sleep(self.config.get("load_s", 0.0))
 
     def run(self, request: Request[Act], progress: Progress) -> Response:

@@ -63,7 +63,7 @@ class WorkerOptions:
     affinity: tuple[int, ...] = ()
     """Cores it may use; empty: those of the server."""
     nice: int = 5
-    """Above the server's, so that the server answers first."""
+    """Once it is loaded: above the server's, so that the server answers first."""
     oom_score_adj: int = 500
     """In a shared memory cgroup the kernel otherwise may pick the server."""
     max_open_files: int = 1024

@@ -60,7 +60,6 @@ def _close_all_but(*kept: int) -> None:
 def _limit_resources(setup: Setup) -> None:
     if setup.affinity:
         os.sched_setaffinity(0, setup.affinity)
-    os.nice(setup.nice)
     # Waking a worker must not take the core from the server that wakes it.
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

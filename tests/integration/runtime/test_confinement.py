@@ -14,6 +14,7 @@ from tests.runtime_house import ROOT, house, run
 
 from steadfast.runtime import landlock, sandbox, seccomp
 from steadfast.runtime.options import ConfinementOptions, WorkerOptions
+from steadfast.runtime.states import WorkerState
 
 
 def test_a_hostile_worker_gets_no_file_no_network_no_program_no_secret(
@@ -67,6 +68,23 @@ def test_started_as_root_a_worker_becomes_nobody_and_still_serves_and_dies_with_
             pid = (await it.done()).pid
             assert Path(f"/proc/{pid}").stat().st_uid == readable[0]
             assert it.pool.workers[0].confinement["other_user"] == "on"
+
+    run(test())
+
+
+def test_a_worker_loads_at_full_speed_and_stands_back_with_every_thread_once_it_serves() -> None:
+    def nices(pid: int) -> set[int]:
+        stats = Path(f"/proc/{pid}/task").glob("*/stat")
+        return {int(stat.read_text().rpartition(")")[2].split()[16]) for stat in stats}
+
+    async def test() -> None:
+        options = WorkerOptions(nice=7)
+        async with house(spares=0, worker=options, config={"load_s": 0.5, "threads": 2}, wait_s=None) as it:
+            await it.until(lambda: any(w.state is WorkerState.LOADING for w in it.pool.workers))
+            (worker,) = it.pool.workers
+            assert nices(worker.pid) == {os.nice(0)}
+            await it.until(lambda: it.pool.ready)
+            assert nices(worker.pid) == {os.nice(0) + 7}
 
     run(test())
 
