@@ -81,7 +81,7 @@ class RuntimeSettings(Section):
     cores: Cores = ()
     """Cores that workers may use, such as `2-7,9`, so that the others are left to the server; none: all."""
     nice: int = Field(default=5, ge=0, le=19)
-    """How far workers stand back behind other programs; the server itself does not."""
+    """How far loaded workers stand back behind other programs; the server itself does not."""
     deadline_s: float = Field(default=30.0, gt=0)
     """Seconds allowed to a request that brings no deadline of its own."""
     stall_s: float = Field(default=20.0, gt=0)
