@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests import picture_files as files
+from tests.http_receiver import Hook
 
 from steadfast.cli.application import run
 from steadfast.errors import ExitCode
@@ -80,6 +81,7 @@ def test_a_dry_run_shows_the_names_and_does_nothing(inputs: Path, capsys: pytest
         (["--name", "same.png"], "invalid_option", ExitCode.USAGE),
         (["-t", "nowhere/*.png"], "input_missing", ExitCode.NO_INPUT),
         (["--report", "missing/report.json"], "output_unwritable", ExitCode.CANNOT_CREATE),
+        (["--push-metrics", "file:///etc/passwd"], "invalid_option", ExitCode.USAGE),
     ],
 )
 def test_a_plan_that_cannot_work_is_refused_before_anything_is_written(
@@ -88,6 +90,30 @@ def test_a_plan_that_cannot_work_is_refused_before_anything_is_written(
     assert run(batch(inputs, "--json", *more)) is exit_code
     assert json.loads(capsys.readouterr().out)["error"]["code"] == code
     assert outputs(inputs) == []
+
+
+def test_figures_of_a_run_are_pushed_and_name_no_file(inputs: Path) -> None:
+    hook = Hook()
+    try:
+        assert run(batch(inputs, "--push-metrics", hook.url)) is ExitCode.BAD_INPUT
+    finally:
+        hook.close()
+    path, _, body = hook.got[0]
+    assert path.startswith("/metrics/job/steadfast_batch/instance")
+    assert b'steadfast_batch_items{state="done"} 1.0' in body
+    assert b'steadfast_batch_items{state="failed"} 1.0' in body
+    assert b"collins" not in body
+
+
+def test_a_gateway_that_is_away_costs_a_warning_and_nothing_else(
+    inputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (inputs / "in" / "cut.jpg").unlink()
+    assert run(batch(inputs, "--push-metrics", "http://127.0.0.1:9/?token=secret")) is ExitCode.OK
+    told = capsys.readouterr().err
+    assert "Metrics were not pushed" in told
+    assert "secret" not in told
+    assert outputs(inputs) == ["collins_hopper.png"]
 
 
 def test_ctrl_c_stores_the_report_of_what_was_done(
