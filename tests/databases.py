@@ -90,6 +90,14 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def restart_postgresql(folder: Path) -> None:
+    """Kills the server of `postgresql_server` as a crash does, and starts it again."""
+    user = "nobody" if os.geteuid() == 0 else None
+    programs, data = _programs(), folder / "data"
+    stop: list[str | Path] = [programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "-l", folder / "log"]
+    _run([*stop, "restart"], user)
+
+
 def _run(command: Sequence[str | Path], user: str | None) -> None:
     # Its output goes to a file and not a pipe: the server would inherit the pipe and hold it open.
     groups: list[int] | None = [] if user is not None else None

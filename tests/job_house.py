@@ -182,12 +182,12 @@ def sha256(content: str) -> str:
 
 
 @contextmanager
-def job_house(database: Database, folder: Path) -> Iterator[JobHouse]:
-    """A house in this database."""
+def job_house(database: Database, folder: Path, library: BlobLibrary | None = None) -> Iterator[JobHouse]:
+    """A house in this database; its files are in memory unless there is a library."""
     clock = HandClock()
     store_clock = StoreClock(database, boot=lambda: clock.boot_s, wall=lambda: clock.wall)
-    library = BlobLibrary(MemoryStore(folder / "staging"), database)
-    jobs = JobDatabase(database, library, here=Incarnation.of_this_process(), clock=store_clock)
+    files = library or BlobLibrary(MemoryStore(folder / "staging"), database)
+    jobs = JobDatabase(database, files, here=Incarnation.of_this_process(), clock=store_clock)
     facts: list[Event] = []
     end = subscribe(facts.append)
     yield JobHouse(jobs=jobs, clock=clock, facts=facts)

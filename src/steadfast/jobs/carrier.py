@@ -5,7 +5,7 @@ without its file cannot be.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,11 +85,7 @@ class Carrier:
 
     async def commit(self, change: Callable[[Transaction], T]) -> T:
         """Writes until it is written: what is done is done, however long the database is away."""
-        while True:
-            try:
-                return await self._jobs.write(change)
-            except DatabaseProblem:
-                await asyncio.sleep(_COMMIT_AGAIN_S)
+        return await _until_the_database_is_there(lambda: self._jobs.write(change))
 
     # --- files ---------------------------------------------------------------------------------------
 
@@ -132,12 +128,14 @@ class Carrier:
         file = made.file
         if file is None:
             raise ServiceError(f"The {lease.key.kind.value} of a job made no file.")
-        try:
-            return await self._in_thread(
-                lambda: self._jobs.library.keep_file(
-                    file, space=space_of(lease.owner), group=group, owner=lease.job_id, role=role
-                )
+
+        def keep() -> Blob:
+            return self._jobs.library.keep_file(
+                file, space=space_of(lease.owner), group=group, owner=lease.job_id, role=role
             )
+
+        try:
+            return await _until_the_database_is_there(lambda: self._in_thread(keep))
         finally:
             await self._in_thread(lambda: file.unlink(missing_ok=True))
 
@@ -149,6 +147,14 @@ class Carrier:
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
+
+
+async def _until_the_database_is_there(write: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await write()
+        except DatabaseProblem:
+            await asyncio.sleep(_COMMIT_AGAIN_S)
 
 
 async def _by_worker(flight: Flight, work: Any) -> Any:

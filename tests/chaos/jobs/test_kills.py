@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 from sqlalchemy import func, select
 
 from steadfast.blobs.blob import parse_address
@@ -36,7 +37,7 @@ FULL = bool(os.environ.get("STEADFAST_CHAOS_FULL"))
 JOBS_WANTED = 200 if FULL else 18
 KILL_EVERY_S = 3.0 if FULL else 1.0
 SERVER_KILLS = 3 if FULL else 2
-SECONDS_PER_LETTER = 0.05 if FULL else 0.02
+SECONDS_PER_LETTER = 0.04 if FULL else 0.02
 WITHIN_S = 900.0 if FULL else 120.0
 
 
@@ -137,6 +138,7 @@ def submit_mixed_jobs(built: Site, chance: random.Random) -> None:
         built.submit(texts, do=act, flag=flag, at=chance.randrange(3))
 
 
+@pytest.mark.timeout(WITHIN_S + 60.0)
 def test_every_job_ends_once_and_whole_while_workers_and_servers_are_killed(tmp_path: Path) -> None:
     chance = random.Random(5)
     with site(tmp_path) as built:
