@@ -18,7 +18,6 @@ from steadfast.entailment.shapes.network import Reading, ShapesNetwork
 from steadfast.entailment.shapes.recipe import Training
 from steadfast.entailment.shapes.samples import Recipe, Samples, make_samples
 
-
 Report = Callable[[str], None]
 
 
