@@ -23,6 +23,12 @@ def test_the_proof_ages_and_a_canary_or_a_request_renews_it() -> None:
     assert (fresh.value, fresh.note) == (0, "last proved by a canary")
 
 
+def test_a_start_that_takes_long_is_no_missing_proof() -> None:
+    probe = TaskProof(surroundings(pool(ready=False, why_not="no worker is loaded")), WorkRecord(Hand()))
+    (nothing,) = probe.take()
+    assert nothing.status is Status.DISABLED
+
+
 def test_a_wrong_canary_is_an_error_until_a_right_one() -> None:
     record = WorkRecord(Hand())
     record.count_canary("face_swap", passed=False)
