@@ -12,7 +12,7 @@ from steadfast.health.incidents import Change, Incident
 from steadfast.health.probes.devices import DeviceReading
 from steadfast.health.readings import RANK, Reading
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Instrument, Read, Readings, Sample
+from steadfast.observability.metrics.instrument import Counting, Read, Readings, Sample
 from steadfast.observability.metrics.labels import DEVICE, SUBJECT
 
 _KIND: Final = Label(name="kind", meaning="Of trouble: `worker_died`, `stuck_queue`, …", most=60)
@@ -144,11 +144,11 @@ DEVICE_FAMILIES: Final = tuple(_OF_DEVICES)
 FAMILIES: Final = (*_EVENTS, OPEN, PROBES, PROBE_AGE, *_OF_PROBES.values(), SLOWNESS, *DEVICE_FAMILIES)
 
 
-class HealthMetrics:
+class HealthMetrics(Counting):
     """Counts incidents and alerts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._by_family = {family: Instrument(family, registry) for family in _EVENTS}
+        super().__init__(_EVENTS, registry)
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answers end it."""
@@ -162,12 +162,12 @@ class HealthMetrics:
 
     def _sent(self, channel: str, result: str) -> None:
         for one in _DELIVERY.values:  # from 0: what appears at 1 is no increase to whoever watches
-            self._by_family[ALERTS].at(channel, one)
-        self._by_family[ALERTS].at(channel, result).inc()
+            self.at(ALERTS, channel, one)
+        self.at(ALERTS, channel, result).inc()
 
     def _moved(self, event: IncidentMoved) -> None:
         if event.change is Change.OPENED:
-            self._by_family[INCIDENTS].at(event.kind, event.severity.value).inc()
+            self.at(INCIDENTS, event.kind, event.severity.value).inc()
 
 
 def health_readings(

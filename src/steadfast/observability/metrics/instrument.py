@@ -52,6 +52,17 @@ class Instrument:
         return known
 
 
+class Counting:
+    """Base of what listens and counts: the families it fills, each as an instrument."""
+
+    def __init__(self, families: Iterable[Family], registry: CollectorRegistry) -> None:
+        self._instruments = {family: Instrument(family, registry) for family in families}
+
+    def at(self, family: Family, *values: str) -> Series:
+        """The series of one of its families."""
+        return self._instruments[family].at(*values)
+
+
 Sample = tuple[tuple[str, ...], float]
 Read = Callable[[], Iterable[Sample]]
 """Values of labels, and how things stand; asked at each scrape."""

@@ -20,7 +20,7 @@ from steadfast.jobs.events import (
 )
 from steadfast.jobs.job import Fault, JobState, StepKind
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Instrument, Readings, Sample, Series
+from steadfast.observability.metrics.instrument import Counting, Readings, Sample
 from steadfast.observability.metrics.labels import SECONDS_OF_JOBS, SECONDS_OF_REQUESTS, TASK
 
 _STATE: Final = Label(name="state", meaning="Of a job's life.", values=words_of(JobState))
@@ -122,11 +122,11 @@ class _Running:
         self.frames = 0
 
 
-class JobMetrics:
+class JobMetrics(Counting):
     """Counts what becomes of jobs."""
 
     def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._by_family = {family: Instrument(family, registry) for family in _EVENTS}
+        super().__init__(_EVENTS, registry)
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self.counts: Mapping[str, int] = {}
@@ -142,7 +142,7 @@ class JobMetrics:
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answers end it."""
-        at = self._at
+        at = self.at
         return [
             subscribe_to(JobSubmitted, lambda e: at(SUBMITTED, e.task).inc()),
             subscribe_to(JobStateChanged, self._changed),
@@ -157,19 +157,16 @@ class JobMetrics:
     def meet(self, task: str) -> None:
         """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
         for state in _OVER:
-            self._at(ENDED, task, state.value)
-            self._at(DURATION, task, state.value)
+            self.at(ENDED, task, state.value)
+            self.at(DURATION, task, state.value)
         for step in StepKind:
-            self._at(STEPS, task, step.value)
-            self._at(STEP_TIME, task, step.value)
-            self._at(LEASES_LOST, task, step.value)
+            self.at(STEPS, task, step.value)
+            self.at(STEP_TIME, task, step.value)
+            self.at(LEASES_LOST, task, step.value)
             for fault in Fault:
-                self._at(STEP_FAILURES, task, step.value, fault.value)
+                self.at(STEP_FAILURES, task, step.value, fault.value)
         for family in (SUBMITTED, REDONE, FRAMES, DEVICE_TIME, FIRST_FRAME):
-            self._at(family, task)
-
-    def _at(self, family: Family, *values: str) -> Series:
-        return self._by_family[family].at(*values)
+            self.at(family, task)
 
     def _changed(self, event: JobStateChanged) -> None:
         if event.after is JobState.RUNNING:
@@ -177,9 +174,9 @@ class JobMetrics:
         else:
             self._running.pop(event.job_id, None)
         if event.after in _OVER:
-            self._at(ENDED, event.task, event.after.value).inc()
+            self.at(ENDED, event.task, event.after.value).inc()
             if event.took_s is not None:
-                self._at(DURATION, event.task, event.after.value).observe(event.took_s)
+                self.at(DURATION, event.task, event.after.value).observe(event.took_s)
 
     def _progressed(self, event: JobProgressed) -> None:
         running = self._running.get(event.job_id)
@@ -188,7 +185,7 @@ class JobMetrics:
             return
         running.latest_s = self._clock()
         if not running.frames:
-            self._at(FIRST_FRAME, event.task).observe(running.latest_s - running.began_s)
+            self.at(FIRST_FRAME, event.task).observe(running.latest_s - running.began_s)
         running.frames = frames
 
     def _step_started(self, event: StepStarted) -> None:
@@ -196,10 +193,10 @@ class JobMetrics:
         self._running.setdefault(event.job_id, _Running(self._clock()))
 
     def _step_finished(self, event: StepFinished) -> None:
-        self._at(STEPS, event.task, event.kind.value).inc()
-        self._at(STEP_TIME, event.task, event.kind.value).observe(event.took_s)
-        self._at(FRAMES, event.task).inc(event.cost.frames)
-        self._at(DEVICE_TIME, event.task).inc(event.cost.device_s)
+        self.at(STEPS, event.task, event.kind.value).inc()
+        self.at(STEP_TIME, event.task, event.kind.value).observe(event.took_s)
+        self.at(FRAMES, event.task).inc(event.cost.frames)
+        self.at(DEVICE_TIME, event.task).inc(event.cost.device_s)
         if (running := self._running.get(event.job_id)) is not None:
             running.latest_s = self._clock()
 

@@ -7,7 +7,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from steadfast.events import subscribe_to
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Instrument
+from steadfast.observability.metrics.instrument import Counting
 from steadfast.observability.metrics.labels import ENGINE
 from steadfast.observability.quality import QualityMeasured, QualityReading, Verdict
 
@@ -44,11 +44,11 @@ FLICKER: Final = Family(
 FAMILIES: Final = (READINGS, LATEST, FLICKER)
 
 
-class QualityMetrics:
+class QualityMetrics(Counting):
     """Counts what was measured."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._by_family = {family: Instrument(family, registry) for family in FAMILIES}
+        super().__init__(FAMILIES, registry)
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answer ends it."""
@@ -56,7 +56,7 @@ class QualityMetrics:
 
     def _measured(self, event: QualityMeasured) -> None:
         reading = event.reading.value
-        self._by_family[READINGS].at(event.engine, reading, event.verdict.value).inc()
-        self._by_family[LATEST].at(event.engine, reading).set(event.value)
+        self.at(READINGS, event.engine, reading, event.verdict.value).inc()
+        self.at(LATEST, event.engine, reading).set(event.value)
         if event.reading is QualityReading.FLICKER:
-            self._by_family[FLICKER].at(event.engine).observe(event.value)
+            self.at(FLICKER, event.engine).observe(event.value)

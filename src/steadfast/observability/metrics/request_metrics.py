@@ -9,7 +9,7 @@ from steadfast.admission.arrival import Priority
 from steadfast.admission.events import Refusal, RequestRefused, RequestShed
 from steadfast.events import subscribe_to
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Instrument, Series
+from steadfast.observability.metrics.instrument import Counting, Series
 from steadfast.observability.metrics.labels import (
     ENGINE,
     OUTCOME,
@@ -155,29 +155,29 @@ class _Answered:
         "swapped",
     )
 
-    def __init__(self, by_family: dict[Family, Instrument], task: str, engine: str) -> None:
-        self.stages = tuple(by_family[STAGES].at(task, stage) for stage in _STAGE_NAMES)
-        self.frames = by_family[FRAMES].at(task, engine)
-        self.first_frame = by_family[FIRST_FRAME].at(task, engine)
-        self.found = by_family[FACES_FOUND].at(task)
-        self.swapped = by_family[FACES_SWAPPED].at(task)
-        self.identity = by_family[IDENTITY].at(engine)
-        self.received = by_family[BYTES_IN].at(task)
-        self.predicted = by_family[PREDICTED].at(task)
-        self.actual = by_family[ACTUAL].at(task)
+    def __init__(self, at: Callable[..., Series], task: str, engine: str) -> None:
+        self.stages = tuple(at(STAGES, task, stage) for stage in _STAGE_NAMES)
+        self.frames = at(FRAMES, task, engine)
+        self.first_frame = at(FIRST_FRAME, task, engine)
+        self.found = at(FACES_FOUND, task)
+        self.swapped = at(FACES_SWAPPED, task)
+        self.identity = at(IDENTITY, engine)
+        self.received = at(BYTES_IN, task)
+        self.predicted = at(PREDICTED, task)
+        self.actual = at(ACTUAL, task)
 
 
-class RequestMetrics:
+class RequestMetrics(Counting):
     """Counts what becomes of requests."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._by_family = {family: Instrument(family, registry) for family in FAMILIES}
-        self._requests, self._duration = self._by_family[REQUESTS], self._by_family[DURATION]
+        super().__init__(FAMILIES, registry)
+        self._requests, self._duration = self._instruments[REQUESTS], self._instruments[DURATION]
         self._answered: dict[tuple[str, str], _Answered] = {}
 
     def listen(self) -> Iterable[Callable[[], None]]:
         """Begins; the answers end it."""
-        at = self._at
+        at = self.at
         return [
             subscribe_to(RequestEnded, self._ended),
             subscribe_to(
@@ -192,17 +192,14 @@ class RequestMetrics:
     def meet(self, task: str) -> None:
         """Begins the counters of a task at 0: what appears at 1 is no increase to whoever watches."""
         for outcome in RequestOutcome:
-            self._at(REQUESTS, task, outcome.value, "")
+            self.at(REQUESTS, task, outcome.value, "")
         for reason in Refusal:
             for family in (REFUSED, SHED):
-                self._at(family, task, Priority.INTERACTIVE.value, reason.value)
+                self.at(family, task, Priority.INTERACTIVE.value, reason.value)
         for fault in Fault:
-            self._at(RETRIES, task, fault.value)
-        self._at(QUARANTINED, task)
-        self._at(UNEXPECTED, task)
-
-    def _at(self, family: Family, *values: str) -> Series:
-        return self._by_family[family].at(*values)
+            self.at(RETRIES, task, fault.value)
+        self.at(QUARANTINED, task)
+        self.at(UNEXPECTED, task)
 
     def _ended(self, ended: RequestEnded) -> None:
         outcome = ended.outcome.value
@@ -217,7 +214,7 @@ class RequestMetrics:
     def _count_answer(self, ended: RequestEnded) -> None:
         series = self._answered.get((ended.task, ended.engine))
         if series is None:
-            series = _Answered(self._by_family, ended.task, ended.engine)
+            series = _Answered(self.at, ended.task, ended.engine)
             if len(self._answered) < TASK.bound * ENGINE.bound:
                 self._answered[ended.task, ended.engine] = series
         receive, queue, decode, inference, encode = series.stages

@@ -22,6 +22,7 @@ from steadfast.observability.metrics import (
     health_metrics,
     http_metrics,
     job_metrics,
+    pool_metrics,
     quality_metrics,
     request_metrics,
     storage_metrics,
@@ -40,6 +41,7 @@ FAMILIES: tuple[Family, ...] = (
     *request_metrics.FAMILIES,
     *gate_metrics.FAMILIES,
     *worker_metrics.FAMILIES,
+    *pool_metrics.FAMILIES,
     *job_metrics.FAMILIES,
     *quality_metrics.FAMILIES,
     *health_metrics.FAMILIES,
@@ -170,7 +172,7 @@ def _readings(sources: Sources) -> list[Readings]:
     readings = _once_per_scrape(sources.readings, clock)
     return [
         gate_metrics.gate_readings(_once_per_scrape(sources.gate, clock)),
-        worker_metrics.worker_readings(_once_per_scrape(sources.snapshot, clock)),
+        pool_metrics.pool_readings(_once_per_scrape(sources.snapshot, clock)),
         health_metrics.health_readings(readings, sources.open_incidents, clock),
         health_metrics.device_readings(sources.devices),
         storage_metrics.storage_readings(
