@@ -1,10 +1,13 @@
 """How much memory the accelerator has and how much of it is taken, by everyone."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+_ASK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,33 @@ def probe_nvidia() -> DeviceMemory | None:
     except nvml.NVMLError:
         return None
     return DeviceMemory(total_bytes=int(info.total), used_bytes=int(info.used))
+
+
+class HeldMemory:
+    """How much of the first visible NVIDIA device this process holds; NVML is asked once a second at most."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asked_at_s = float("-inf")
+        self._held_bytes = 0
+
+    def read_bytes(self) -> int:
+        """The bytes; 0: there is no device, or nobody can tell, as where a container numbers processes."""
+        if self._clock() - self._asked_at_s >= _ASK_EVERY_S:
+            self._asked_at_s = self._clock()
+            self._held_bytes = _held_by(os.getpid())
+        return self._held_bytes
+
+
+def _held_by(pid: int) -> int:
+    nvml, handle = _nvml()
+    if nvml is None:
+        return 0
+    try:
+        running = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except nvml.NVMLError:
+        return 0
+    return sum(int(one.usedGpuMemory or 0) for one in running if one.pid == pid)
 
 
 @cache

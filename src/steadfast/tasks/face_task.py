@@ -11,6 +11,7 @@ from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged
 from steadfast.faces.engines import choose_engine
 from steadfast.faces.roles import Engine, EngineName
 from steadfast.faces.selection import Selection, SelectionRule, parse_selection
+from steadfast.inference.device_memory import HeldMemory
 from steadfast.inference.sessions import SessionCache
 from steadfast.media.limits import MediaLimits
 from steadfast.media.picture_encoders import ENCODERS
@@ -55,6 +56,7 @@ class FaceTask(Task[FaceRequest]):
         self._sessions: SessionCache | None = None
         self._engine: Engine | None = None
         self._verdict_of_load: CanaryVerdict | None = None
+        self._held = HeldMemory()
         self._jobs: FaceJobs | None = None
 
     def operating_points(self) -> Sequence[OperatingPoint]:
@@ -215,6 +217,10 @@ class FaceTask(Task[FaceRequest]):
         """Finds the face of the built-in picture; right after a load, what the load found."""
         verdict, self._verdict_of_load = self._verdict_of_load, None
         return verdict or check_engine(self._loaded, self._canary)
+
+    def device_memory_bytes(self) -> int:
+        """What NVML says; it decides whether a spare fits beside this worker, and shows a leak."""
+        return self._held.read_bytes()
 
     def release_memory(self) -> None:
         """Unloads what is not running; it is loaded again when it is next needed."""
