@@ -1,4 +1,4 @@
-"""Workers are told by their place, and the processor time of a place outlives the workers that stood there."""
+"""Workers are told by their place, and its processor time outlives the workers that stood there."""
 
 import os
 import time
