@@ -124,6 +124,8 @@ class Lane:
         self._keep_pace(permit, was_used=was_used and bool(self._waiters))
         if permit.succeeded:
             self._learn_from(permit, was_used=was_used and bool(self._waiters))
+        elif permit.future is not None and permit.left_s <= 0.0:
+            self._calibration.count_vain_wait()
         self.pump()
 
     def give_up(self, permit: Permit) -> None:
@@ -220,6 +222,8 @@ class Lane:
         arrival = permit.arrival
         waited_s = self.clock() - permit.arrived_at_s
         self._refused[reason] += 1
+        if reason is Refusal.HOPELESS:
+            self._calibration.count_vain_wait()
         publish(RequestShed(task=self.task, priority=arrival.priority, reason=reason, waited_s=waited_s))
         if permit.future is not None and not permit.future.done():
             retry_after_s = self.predicted_wait_s(arrival.priority, arrival.flow)

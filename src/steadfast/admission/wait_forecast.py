@@ -17,6 +17,7 @@ _TRUSTED_WORK = 8
 _BIAS_RATE = 0.02
 _MOST_BIAS = math.log(4.0)
 _FIRST_ERROR = 0.1
+_CAUTION_STEP, _MOST_CAUTION, _CAUTION_KEPT = 1.0, 2.0, 0.97
 _LEAST_RESERVE, _MOST_RESERVE, _RESERVE_OF_ERROR = 0.3, 1.0, 5.0
 
 
@@ -62,6 +63,7 @@ class Calibration:
         self._bias = dict.fromkeys(Priority, 0.0)
         self._errors: deque[float] = deque(maxlen=_ERRORS)
         self._typical_error = _FIRST_ERROR
+        self._caution = 0.0
 
     def correct(self, priority: Priority, raw_s: float) -> float:
         """The prediction with what was learned."""
@@ -69,6 +71,7 @@ class Calibration:
 
     def observe(self, priority: Priority, *, raw_s: float, predicted_s: float, waited_s: float) -> None:
         """Compares a prediction, as `correct` gave it when asked for `raw_s`, with what came of it."""
+        self._caution *= _CAUTION_KEPT
         if waited_s < _SHORTEST_S:
             return
         error = abs(predicted_s - waited_s) / waited_s
@@ -86,7 +89,12 @@ class Calibration:
         """Median absolute error of the last predictions, as a part of the true wait; None: too few yet."""
         return median(self._errors) if len(self._errors) >= _LEAST_ERRORS else None
 
+    def count_vain_wait(self) -> None:
+        """Somebody waited and was sent away, or was let in too late: a refusal at the door is better."""
+        self._caution = min(_MOST_CAUTION, self._caution + _CAUTION_STEP)
+
     @property
     def reserve(self) -> float:
         """Part of a prediction to be added where a wait that turns out longer would be in vain."""
-        return min(_MOST_RESERVE, max(_LEAST_RESERVE, _RESERVE_OF_ERROR * self._typical_error))
+        usual = min(_MOST_RESERVE, max(_LEAST_RESERVE, _RESERVE_OF_ERROR * self._typical_error))
+        return usual + self._caution

@@ -153,3 +153,11 @@ def test_whatever_it_is_told_it_predicts_a_time(
     forecast = predictor.predict(asked)
     assert 0.0 < forecast.median_s < math.inf
     assert 0.0 < forecast.mean_s < math.inf
+
+
+def test_what_was_said_of_the_like_is_forgotten_with_the_next_lesson() -> None:
+    predictor = ServiceTimePredictor(first_guess_s=1.0)
+    features = {"bytes": 1000.0}
+    assert predictor.predict(features).median_s == 1.0
+    predictor.learn(features, {}, 0.25)
+    assert predictor.predict(features).median_s == 0.25

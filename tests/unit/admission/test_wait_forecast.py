@@ -101,3 +101,20 @@ def test_waits_too_short_to_matter_are_not_judged() -> None:
     for _ in range(100):
         calibration.observe(Priority.STANDARD, raw_s=0.005, predicted_s=0.005, waited_s=0.0001)
     assert calibration.error is None
+
+
+def test_a_wait_in_vain_makes_the_door_stricter_until_waits_end_well_again() -> None:
+    calibration = Calibration()
+    usual = calibration.reserve
+    calibration.count_vain_wait()
+    assert calibration.reserve >= 2 * usual
+    for _ in range(300):
+        calibration.observe(Priority.INTERACTIVE, raw_s=1.0, predicted_s=1.0, waited_s=1.0)
+    assert calibration.reserve <= usual + 0.01
+
+
+def test_waits_in_vain_never_close_the_door() -> None:
+    calibration = Calibration()
+    for _ in range(1000):
+        calibration.count_vain_wait()
+    assert calibration.reserve <= 3.0
