@@ -233,7 +233,7 @@ QUERIES = {
     "next new job of the flow": "SELECT id FROM jobs WHERE owner = 'key7' AND priority = 1"
     " AND ready_steps > 0 AND held = '' AND state = 'queued' ORDER BY served_s, id LIMIT 1",
     "how many are open": "SELECT count(*) FROM (SELECT id FROM jobs WHERE owner = 'key7'"
-    " AND state = 'running' AND priority = 1 LIMIT 4) AS some",
+    " AND state = 'running' AND priority = 1 LIMIT 4) AS few",
     "first pending step of a job": "SELECT * FROM job_steps WHERE job_id = 'x' AND state = 'pending'"
     " ORDER BY item, kind, number LIMIT 1",
     "expired leases": "SELECT * FROM job_steps WHERE state = 'leased' AND lease_until_s < 1000"
