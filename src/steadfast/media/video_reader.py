@@ -164,6 +164,11 @@ class VideoReader:
             assert isinstance(delivered, DecodedFrame)
             yield delivered
 
+    def frame_at(self, seek_dts: int | None) -> VideoFrame | None:
+        """The key frame of that time, or the first frame; nothing else can be iterated afterwards."""
+        at_key = Span(first_pts=None, end_pts=None, lead_pts=None, seek_dts=seek_dts, frames=1)
+        return next((item.frame for item in self.frames_of(at_key) if item.frame is not None), None)
+
     def packets_beside(self) -> "Iterator[Packet[Any]]":
         """The packets of sound and subtitles, no picture decoded; nothing else can be iterated then."""
         self._rewind(None)

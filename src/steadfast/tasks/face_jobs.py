@@ -2,13 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from av.video.frame import VideoFrame
 
 from steadfast import __version__
 from steadfast.errors import InvalidOption, PinLost
@@ -43,6 +44,7 @@ from steadfast.tasks.face_job_options import FaceJobOptions
 from steadfast.tasks.frame_processing import FrameOutcome
 from steadfast.tasks.frame_swap import FrameSwap
 from steadfast.tasks.frame_tally import FrameTally
+from steadfast.tasks.leading_person import PersonMark, leaders
 from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import swap_picture
 from steadfast.tasks.video_pipeline import VideoRequest, process_video
@@ -50,7 +52,9 @@ from steadfast.tasks.video_report import Progress as VideoProgress
 from steadfast.tasks.video_segments import (
     SegmentedVideo,
     SegmentNote,
+    VideoPlan,
     check_pin,
+    frames_before,
     join_video,
     plan_video,
     write_segment,
@@ -79,6 +83,8 @@ class SegmentBrief(msgspec.Struct, frozen=True, kw_only=True):
     """Of the encoder."""
     frames_of_video: int = 1
     span: Span | None = None
+    leader: PersonMark | None = None
+    """Who the largest face is where it begins; None: nobody comes near, or another face is meant."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,13 +135,14 @@ class FaceJobs:
             self._video(job, suffix, threads), segment_s=job.options.segment_s, on_packet=seen.one_more
         )
         brief = SegmentBrief(kind="span", suffix=suffix, threads=threads, frames_of_video=plan.frames)
+        leading = self._leaders(job, self._video(job, suffix, threads), plan, seen)
         segments = tuple(
             PlannedSegment(
                 index=index,
                 units=span.frames,
-                brief=msgspec.msgpack.encode(msgspec.structs.replace(brief, span=span)),
+                brief=msgspec.msgpack.encode(msgspec.structs.replace(brief, span=span, leader=leader)),
             )
-            for index, span in enumerate(plan.spans)
+            for index, (span, leader) in enumerate(zip(plan.spans, leading, strict=True))
         )
         facts: dict[str, str | int | float | bool | None] = {
             name: value for name, value in plan.info.as_dict().items() if isinstance(value, str | int | float)
@@ -143,6 +150,20 @@ class FaceJobs:
         return StepResult(
             fields=self._plan_of(segments, brief, plan.encoding, {**facts, "frames": plan.frames})
         )
+
+    def _leaders(
+        self, job: FaceJobInput, video: SegmentedVideo, plan: VideoPlan, seen: "_Count"
+    ) -> list[PersonMark | None]:
+        """Whom each segment takes for the largest face, where that must be said."""
+        if len(plan.spans) < 2 or _selection(job).rule is not SelectionRule.LARGEST:
+            return [None] * len(plan.spans)
+
+        def frames() -> Iterator[VideoFrame | None]:
+            for frame in frames_before(video, plan.spans):
+                seen.tell()
+                yield frame
+
+        return leaders(frames, self.engine)
 
     def _plan_of(
         self,
@@ -187,7 +208,7 @@ class FaceJobs:
             self._video(job, brief.suffix, brief.threads),
             brief.span,
             file,
-            self._processor(job, order.untouched),
+            self._processor(job, order.untouched, brief.leader),
             encoding=order.pin,
             frames_of_video=brief.frames_of_video,
             on_progress=_telling(progress, order.segment.units),
@@ -296,10 +317,11 @@ class FaceJobs:
             clock=self.clock,
         )
 
-    def _processor(self, job: FaceJobInput, untouched: bool) -> Any:
+    def _processor(self, job: FaceJobInput, untouched: bool, mark: PersonMark | None = None) -> Any:
         if untouched:
             return _Untouched()
-        return FrameSwap(self.engine, self._cast(job), enhance=job.options.enhance)
+        leader = None if mark is None else mark.embedding()
+        return FrameSwap(self.engine, self._cast(job), enhance=job.options.enhance, leader=leader)
 
     def _cast(self, job: FaceJobInput) -> Cast:
         *photos, _ = job.inputs
@@ -340,7 +362,10 @@ class _Count:
     def one_more(self) -> None:
         self._seen += 1
         if self._seen % _PROGRESS_EVERY_PACKETS == 0:
-            self._progress(self._seen)
+            self.tell()
+
+    def tell(self) -> None:
+        self._progress(self._seen)
 
 
 class _Spent:

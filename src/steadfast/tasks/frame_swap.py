@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from steadfast.errors import TooManyFaces
-from steadfast.faces.face import Face
+from steadfast.faces.face import Embedding, Face
 from steadfast.faces.roles import Engine, SourceIdentity, SwapMemory
 from steadfast.faces.selection import ChosenFace, SelectionRule, area
 from steadfast.faces.similarity import SAME_PERSON, similarity
@@ -17,8 +17,8 @@ from steadfast.media.canvas import Canvas
 from steadfast.tasks.cast import Cast
 from steadfast.tasks.face_exchange import DrawnExchange, enhancer_of, render_exchange
 from steadfast.tasks.frame_processing import FrameOutcome
+from steadfast.tasks.leading_person import CLEARLY_LARGER, most_alike
 
-_CLEARLY_LARGER = 1.5  # times the area: what another face must have to become the largest
 _FORGET_AFTER_FRAMES = 300
 _ASK_AGAIN_BELOW = 12  # frames in which a face may still turn out to be like the reference
 
@@ -43,14 +43,24 @@ class FrameSwap:
     """Fills `FrameProcessor` with an engine's tracker and swapper, for one video."""
 
     def __init__(
-        self, engine: Engine, cast: Cast, *, enhance: bool = False, tracking: TrackingOptions | None = None
+        self,
+        engine: Engine,
+        cast: Cast,
+        *,
+        enhance: bool = False,
+        tracking: TrackingOptions | None = None,
+        leader: Embedding | None = None,
     ) -> None:
-        """Raises EngineUnavailable where enhancement is wanted and the engine has no enhancer."""
+        """`leader`: who the largest face was before the first frame, if that is known.
+
+        Raises EngineUnavailable where enhancement is wanted and the engine has no enhancer.
+        """
         self._engine = engine
         self._cast = cast
         self._enhancer = enhancer_of(engine, wanted=enhance)
-        self._tracker = FaceTracker(engine, tracking, with_embedding=cast.selection.needs_recognition)
-        self._choice = PersonChoice(cast)
+        recognises = cast.selection.needs_recognition or leader is not None
+        self._tracker = FaceTracker(engine, tracking, with_embedding=recognises)
+        self._choice = PersonChoice(cast, leader)
         self._memories: dict[int, _TrackMemory] = {}
         self._frame = 0
         self.written: list[DrawnExchange] = []  # in the last frame: what a quality report measures inside
@@ -112,8 +122,9 @@ class PersonChoice:
     once per track.
     """
 
-    def __init__(self, cast: Cast) -> None:
+    def __init__(self, cast: Cast, leader: Embedding | None = None) -> None:
         self._cast = cast
+        self._leader = leader
         self._largest: int | None = None  # the person who was the largest a frame ago
         self._is_like: dict[int, bool] = {}  # by track
 
@@ -149,10 +160,16 @@ class PersonChoice:
     def _largest_of(self, tracked: Sequence[TrackedFace]) -> TrackedFace:
         largest = max(tracked, key=lambda face: area(face.face))
         before = next((face for face in tracked if face.person == self._largest), None)
-        if before is not None and area(largest.face) < _CLEARLY_LARGER * area(before.face):
+        if self._largest is None:
+            before = self._led_before(tracked)
+        if before is not None and area(largest.face) < CLEARLY_LARGER * area(before.face):
             largest = before
         self._largest = largest.person
         return largest
+
+    def _led_before(self, tracked: Sequence[TrackedFace]) -> TrackedFace | None:
+        face = most_alike([one.face for one in tracked], self._leader)
+        return next((one for one in tracked if one.face is face), None)
 
     def _is_meant(self, tracked: TrackedFace) -> bool:
         known = self._is_like.get(tracked.track_id)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from steadfast.errors import DamagedMedia, PinLost
 from steadfast.media.coded_packet import decoding_times
@@ -84,6 +85,16 @@ def plan_video(job: SegmentedVideo, *, segment_s: float, on_packet: Callable[[],
             raise DamagedMedia(f"No frame of {job.target} can be read.")
         spans = cut(index, seconds=segment_s, time_base=float(reader.info.time_base))
         return VideoPlan(spans=spans, encoding=encoding_of(chosen, job.video.threads), info=reader.info)
+
+
+def frames_before(job: SegmentedVideo, spans: Sequence[Span]) -> Iterator[VideoFrame | None]:
+    """For each span the frame at which its decoding begins; decoded once where spans share it."""
+    with open_video(job.target, job.limits) as reader:
+        last: tuple[int | None, VideoFrame | None] | None = None
+        for span in spans:
+            if last is None or last[0] != span.seek_dts:
+                last = (span.seek_dts, reader.frame_at(span.seek_dts))
+            yield last[1]
 
 
 def encoding_of(chosen: ChosenEncoder, threads: int) -> dict[str, str]:
