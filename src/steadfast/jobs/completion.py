@@ -4,7 +4,7 @@ holds."""
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 
 from steadfast.blobs.blob import Blob, parse_address
 from steadfast.errors import BlobMissing, LeaseRefused
@@ -180,7 +180,7 @@ def _untouched(lease: Lease) -> str:
 def _finished_twin(transaction: Transaction, lease: Lease, pin_sum: str) -> Row[tuple[object, ...]] | None:
     """A result of the same key that was made of the same, with the same, and gave nothing up."""
     same = ITEMS.c.owner == lease.owner, ITEMS.c.identity == lease.identity, ITEMS.c.pin_sum == pin_sum
-    whole = ITEMS.c.result_blob != "", ITEMS.c.degraded == "[]"
+    whole = text("job_items.result_blob <> ''"), ITEMS.c.degraded == "[]"
     query = select(ITEMS).where(*same, *whole).order_by(ITEMS.c.job_id.desc()).limit(1)
     return transaction.connection.execute(query).first()
 

@@ -1,7 +1,7 @@
 """What people and time do to a job: pause, resume, cancel, retry, urgency, expiry, release from being
 held."""
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select, text, update
 
 from steadfast.errors import InputMissing, JobConflict, JobExpired, JobUnknown
 from steadfast.jobs import turns
@@ -89,7 +89,8 @@ def expire(transaction: Transaction) -> int:
 
 def release_held(transaction: Transaction, reason: str) -> int:
     """Lets jobs try again that are held for a reason (what `held` begins with); how many."""
-    query = select(JOBS).where(JOBS.c.held != "", JOBS.c.held.startswith(reason, autoescape=True))
+    held = text("jobs.held <> ''"), JOBS.c.held.startswith(reason, autoescape=True)
+    query = select(JOBS).where(*held)
     rows = transaction.connection.execute(
         query.limit(_EXPIRED_AT_ONCE).with_for_update(skip_locked=True)
     ).all()

@@ -1,6 +1,6 @@
 """Questions about jobs; none of them waits for a writer."""
 
-from sqlalchemy import Connection, Row, Select, and_, exists, select, true
+from sqlalchemy import Connection, Row, Select, and_, exists, select, text, true
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
 from steadfast.jobs.history import entries_after
@@ -98,7 +98,7 @@ def is_anything_waiting(connection: Connection) -> bool:
 
 def leases_of(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:
     """Every lease that the database knows of this incarnation: job, item, kind, number, token."""
-    mine = STEPS.c.state == StepState.LEASED.value, STEPS.c.lease_owner == here
+    mine = text("job_steps.state = 'leased'"), STEPS.c.lease_owner == here
     columns = STEPS.c.job_id, STEPS.c.item, STEPS.c.kind, STEPS.c.number, STEPS.c.token
     return {tuple(row) for row in connection.execute(select(*columns).where(*mine)).all()}
 
