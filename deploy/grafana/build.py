@@ -54,7 +54,7 @@ def json_of(board: Board) -> str:
     top = 0
     for row in board.rows:
         made.with_row(dashboard.Row(row.title).grid_pos(models.GridPos(h=1, w=_WIDTH, x=0, y=top)))
-        top = _place(made, row, top + 1)
+        top = _place(made, board, row, top + 1)
     return str(JSONEncoder(sort_keys=True, indent=2).encode(made.build())) + "\n"
 
 
@@ -73,6 +73,7 @@ def _variable(name: str) -> Any:
         .label(name.capitalize())
         .datasource(PROMETHEUS)
         .query({"query": _VARIABLES[name], "refId": name})
+        .definition(_VARIABLES[name])
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
@@ -125,19 +126,19 @@ def _annotations() -> Iterable[Any]:
 # --- panels ---------------------------------------------------------------------------------------------
 
 
-def _place(made: Any, row: Row, top: int) -> int:
+def _place(made: Any, board: Board, row: Row, top: int) -> int:
     """Puts the panels of a row from left to right; answers where the next row begins."""
     left = tallest = 0
     for panel in row.panels:
         if left + panel.width > _WIDTH:
             left, top, tallest = 0, top + tallest, 0
         position = models.GridPos(h=panel.height, w=panel.width, x=left, y=top)
-        made.with_panel(_panel(panel).grid_pos(position))
+        made.with_panel(_panel(panel, board).grid_pos(position))
         left, tallest = left + panel.width, max(tallest, panel.height)
     return top + tallest
 
 
-def _panel(panel: Panel) -> Any:
+def _panel(panel: Panel, board: Board) -> Any:
     made = _LOOKS[panel.look](panel)
     made.title(panel.title).description(panel.says)
     if panel.look is Look.LOGS:
@@ -152,7 +153,7 @@ def _panel(panel: Panel) -> Any:
         made.thresholds(_thresholds(panel))
     if panel.names:
         made.mappings([_names(panel)])
-    return made.links(_ways_on())
+    return made.links(_ways_on(board))
 
 
 def _target(panel: Panel, target: Query, letter: str) -> Any:
@@ -181,12 +182,15 @@ def _names(panel: Panel) -> Any:
     )
 
 
-def _ways_on() -> list[Any]:
-    """From a panel to the log and the traces of the same minutes."""
+def _ways_on(board: Board) -> list[Any]:
+    """From a panel to the log and the traces of the same minutes, and of what is chosen."""
+    chosen = "&".join(
+        f"${{{name}:queryparam}}" for name in ("environment", "instance") if name in board.variables
+    )
     return [
         dashboard.DashboardLink("Logs of these minutes")
         .type(models.DashboardLinkType.LINK)
-        .url("/d/steadfast-logs?${__url_time_range}&${environment:queryparam}&${instance:queryparam}"),
+        .url(f"/d/steadfast-logs?${{__url_time_range}}&{chosen}"),
         dashboard.DashboardLink("Traces of these minutes")
         .type(models.DashboardLinkType.LINK)
         .url(

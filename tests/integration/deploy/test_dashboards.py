@@ -1,6 +1,7 @@
 """Dashboards are in step with their code, ask for what there is, and lead on to logs, traces and pages."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def test_every_panel_says_what_it_shows_and_leads_on(uid: str, panel: dict[str, 
             "Traces of these minutes",
         ]
         assert panel["fieldConfig"]["defaults"]["unit"]
+        known = {variable["name"] for variable in boards()[uid]["templating"]["list"]}
+        assert set(re.findall(r"\$\{(\w+):queryparam\}", panel["links"][0]["url"])) <= known
 
 
 def test_panels_of_a_dashboard_never_lie_upon_each_other() -> None:

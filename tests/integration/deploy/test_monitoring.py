@@ -65,6 +65,8 @@ def test_workers_that_keep_dying_wake_somebody_with_the_page_to_read(
     assert "unwanted deaths" in page["annotations"]["description"]
     deaths = 'sum(steadfast_worker_deaths_total{cause="signalled", wanted="false"})'
     assert float(watch.ask(deaths)[0]["value"][1]) == 5
+    answered = 'sum(steadfast_requests_total{outcome="ok"})'
+    watch.until(lambda: float(watch.ask(answered)[0]["value"][1]) == 6 + 5)  # no death has lost a count
     takeovers = "sum(steadfast_takeover_seconds_count)"
     watch.until(lambda: float(watch.ask(takeovers)[0]["value"][1]) == 5)
 
