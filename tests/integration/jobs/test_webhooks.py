@@ -67,14 +67,20 @@ async def resolve(name: str, port: int) -> Sequence[str]:
     return ["127.0.0.1"]
 
 
-def go(house: JobHouse, *, rounds: int = 1, allowed: Sequence[str] = ("127.0.0.1/32",)) -> None:
+def go(
+    house: JobHouse,
+    *,
+    rounds: int = 1,
+    allowed: Sequence[str] = ("127.0.0.1/32",),
+    timeout_s: float = 30.0,
+) -> None:
     """What a server does, with a clock that the test turns."""
 
     async def story() -> None:
         post = SignedPost(
             CallbackGuard(allowed, resolve=resolve),
             secret="secret",
-            timeout_s=0.5,
+            timeout_s=timeout_s,
             wall_clock=house.clock.wall.timestamp,
         )
         courier = WebhookCourier(house.jobs, post, now=lambda: house.clock.wall, chance=lambda: 0.5)
@@ -103,7 +109,7 @@ def test_a_receiver_that_is_down_then_slow_then_well_hears_everything_in_order(h
     try:
         receiver.mood = "slow"
         house.clock.turn(5.1)
-        go(house)
+        go(house, timeout_s=2.0)
         assert [event for event, _, _ in receiver.got] == ["job.running"]
         receiver.over.set()
         receiver.mood = "well"
