@@ -37,5 +37,5 @@ def request_ended(exchange: Exchange, took_s: float) -> RequestEnded:
         faces=int(get("faces", 0)),
         swapped=int(get("swapped", 0)),
         identity=get("identity"),
-        predicted_s=get("predicted_s"),
+        predicted_s=get("predicted_ms", 0.0) * _S if "predicted_ms" in exchange.noted else None,
     )

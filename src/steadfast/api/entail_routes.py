@@ -169,7 +169,8 @@ class EntailRoutes:
             left_s -= now() - now_s
             outcome = await backend.runtime.submit(TASK, order.request, payloads, deadline_s=max(0.0, left_s))
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
-            exchange.noted["predicted_s"] = permit.predicted_s
+            if permit.predicted_s is not None:
+                exchange.noted["predicted_ms"] = round(permit.predicted_s * 1000, 3)
         queue_ms = (now() - now_s) * 1000 - outcome.worked_ms
         exchange.noted.update(
             priority=order.priority.value, bytes=order.image.size_bytes, text_len=len(order.request.text)

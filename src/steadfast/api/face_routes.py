@@ -210,7 +210,8 @@ class FaceRoutes:
             queue_ms = (asyncio.get_running_loop().time() - now_s) * 1000 - outcome.worked_ms
             done = Done(outcome=outcome, queue_ms=max(0.0, queue_ms))
             note_done(exchange, order, visit, done)
-            exchange.noted["predicted_s"] = permit.predicted_s
+            if permit.predicted_s is not None:
+                exchange.noted["predicted_ms"] = round(permit.predicted_s * 1000, 3)
             return done
 
 

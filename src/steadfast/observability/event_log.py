@@ -86,6 +86,8 @@ def _level_of(name: str, fields: Mapping[str, Any]) -> str:
         return str(fields["severity"] or _LEVELS.get(str(fields["kind"]), "info"))
     if fields.get("wanted") is True:  # a death that was asked for
         return "info"
+    if fields.get("change") in ("acted", "ended"):  # of an incident: nothing became worse
+        return "info"
     if fields.get("passed") is False:  # a canary with a wrong answer
         return "error"
     return _LEVELS.get(name, "info")
