@@ -73,16 +73,8 @@ def settings_of(case: Case, workers: int, data_dir: Path) -> Settings:
 def run_command(case: Case) -> Took:
     """Variant (a)."""
     output = case.folder / "one.mp4"
-    command = [
-        sys.executable,
-        "-m",
-        "steadfast",
-        "swap",
-        "-s",
-        str(case.source),
-        str(case.target),
-        str(output),
-    ]
+    files = ["-s", str(case.source), "-t", str(case.target), "-o", str(output)]
+    command = [sys.executable, "-m", "steadfast", "swap", *files, "--engine", case.engine]
     environment = {
         **os.environ,
         "STEADFAST_MODELS__DIR": str(case.folder / "models"),
