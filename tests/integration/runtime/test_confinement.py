@@ -186,3 +186,13 @@ def test_what_this_kernel_offers_is_tried_for_real() -> None:
     offers = sandbox.available()
     assert set(offers) == {measure.value for measure in sandbox.Measure}
     assert offers["no_new_privs"] == "on"
+
+
+def test_waking_a_worker_does_not_take_the_core_from_the_server() -> None:
+    async def test() -> None:
+        async with house(spares=0) as it:
+            (worker,) = it.pool.workers
+            assert os.sched_getscheduler(worker.pid) == os.SCHED_BATCH
+            assert os.getpriority(os.PRIO_PROCESS, worker.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+    run(test())
