@@ -28,8 +28,9 @@ class EmbeddedModel:
     domain = "shapes"
     is_calibrated = True
 
-    def __init__(self, session: ModelSession) -> None:
+    def __init__(self, session: ModelSession, revision: str = "") -> None:
         self._session = session
+        self.revision = revision
 
     def check(self, question_text: CleanText, caption: CleanText | None) -> None:  # noqa: ARG002
         """Refuses sentences of more words than it has places for."""

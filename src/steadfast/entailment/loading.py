@@ -20,7 +20,8 @@ def load_model(
     the settings name no folder.
     """
     if settings.backend == "embedded":
-        return EmbeddedModel(sessions.get(EMBEDDED, store.require(EMBEDDED)))
+        revision = store.catalogue[EMBEDDED].files[0].sha256
+        return EmbeddedModel(sessions.get(EMBEDDED, store.require(EMBEDDED)), revision)
     if settings.model_dir is None:
         raise ConfigError(
             f"entailment.backend is {settings.backend} and entailment.model_dir is not set.",

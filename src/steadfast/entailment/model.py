@@ -52,6 +52,10 @@ class EntailmentModel(Protocol):
         """As answers tell it."""
 
     @property
+    def revision(self) -> str:
+        """Tells two versions of one name apart; a job keeps to the one it was begun with."""
+
+    @property
     def domain(self) -> str:
         """The world it is limited to; empty: pictures of any kind."""
 

@@ -44,6 +44,7 @@ class VlmModel:
             ) from error
         self._torch = torch
         self.name = f"vlm:{folder.name}"
+        self.revision = str(folder)
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
             config = transformers.AutoConfig.from_pretrained(folder, **options)

@@ -16,6 +16,8 @@ from steadfast.media.pictures import read_picture
 from steadfast.models.store import ModelState, ModelStore
 from steadfast.settings.entailment import EntailmentWorkSettings
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
+from steadfast.tasks.entail_jobs import EntailJobOptions, EntailJobs
 from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest, Probabilities
 
 _ACCELERATORS = frozenset({"tensorrt", "cuda", "rocm", "openvino", "coreml", "directml"})
@@ -37,6 +39,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
     """Answers whether sentences follow from pictures."""
 
     request_type = EntailRequest
+    job_type = EntailJobOptions
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -134,6 +137,26 @@ class VisualEntailmentTask(Task[EntailRequest]):
             seconds=seconds,
         )
         return Response(fields=answer, cost={"pixels": float(width_px * height_px)})
+
+    # --- jobs -------------------------------------------------------------------------------------------
+
+    def plan(self, job: Job[Any], progress: Progress) -> StepResult:
+        """Many sentences about one picture, in runs."""
+        return self._jobs.plan(job, progress)
+
+    def run_segment(self, job: Job[Any], order: SegmentOrder, progress: Progress) -> StepResult:
+        """One run of sentences."""
+        assert self._sessions is not None
+        with self._sessions.work():
+            return self._jobs.run_segment(job, order, progress)
+
+    def join(self, job: Job[Any], order: JoinOrder, parts: Sequence[Path], progress: Progress) -> StepResult:
+        """All lines, in order."""
+        return self._jobs.join(job, order, parts, progress)
+
+    @property
+    def _jobs(self) -> EntailJobs:
+        return EntailJobs(model=self._loaded, limits=self._limits)
 
     def canary(self) -> CanaryVerdict:
         """Asks what is known of a built-in picture."""

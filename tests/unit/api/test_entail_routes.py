@@ -43,7 +43,7 @@ class Oracle(Task[EntailRequest]):
     def run(self, request: Request[EntailRequest], progress: Progress) -> Response:
         if request.fields.text in FAILURES:
             raise FAILURES[request.fields.text]("as asked")
-        said = f"{request.fields.text}|{request.fields.caption}|{bytes(request.blobs[0]).decode()}"  # type: ignore[arg-type]
+        said = f"{request.fields.text}|{request.fields.caption}|{bytes(request.blobs[0]).decode()}"
         answer = EntailAnswer(
             answer=Answer.YES,
             probabilities=Probabilities(yes=0.9, no=0.05, maybe=0.05),

@@ -11,6 +11,7 @@ class BrightnessModel:
     """Notes how many questions came together."""
 
     name = "brightness"
+    revision = "1"
     domain = ""
     is_calibrated = False
 

@@ -1,6 +1,6 @@
 """The task in a worker, around a model that answers at once."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -12,6 +12,8 @@ from steadfast.entailment.answer import Answer
 from steadfast.entailment.canary import check_model
 from steadfast.entailment.model import Judgement, Question
 from steadfast.errors import DamagedMedia, EmptyInput, EmptyText, InvalidOption, TextTooLong, UnsupportedMedia
+from steadfast.inference.sessions import SessionCache
+from steadfast.settings import InferenceSettings
 from steadfast.task import OperatingPoint, Request, Response, Rung
 from steadfast.tasks import visual_entailment
 from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest
@@ -95,10 +97,12 @@ def test_each_point_of_the_ladder_is_loaded_on_its_provider(
     monkeypatch: pytest.MonkeyPatch, model: BrightnessModel
 ) -> None:
     seen: list[tuple[str, ...]] = []
-    make: Callable[..., Any] = visual_entailment.SessionCache
-    monkeypatch.setattr(
-        visual_entailment, "SessionCache", lambda settings: seen.append(settings.providers) or make(settings)
-    )
+
+    def opened(settings: InferenceSettings) -> SessionCache:
+        seen.append(settings.providers)
+        return SessionCache(settings)
+
+    monkeypatch.setattr(visual_entailment, "SessionCache", opened)
     monkeypatch.setattr(visual_entailment, "load_model", lambda *_, **__: model)
     task = VisualEntailmentTask(
         {"inference": {"providers": ["cuda", "cpu"]}, "entailment": {"backend": "ofa"}}
@@ -113,7 +117,7 @@ class Shapes(BrightnessModel):
 
     domain = "shapes"
 
-    def judge(self, questions: list[Question]) -> list[Judgement]:  # type: ignore[override]
+    def judge(self, questions: Sequence[Question]) -> list[Judgement]:
         return [Judgement(probabilities=(0.9, 0.05, 0.05)) for _ in questions]
 
 
@@ -126,7 +130,7 @@ def test_a_canary_tells_what_was_expected_and_what_came(task: VisualEntailmentTa
 
 def test_a_model_that_wavers_fails_its_canary() -> None:
     class Wavering(BrightnessModel):
-        def judge(self, questions: list[Question]) -> list[Judgement]:  # type: ignore[override]
+        def judge(self, questions: Sequence[Question]) -> list[Judgement]:
             self.batches.append(1)
             share = 0.1 * len(self.batches)
             return [Judgement(probabilities=(share, 0.5, 0.5 - share))]

@@ -35,6 +35,7 @@ class OfaModel:
                 remedy="Convert it with `--int8`, or set entailment.precision to fp32.",
             )
         self.name = f"ofa:{self.manifest.source}" + ("" if precision == "fp32" else f":{precision}")
+        self.revision = next(file.sha256 for file in self.manifest.files if file.name == graph)
         self._warnings = () if precision == "fp32" else (_INT8,)
         self._tokenizer = BytePairTokenizer.of_folder(folder)
         self._session = sessions.get(self.name, folder / graph)

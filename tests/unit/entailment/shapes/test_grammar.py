@@ -42,7 +42,7 @@ TWO_CIRCLES = scene(
 def sentences(count: int = 1200, **options: object) -> list[Sentence]:
     random = Random(5)
     writer = Writer(random, **options)  # type: ignore[arg-type]
-    found = []
+    found: list[Sentence] = []
     while len(found) < count:
         drawn = random_scene(random)
         sentence = writer.write(drawn, ANSWERS[len(found) % 3])
