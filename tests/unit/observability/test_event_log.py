@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import structlog
 
+from steadfast.errors import Severity
 from steadfast.events import publish
+from steadfast.health.events import IncidentMoved
+from steadfast.health.incidents import Change
 from steadfast.observability import event_log
 from steadfast.observability.event_log import event_fields, event_name
 from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerLogged, WorkerStateChanged
@@ -74,3 +77,12 @@ def test_what_a_worker_says_is_told_at_its_own_level(kind: str, severity: str, l
     ((method, entry),) = told
     assert method == level
     assert (entry["event"], entry["kind"], entry["fields"]) == ("worker_logged", kind, {"model": "yunet"})
+
+
+@pytest.mark.parametrize(
+    ("change", "level"),
+    [(Change.OPENED, "warning"), (Change.RAISED, "warning"), (Change.ACTED, "info"), (Change.ENDED, "info")],
+)
+def test_an_incident_is_a_warning_while_it_gets_worse(change: Change, level: str) -> None:
+    moved = IncidentMoved(incident="i", kind="worker_died", severity=Severity.ERROR, change=change)
+    assert event_log._level_of("incident_moved", dict(event_fields(moved))) == level
