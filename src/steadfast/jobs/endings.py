@@ -20,8 +20,9 @@ def end_if_done(transaction: Transaction, job_id: str) -> None:
         return
     if job.items_failed:
         change_state(transaction, job, JobState.FAILED, failure=_why_items_failed(transaction, job))
-    else:
-        change_state(transaction, job, JobState.SUCCEEDED)
+    elif change_state(transaction, job, JobState.SUCCEEDED):
+        # Nothing will ask for them again, and the table stays as small as the work that is left.
+        transaction.connection.execute(STEPS.delete().where(STEPS.c.job_id == job.id))
 
 
 def end(transaction: Transaction, job: AnyRow, target: JobState, failure: JobFailure | None = None) -> bool:

@@ -8,7 +8,7 @@ from tests.job_house import JobHouse
 from steadfast.errors import InputMissing, JobConflict, JobUnknown, WorkerCrashed
 from steadfast.jobs import control, queries
 from steadfast.jobs.events import JobStateChanged
-from steadfast.jobs.job import TRANSITIONS, JobPriority, JobState, sources_of
+from steadfast.jobs.job import TRANSITIONS, JobPriority, JobState, StepKind, sources_of
 from steadfast.jobs.port import JobFilter
 
 
@@ -125,6 +125,17 @@ def test_lists_are_the_latest_first_in_pages_and_as_asked_for(house: JobHouse) -
     assert last.next is None
     everybody = house.jobs.read_now(lambda c: queries.page(c, None, JobFilter(), 50, None))
     assert len(everybody.jobs) == 6
+
+
+def test_steps_go_with_success_and_stay_with_what_may_be_retried(house: JobHouse) -> None:
+    done, failed = house.submit(content="done"), house.submit(content="failed")
+    while (lease := house.take()) is not None:
+        if lease.job_id == failed and lease.key.kind is StepKind.SEGMENT:
+            house.fail(lease, is_final=True)
+        else:
+            house.do(lease)
+    assert house.steps(done) == []
+    assert len(house.steps(failed)) == 3
 
 
 def test_a_job_keeps_who_when_what_and_what_it_took(house: JobHouse) -> None:
