@@ -20,7 +20,7 @@ from steadfast.faces.engines import BUILDERS, EngineBuilder, choose_engine, try_
 from steadfast.faces.roles import Engine, EngineName, ModelSource
 from steadfast.inference.sessions import SessionCache
 from steadfast.models.store import ModelStore
-from steadfast.settings import ModelSettings, Settings
+from steadfast.settings import EngineSettings, ModelSettings, Settings
 
 STORE, SESSIONS = cast(ModelSource, None), cast(SessionCache, None)
 
@@ -36,7 +36,7 @@ class Workshop:
         return {name: self._builder(name) for name in EngineName}
 
     def _builder(self, name: EngineName) -> EngineBuilder:
-        def build(store: ModelSource, sessions: SessionCache, settings: Settings) -> Engine:
+        def build(store: ModelSource, sessions: SessionCache, settings: EngineSettings) -> Engine:
             self.tried.append(name)
             if name in self.failing:
                 raise self.failing[name]
