@@ -96,6 +96,7 @@ def open_retention(settings: Settings, jobs: JobDatabase) -> Retention:
     terms = RetentionTerms(
         inputs=timedelta(hours=retention.inputs_hours),
         results=timedelta(hours=retention.results_hours),
+        longest=timedelta(hours=retention.longest_hours),
         records=timedelta(days=retention.records_days),
     )
     return Retention(jobs, terms, every_s=retention.every_s, scratch=(settings.data_dir / "scratch",))

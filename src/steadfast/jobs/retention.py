@@ -39,6 +39,8 @@ class RetentionTerms:
 
     inputs: timedelta = timedelta(hours=24)
     results: timedelta = timedelta(days=7)
+    longest: timedelta = timedelta(days=365)
+    """Beyond which no job has its files kept, whatever it says."""
     records: timedelta = timedelta(days=365)
     """Rows of jobs, and the record of what was deleted."""
 
@@ -56,7 +58,7 @@ class Retention:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
-        self._terms = terms
+        self.terms = terms
         self._every_s = every_s
         self._scratch = scratch
         self._clock = clock
@@ -73,10 +75,8 @@ class Retention:
 
     async def sweep(self) -> Removed:
         """One round; the answer is what left the store."""
-        removed = await self._let_go("keep_inputs_s", "inputs_gone_at", self._terms.inputs, let_inputs_go)
-        removed += await self._let_go(
-            "keep_results_s", "results_gone_at", self._terms.results, let_results_go
-        )
+        removed = await self._let_go("keep_inputs_s", "inputs_gone_at", self.terms.inputs, let_inputs_go)
+        removed += await self._let_go("keep_results_s", "results_gone_at", self.terms.results, let_results_go)
         await self._forget_old()
         # At once: whatever is kept has its owner from the moment it has a row.
         removed += await asyncio.to_thread(self._jobs.library.collect, grace=timedelta(0))
@@ -88,10 +88,10 @@ class Retention:
         return removed
 
     async def _let_go(self, keep: str, gone_at: str, usual: timedelta, let_go: LetGo) -> Removed:
-        removed = Removed()
+        removed, longest = Removed(), self.terms.longest
         while True:
             now = await self._now()
-            due = await self._jobs.read(lambda c: _due(c, now, JOBS.c[keep], JOBS.c[gone_at], usual))  # noqa: B023
+            due = await self._jobs.read(lambda c: _due(c, now, JOBS.c[keep], JOBS.c[gone_at], usual, longest))  # noqa: B023
             for job_id in due:
                 gone = await self._jobs.write(lambda t, one=job_id: _one(t, one, gone_at, let_go))  # type: ignore[misc]
                 removed += await asyncio.to_thread(self._erase, gone)
@@ -118,7 +118,7 @@ class Retention:
             pass
 
     def _forget_some(self, transaction: Transaction) -> int:
-        oldest = transaction.at - self._terms.records
+        oldest = transaction.at - self.terms.records
         over = JOBS.c.ended_at <= oldest, JOBS.c.inputs_gone_at.is_not(None)
         query = select(JOBS.c.id).where(*over, JOBS.c.results_gone_at.is_not(None)).limit(_AT_ONCE)
         ids = list(transaction.connection.execute(query).scalars())
@@ -129,11 +129,17 @@ class Retention:
 
 
 def _due(
-    connection: Connection, now: datetime, keep: Column[Any], gone_at: Column[Any], usual: timedelta
+    connection: Connection,
+    now: datetime,
+    keep: Column[Any],
+    gone_at: Column[Any],
+    usual: timedelta,
+    longest: timedelta,
 ) -> list[str]:
     past = or_(
         and_(keep.is_(None), JOBS.c.ended_at <= now - usual),
         and_(keep.is_not(None), _has_lasted(connection, keep, now)),
+        JOBS.c.ended_at <= now - longest,
     )
     query = select(JOBS.c.id).where(gone_at.is_(None), JOBS.c.ended_at.is_not(None), past)
     return list(connection.execute(query.order_by(JOBS.c.ended_at).limit(_AT_ONCE)).scalars())

@@ -41,7 +41,7 @@ class BlobSettings(Section):
     def _is_a_place(cls, value: str | None) -> str | None:
         if value is None or value.startswith("/"):
             return value
-        if value.startswith("s3://") and value[len("s3://") :].strip("/"):
+        if value.startswith("s3://") and value[len("s3://") :].partition("/")[0]:
             return value.rstrip("/")
         raise ValueError("s3://bucket/prefix or the absolute path of a folder")
 

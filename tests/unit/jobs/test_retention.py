@@ -96,6 +96,16 @@ def test_a_job_may_say_so_for_itself_shorter_or_longer(house: JobHouse) -> None:
     assert roles(house, long) == ["result"]
 
 
+def test_no_job_keeps_files_longer_than_the_operator_lets_it(house: JobHouse) -> None:
+    job_id = finished(house, keep_inputs_s=1e9, keep_results_s=1e9)
+    age(house, 364 * 24 * HOUR)
+    sweep(house)
+    assert roles(house, job_id) == ["input", "result"]
+    age(house, 2 * 24 * HOUR)
+    sweep(house)
+    assert roles(house, job_id) == []
+
+
 def test_a_job_that_has_not_ended_keeps_everything(house: JobHouse) -> None:
     job_id = house.submit()
     house.plan(house.took())
