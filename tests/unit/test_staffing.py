@@ -9,7 +9,7 @@ from steadfast.admission.rate import NO_LIMIT
 from steadfast.errors import ConfigError
 from steadfast.runtime.options import Device
 from steadfast.settings import Settings
-from steadfast.staffing import devices_of, face_employment, gate_options, pool_options
+from steadfast.staffing import devices_of, entail_employment, face_employment, gate_options, pool_options
 
 
 def settings(tmp_path: Path, **sections: object) -> Settings:
@@ -115,3 +115,30 @@ def test_what_is_set_reaches_the_runtime_and_the_gate(tmp_path: Path) -> None:
     gate = gate_options(given)
     assert (gate.max_waiting, gate.rate_of_key.per_s, gate.rate_of_key.burst) == (3, 2.0, 4)
     assert gate.rate_of_address == NO_LIMIT
+
+
+def test_entailment_has_its_own_workers_and_reads_its_own_folder(tmp_path: Path) -> None:
+    given = settings(
+        tmp_path,
+        runtime={"workers": 3, "devices": ["cpu"]},
+        entailment={"enabled": True, "backend": "ofa", "model_dir": str(tmp_path / "ofa"), "max_batch": 8},
+    )
+    employment = entail_employment(given)
+    assert len(employment.options.devices) == 1
+    assert tmp_path / "ofa" in employment.options.worker.confinement.readable
+    assert employment.spec.max_batch == 8
+    assert employment.spec.canary_every_s == 10 * face_employment(given).spec.canary_every_s
+    assert "database" not in employment.spec.config
+
+
+def test_what_entailment_takes_of_a_container_is_left_out_of_the_faces_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: 4 << 30)
+    runtime = {"devices": ["cpu"], "workers": 1, "spares": 1}
+    without = pool_options(settings(tmp_path, runtime=runtime, entailment={"enabled": False})).recycle
+    embedded = pool_options(settings(tmp_path, runtime=runtime, entailment={"enabled": True})).recycle
+    large = pool_options(
+        settings(tmp_path, runtime=runtime, entailment={"enabled": True, "backend": "ofa"})
+    ).recycle
+    assert large.hard_rss_bytes < embedded.hard_rss_bytes < without.hard_rss_bytes
