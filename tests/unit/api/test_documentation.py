@@ -9,6 +9,7 @@ def test_every_route_is_described() -> None:
     assert paths.keys() == {
         "/v1/swap",
         "/v1/faces",
+        "/v1/entail",
         "/v1/uploads",
         "/v1/uploads/{id}",
         "/health",
