@@ -97,7 +97,53 @@ class Retention:
             if len(due) < _AT_ONCE:
                 return removed
 
-    async def _has_lasted(connection: Connection, keep_s: Column[Any], now: datetime) -> ColumnElement[bool]:
+    async def _due(self, keep: str, gone_at: str, usual: timedelta) -> list[str]:
+        """Jobs whose files have been kept long enough: as they say themselves, or as all."""
+        now = await self._now()
+
+        def ask(connection: Connection) -> list[str]:
+            has_own = JOBS.c[keep].is_not(None)
+            past = or_(
+                and_(~has_own, JOBS.c.ended_at <= now - usual),
+                and_(has_own, _has_lasted(connection, JOBS.c[keep], now)),
+                JOBS.c.ended_at <= now - self.terms.longest,
+            )
+            query = select(JOBS.c.id).where(JOBS.c[gone_at].is_(None), JOBS.c.ended_at.is_not(None), past)
+            return list(connection.execute(query.order_by(JOBS.c.ended_at).limit(_AT_ONCE)).scalars())
+
+        return await self._jobs.read(ask)
+
+    def _erase(self, gone: Sequence[Reference]) -> Removed:
+        erased = self._jobs.library.erase({one.blob.address for one in gone})
+        return Removed(files=len(erased), bytes=sum(blob.size_bytes for blob in erased))
+
+    async def _now(self) -> datetime:
+        """By the clock of the jobs. Looking for what is due then holds up no writer."""
+        return await self._jobs.write(lambda transaction: transaction.at)
+
+    async def _let_orphans_go(self) -> None:
+        """Ends holds of jobs that were never recorded, or are forgotten, on files that came for them."""
+        before = await self._now() - _TIME_TO_BECOME_A_JOB
+        while owners := await self._jobs.read(lambda connection: _orphans(connection, before)):
+            for owner in owners:
+                await asyncio.to_thread(self._jobs.library.let_go, owner)
+
+    async def _forget_old(self) -> None:
+        while await self._jobs.write(self._forget_some) == _AT_ONCE:
+            pass
+
+    def _forget_some(self, transaction: Transaction) -> int:
+        oldest = transaction.at - self.terms.records
+        over = JOBS.c.ended_at <= oldest, JOBS.c.inputs_gone_at.is_not(None)
+        query = select(JOBS.c.id).where(*over, JOBS.c.results_gone_at.is_not(None)).limit(_AT_ONCE)
+        ids = list(transaction.connection.execute(query).scalars())
+        for job_id in ids:
+            forget_job(transaction, job_id)
+        transaction.connection.execute(delete(DELETIONS).where(DELETIONS.c.deleted_at <= oldest))
+        return len(ids)
+
+
+def _has_lasted(connection: Connection, keep_s: Column[Any], now: datetime) -> ColumnElement[bool]:
     """Whether a job ended longer ago than it says itself."""
     if connection.dialect.name == "postgresql":
         interval = func.make_interval(0, 0, 0, 0, 0, 0, keep_s)
