@@ -38,6 +38,11 @@ class MonitoringHouse:
         found: list[dict[str, Any]] = answer.json()["data"]["result"]
         return found
 
+    def figure(self, expr: str) -> float | None:
+        """The one value that Prometheus answers; None: it has none."""
+        found = self.ask(expr)
+        return float(found[0]["value"][1]) if found else None
+
     def exemplars(self, selector: str) -> list[dict[str, Any]]:
         """Those of the last minutes."""
         now_s = time.time()

@@ -63,12 +63,13 @@ def test_workers_that_keep_dying_wake_somebody_with_the_page_to_read(
     assert (page["labels"]["task"], page["labels"]["environment"]) == ("face_swap", "production")
     assert page["annotations"]["runbook_url"].endswith("/runbooks/SteadfastWorkerCrashLoop.md")
     assert "unwanted deaths" in page["annotations"]["description"]
-    deaths = 'sum(steadfast_worker_deaths_total{cause="signalled", wanted="false"})'
-    assert float(watch.ask(deaths)[0]["value"][1]) == 5
-    answered = 'sum(steadfast_requests_total{outcome="ok"})'
-    watch.until(lambda: float(watch.ask(answered)[0]["value"][1]) == 6 + 5)  # no death has lost a count
-    takeovers = "sum(steadfast_takeover_seconds_count)"
-    watch.until(lambda: float(watch.ask(takeovers)[0]["value"][1]) == 5)
+    wanted = {
+        'sum(steadfast_worker_deaths_total{cause="signalled", wanted="false"})': 5,
+        'sum(steadfast_requests_total{outcome="ok"})': 6 + 5,  # no death has lost a count
+        "sum(steadfast_takeover_seconds_count)": 5,
+    }
+    for figure, value in wanted.items():
+        watch.until(lambda figure=figure, value=value: watch.figure(figure) == value)  # type: ignore[misc]
 
 
 def test_the_trace_of_a_request_can_be_reached_from_its_bucket(
