@@ -60,7 +60,13 @@ def fill(database: Database, rows: int) -> None:
                 STEPS.insert(), [_step(job_id, n) for job_id, n in zip(ids, numbers, strict=True)]
             )
     flows = [
-        {"owner": f"key{key}", "priority": priority, "is_waiting": True, "served_s": float(key)}
+        {
+            "task": "faces",
+            "owner": f"key{key}",
+            "priority": priority,
+            "is_waiting": True,
+            "served_s": float(key),
+        }
         for key in range(KEYS)
         for priority in range(3)
     ]
@@ -157,7 +163,7 @@ class Calls:
 
     def lease(self) -> None:
         """The next step of all."""
-        lease = self.jobs.write_now(lambda t: leasing.take(t, lease_s=600.0, open_jobs=4))
+        lease = self.jobs.write_now(lambda t: leasing.take(t, "faces", lease_s=600.0, open_jobs=4))
         assert lease is not None
         self.leases.append(lease)
 
@@ -225,12 +231,15 @@ def plans(connection: Connection) -> Iterator[str]:
 
 
 QUERIES = {
-    "next flow": "SELECT owner, priority FROM job_flows WHERE is_waiting = {true} AND priority ="
-    " (SELECT max(priority) FROM job_flows AS others WHERE others.is_waiting = {true})"
+    "next flow": "SELECT owner, priority FROM job_flows WHERE is_waiting = {true} AND task = 'faces'"
+    " AND priority = (SELECT max(priority) FROM job_flows AS others WHERE others.is_waiting = {true}"
+    " AND others.task = 'faces')"
     " ORDER BY served_s LIMIT 1",
-    "least served open job of the flow": "SELECT id FROM jobs WHERE owner = 'key7' AND priority = 1"
+    "least served open job of the flow": "SELECT id FROM jobs WHERE task = 'faces' AND owner = 'key7'"
+    " AND priority = 1"
     " AND ready_steps > 0 AND held = '' AND state = 'running' ORDER BY served_s, id LIMIT 1",
-    "next new job of the flow": "SELECT id FROM jobs WHERE owner = 'key7' AND priority = 1"
+    "next new job of the flow": "SELECT id FROM jobs WHERE task = 'faces' AND owner = 'key7'"
+    " AND priority = 1"
     " AND ready_steps > 0 AND held = '' AND state = 'queued' ORDER BY served_s, id LIMIT 1",
     "how many are open": "SELECT count(*) FROM (SELECT id FROM jobs WHERE owner = 'key7'"
     " AND state = 'running' AND priority = 1 LIMIT 4) AS few",

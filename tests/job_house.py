@@ -72,7 +72,7 @@ class JobHouse:
 
     def take(self, *, lease_s: float = 30.0, open_jobs: int = 4) -> Lease | None:
         """Leases what is next."""
-        return self.jobs.write_now(lambda t: leasing.take(t, lease_s=lease_s, open_jobs=open_jobs))
+        return self.jobs.write_now(lambda t: leasing.take(t, "toy", lease_s=lease_s, open_jobs=open_jobs))
 
     def took(self, **options: Any) -> Lease:
         """Leases what is next; there is something."""

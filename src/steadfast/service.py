@@ -307,7 +307,7 @@ class Service:
             library=self._library,
             runtime=backend.runtime,
             gate=backend.gate,
-            tasks=(TASK,),
+            tasks=(TASK, ENTAIL) if self.settings.entailment.enabled else (TASK,),
         )
 
     def _build_watch(self, database: Database) -> HealthWatch:

@@ -123,7 +123,7 @@ def _finish_step(
     values["state"] = (StepState.KEPT if lease.untouched else StepState.DONE).value
     if job is None or not update_held(transaction, lease, units_done=lease.units, **values):
         raise LeaseRefused("Somebody else has this step by now, or its job has ended.")
-    turns.charge(transaction, job.owner, job.priority, work.cost.device_s - turns.EXPECTED_S)
+    turns.charge(transaction, turns.flow_of(job), work.cost.device_s - turns.EXPECTED_S)
     ending = Ending(outcome=AttemptOutcome.DONE, worker=work.worker, cost=work.cost)
     record_attempt(transaction, lease, ending)
     key = lease.key

@@ -41,7 +41,7 @@ def resume(transaction: Transaction, owner: str | None, job_id: str) -> None:
         return
     if job.state != JobState.PAUSED.value or not change_state(transaction, job, JobState.QUEUED):
         raise _conflict(job, "resumed")
-    turns.wake(transaction, job.owner, job.priority)
+    turns.wake(transaction, turns.flow_of(job))
 
 
 def retry(transaction: Transaction, owner: str | None, job_id: str) -> None:
@@ -61,7 +61,7 @@ def retry(transaction: Transaction, owner: str | None, job_id: str) -> None:
     transaction.connection.execute(update(ITEMS).where(*unfinished).values(failure=None))
     ready = count_pending(transaction, job.id)
     change_state(transaction, job, JobState.QUEUED, ready_steps=ready, items_failed=0, expires_at=None)
-    turns.wake(transaction, job.owner, job.priority)
+    turns.wake(transaction, turns.flow_of(job))
 
 
 def set_priority(transaction: Transaction, owner: str | None, job_id: str, priority: JobPriority) -> None:
@@ -74,7 +74,8 @@ def set_priority(transaction: Transaction, owner: str | None, job_id: str, prior
     transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(priority=int(priority)))
     note(transaction, job.id, "priority", {"priority": priority.name.lower()})
     if job.state in _WAITING:
-        turns.wake(transaction, job.owner, priority)
+        flow = turns.Flow(task=job.task, owner=job.owner, priority=int(priority))
+        turns.wake(transaction, flow)
 
 
 def expire(transaction: Transaction) -> int:
@@ -97,7 +98,7 @@ def release_held(transaction: Transaction, reason: str) -> int:
     for job in rows:
         transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(held=""))
         if job.state in _WAITING:
-            turns.wake(transaction, job.owner, job.priority)
+            turns.wake(transaction, turns.flow_of(job))
         transaction.facts.append(JobHeld(job_id=job.id, owner=job.owner, task=job.task, why=""))
     return len(rows)
 
@@ -105,12 +106,11 @@ def release_held(transaction: Transaction, reason: str) -> int:
 def wake_all(transaction: Transaction) -> int:
     """Wakes every flow that has something to do: what a fault may have put to sleep. How many there are."""
     ready = JOBS.c.ready_steps > 0, JOBS.c.held == "", JOBS.c.state.in_(_WAITING)
-    flows = transaction.connection.execute(
-        select(JOBS.c.owner, JOBS.c.priority).where(*ready).distinct()
-    ).all()
-    for flow in sorted((flow.owner, flow.priority) for flow in flows):
-        turns.wake(transaction, *flow)
-    return len(flows)
+    wanted = select(JOBS.c.task, JOBS.c.owner, JOBS.c.priority).where(*ready).distinct()
+    rows = transaction.connection.execute(wanted.order_by(*wanted.selected_columns)).all()
+    for row in rows:
+        turns.wake(transaction, turns.flow_of(row))
+    return len(rows)
 
 
 def _own_job(transaction: Transaction, owner: str | None, job_id: str) -> Row[tuple[object, ...]]:

@@ -178,7 +178,7 @@ def _start_over(transaction: Transaction, job: AnyRow, why: str) -> None:
     )
     note(transaction, job.id, "restarted", {"why": why})
     if job.state != JobState.PAUSED.value:
-        turns.wake(transaction, job.owner, job.priority)
+        turns.wake(transaction, turns.flow_of(job))
 
 
 def _make_segments_pending(transaction: Transaction, lease: Lease, numbers: Collection[int]) -> int:

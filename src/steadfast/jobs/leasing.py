@@ -36,11 +36,9 @@ _FIRST_PENDING = (
 _OPEN_STATES = (JobState.QUEUED.value, JobState.RUNNING.value, JobState.PAUSED.value)
 
 
-def take(
-    transaction: Transaction, *, lease_s: float, open_jobs: int, tasks: tuple[str, ...] = ()
-) -> Lease | None:
-    """Leases the step whose turn it is; None: nothing is to be done now."""
-    turn = turns.take_turn(transaction, open_jobs=open_jobs, tasks=tasks)
+def take(transaction: Transaction, task: str, *, lease_s: float, open_jobs: int) -> Lease | None:
+    """Leases the step of a task whose turn it is; None: nothing is to be done now."""
+    turn = turns.take_turn(transaction, task, open_jobs=open_jobs)
     if turn is None:
         return None
     job = turn.job
@@ -122,7 +120,7 @@ def charge_job(transaction: Transaction, job: AnyRow, work_s: float) -> None:
     """Books work on a job and its flow."""
     more = update(JOBS).where(JOBS.c.id == job.id).values(served_s=JOBS.c.served_s + work_s)
     transaction.connection.execute(more)
-    turns.charge(transaction, job.owner, job.priority, work_s)
+    turns.charge(transaction, turns.flow_of(job), work_s)
 
 
 def make_ready(transaction: Transaction, job: AnyRow, steps: int) -> None:
@@ -137,7 +135,7 @@ def make_ready(transaction: Transaction, job: AnyRow, steps: int) -> None:
 def wake_for(transaction: Transaction, job: AnyRow) -> None:
     """Wakes the flow of a job if the job may have a turn."""
     if job.state in (JobState.QUEUED.value, JobState.RUNNING.value) and not job.held:
-        turns.wake(transaction, job.owner, job.priority)
+        turns.wake(transaction, turns.flow_of(job))
 
 
 def count_pending(transaction: Transaction, job_id: str) -> int:
@@ -165,7 +163,7 @@ def _begin_job(transaction: Transaction, turn: turns.Turn) -> None:
         change_state(transaction, job, JobState.RUNNING, **values)
     else:
         update_job(transaction, job.id, served_s=job.served_s + turns.EXPECTED_S, **values)
-    turns.charge(transaction, job.owner, job.priority, turns.EXPECTED_S)
+    turns.charge(transaction, turns.flow_of(job), turns.EXPECTED_S)
 
 
 def _lease(transaction: Transaction, job: AnyRow, step: AnyRow, key: StepKey) -> Lease:

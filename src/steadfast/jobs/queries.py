@@ -88,11 +88,10 @@ def units_under_way(connection: Connection, job_id: str) -> int:
     return sum(done)
 
 
-def is_anything_waiting(connection: Connection) -> bool:
-    """Whether there may be a step to lease."""
-    return (
-        connection.execute(select(FLOWS.c.owner).where(FLOWS.c.is_waiting == true()).limit(1)).first()
-        is not None
+def tasks_that_wait(connection: Connection) -> set[str]:
+    """Tasks for which there may be a step to lease."""
+    return set(
+        connection.execute(select(FLOWS.c.task).where(FLOWS.c.is_waiting == true()).distinct()).scalars()
     )
 
 

@@ -103,8 +103,8 @@ class Scheduler:
         """Gives out leases until `stop`."""
         while not self._stopping:
             self._news.clear()
-            if await self._may_begin():
-                self._begin()
+            for task in await self._tasks_with_work():
+                self._begin(task)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._options.poll_s)
 
@@ -124,23 +124,24 @@ class Scheduler:
 
     # --- beginning -----------------------------------------------------------------------------------
 
-    async def _may_begin(self) -> bool:
-        is_paused = time.monotonic() < self._paused_until_s
-        if is_paused or not any(self._free(task) for task in self._options.tasks):
-            return False
+    async def _tasks_with_work(self) -> list[str]:
+        """Those that have a free place and, as far as a look can tell, a step for it."""
+        free = [task for task in self._options.tasks if self._free(task)]
+        if not free or time.monotonic() < self._paused_until_s:
+            return []
         try:
-            return await self._jobs.read(queries.is_anything_waiting)
+            waiting = await self._jobs.read(queries.tasks_that_wait)
         except DatabaseProblem as error:
             self._pause(error)
-            return False
+            return []
+        return [task for task in free if task in waiting]
 
-    def _begin(self) -> None:
-        for task in self._options.tasks:
-            for _ in range(self._free(task)):
-                self._asking[task] += 1
-                asking = asyncio.get_running_loop().create_task(self._take_one(task))
-                self._tasks.add(asking)
-                asking.add_done_callback(self._tasks.discard)
+    def _begin(self, task: str) -> None:
+        for _ in range(self._free(task)):
+            self._asking[task] += 1
+            asking = asyncio.get_running_loop().create_task(self._take_one(task))
+            self._tasks.add(asking)
+            asking.add_done_callback(self._tasks.discard)
 
     def _free(self, task: str) -> int:
         """Places of a task that neither are at work for us nor have somebody on the way to them."""
@@ -175,9 +176,8 @@ class Scheduler:
 
     async def _lease(self, task: str) -> Lease | None:
         options = self._options
-        wanted = () if len(options.tasks) == 1 else (task,)
         lease = await self._jobs.write(
-            lambda t: leasing.take(t, lease_s=options.lease_s, open_jobs=options.open_jobs, tasks=wanted)
+            lambda t: leasing.take(t, task, lease_s=options.lease_s, open_jobs=options.open_jobs)
         )
         if lease is not None and self._stopping:
             await self._give_back(lease, "shutting_down")

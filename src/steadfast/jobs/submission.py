@@ -51,7 +51,8 @@ def submit(transaction: Transaction, job_id: str, order: JobOrder) -> None:
     if order.labels:
         transaction.connection.execute(LABELS.insert(), list(_label_values(job_id, order)))
     note(transaction, job_id, "submitted", {"state": JobState.QUEUED.value, "items": len(order.items)})
-    turns.wake(transaction, order.owner, order.priority)
+    flow = turns.Flow(task=order.task, owner=order.owner, priority=int(order.priority))
+    turns.wake(transaction, flow)
     transaction.facts.append(
         JobSubmitted(
             job_id=job_id,

@@ -78,6 +78,7 @@ JOBS = Table(
     Index("ix_jobs_state", "state", "id"),
     Index(
         "ix_jobs_turn",
+        "task",
         "owner",
         "priority",
         "state",
@@ -241,11 +242,12 @@ HISTORY = Table(
 FLOWS = Table(
     "job_flows",
     METADATA,
+    Column("task", String(64), primary_key=True),
     Column("owner", String(64), primary_key=True),
     Column("priority", SmallInteger, primary_key=True),
     Column("is_waiting", Boolean, nullable=False),
     Column("served_s", Float, nullable=False),
-    Index("ix_job_flows_turn", "is_waiting", "priority", "served_s"),
-    Index("ix_job_flows_served", "priority", "served_s"),
+    Index("ix_job_flows_turn", "is_waiting", "task", "priority", "served_s"),
+    Index("ix_job_flows_served", "task", "priority", "served_s"),
 )
 """Whose turn it is between keys: the jobs of one key at one priority, and how much they were served."""

@@ -1,9 +1,9 @@
 """Whose turn it is: by priority, then between keys by what they were served, then between the jobs of a key.
 
-A flow is the jobs of one key at one priority. The least served flow that waits is next. One that comes back
-after a rest begins where the others are: it neither starves them nor is it owed anything. Inside a flow a few
-jobs are open at a time and share what the flow gets; the others wait in order, so that a thousand jobs don't
-all become half-done.
+A flow is the jobs of one key at one priority, for the workers of one task. The least served flow that waits
+is next. One that comes back after a rest begins where the others are: it neither starves them nor is it
+owed anything. Inside a flow a few jobs are open at a time and share what the flow gets; the others wait in
+order, so that a thousand jobs don't all become half-done.
 
 Locks on PostgreSQL: a change of a job locks the job, then its flow. Who takes a turn locks the flow first, so
 he may not wait for a job: a job that somebody is changing is passed over, and the flow stays awake.
@@ -39,10 +39,16 @@ EXPECTED_S = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flow:
-    """The jobs of one key at one priority."""
+    """The jobs of one key at one priority, for one task."""
 
+    task: str
     owner: str
     priority: int
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """As the statements call them."""
+        return {"of_task": self.task, "of_owner": self.owner, "of_priority": self.priority}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,17 +60,28 @@ class Turn:
     """What the least served open job of its flow has had; 0: none is open."""
 
 
-_THIS_FLOW = and_(FLOWS.c.owner == bindparam("of_owner"), FLOWS.c.priority == bindparam("of_priority"))
+_OF_TASK = FLOWS.c.task == bindparam("of_task")
+_THIS_FLOW = and_(
+    _OF_TASK, FLOWS.c.owner == bindparam("of_owner"), FLOWS.c.priority == bindparam("of_priority")
+)
 _IS_WAITING = FLOWS.c.is_waiting == true()
 _others = FLOWS.alias("others")
-_MOST_URGENT = select(func.max(_others.c.priority)).where(_others.c.is_waiting == true()).scalar_subquery()
+_MOST_URGENT = (
+    select(func.max(_others.c.priority))
+    .where(_others.c.task == bindparam("of_task"), _others.c.is_waiting == true())
+    .scalar_subquery()
+)
 _MAY_HAVE_A_TURN = text("jobs.ready_steps > 0 AND jobs.held = ''")
-_IN_THIS_FLOW = and_(JOBS.c.owner == bindparam("of_owner"), JOBS.c.priority == bindparam("of_priority"))
+_IN_THIS_FLOW = and_(
+    JOBS.c.task == bindparam("of_task"),
+    JOBS.c.owner == bindparam("of_owner"),
+    JOBS.c.priority == bindparam("of_priority"),
+)
 _IS_RUNNING = JOBS.c.state == literal_column("'running'")
 _IS_QUEUED = JOBS.c.state == literal_column("'queued'")
 
 _FLOW = select(FLOWS).where(_THIS_FLOW).with_for_update()
-_FLOWS_IN_TURN = select(FLOWS.c.owner, FLOWS.c.priority).where(_IS_WAITING)
+_FLOWS_IN_TURN = select(FLOWS.c.owner, FLOWS.c.priority).where(_OF_TASK, _IS_WAITING)
 _NEXT_FLOW = (
     # By the most urgent first and then by the least served: an index gives each, none gives both.
     _FLOWS_IN_TURN.where(FLOWS.c.priority == _MOST_URGENT)
@@ -78,9 +95,11 @@ _NEXT_OTHER_FLOW = (
 _SLEEP = update(FLOWS).where(_THIS_FLOW).values(is_waiting=False)
 _CHARGE = update(FLOWS).where(_THIS_FLOW).values(served_s=FLOWS.c.served_s + bindparam("work_s"))
 _LEAST_WAITING = select(func.min(FLOWS.c.served_s)).where(
-    _IS_WAITING, FLOWS.c.priority == bindparam("of_priority")
+    _OF_TASK, _IS_WAITING, FLOWS.c.priority == bindparam("of_priority")
 )
-_MOST_SERVED = select(func.max(FLOWS.c.served_s)).where(FLOWS.c.priority == bindparam("of_priority"))
+_MOST_SERVED = select(func.max(FLOWS.c.served_s)).where(
+    _OF_TASK, FLOWS.c.priority == bindparam("of_priority")
+)
 
 
 def _in_turn(state: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
@@ -103,94 +122,89 @@ _LOCKED_JOB = (
 )
 
 
-def wake(transaction: Transaction, owner: str, priority: int) -> None:
+def flow_of(job: Any) -> Flow:
+    """The flow of a job's row."""
+    return Flow(task=job.task, owner=job.owner, priority=job.priority)
+
+
+def wake(transaction: Transaction, flow: Flow) -> None:
     """Says that a job of this flow may have a step to be done now.
 
     On PostgreSQL this waits for whoever takes a turn in this flow: his "nothing left" never comes after.
     """
     connection = transaction.connection
-    here = {"of_owner": owner, "of_priority": int(priority)}
-    row = connection.execute(_FLOW, here).first()
+    row = connection.execute(_FLOW, flow.names).first()
     if row is None:
         insert = postgresql.insert if transaction.is_shared else sqlite.insert
         values = {
-            "owner": owner,
-            "priority": int(priority),
+            "task": flow.task,
+            "owner": flow.owner,
+            "priority": flow.priority,
             "is_waiting": True,
-            "served_s": _where_others_are(transaction, priority),
+            "served_s": _where_others_are(transaction, flow),
         }
-        new = insert(FLOWS).values(values)
-        awake = {"is_waiting": True}
-        connection.execute(new.on_conflict_do_update(index_elements=["owner", "priority"], set_=awake))
+        key, awake = ["task", "owner", "priority"], {"is_waiting": True}
+        new = insert(FLOWS).values(values).on_conflict_do_update(index_elements=key, set_=awake)
+        connection.execute(new)
     elif not row.is_waiting:
-        served_s = max(row.served_s, _where_others_are(transaction, priority))
-        connection.execute(update(FLOWS).where(_THIS_FLOW).values(is_waiting=True, served_s=served_s), here)
+        served_s = max(row.served_s, _where_others_are(transaction, flow))
+        awaken = update(FLOWS).where(_THIS_FLOW).values(is_waiting=True, served_s=served_s)
+        connection.execute(awaken, flow.names)
 
 
-def charge(transaction: Transaction, owner: str, priority: int, work_s: float) -> None:
+def charge(transaction: Transaction, flow: Flow, work_s: float) -> None:
     """Books work on a flow (or, negative, gives back what was booked too much)."""
-    here = {"of_owner": owner, "of_priority": int(priority), "work_s": work_s}
-    transaction.connection.execute(_CHARGE, here)
+    transaction.connection.execute(_CHARGE, {**flow.names, "work_s": work_s})
 
 
-def take_turn(transaction: Transaction, *, open_jobs: int, tasks: tuple[str, ...] = ()) -> Turn | None:
-    """The job whose step is next; None: there is nothing to do now.
+def take_turn(transaction: Transaction, task: str, *, open_jobs: int) -> Turn | None:
+    """The job of a task whose step is next; None: there is nothing to do now.
 
-    `open_jobs`: how many jobs of a flow share its turns; `tasks`: only of these, empty: of any.
+    `open_jobs`: how many jobs of a flow share its turns.
     """
     passed_over: list[Flow] = []
-    while (flow := _next_flow(transaction, passed_over)) is not None:
-        job_id, open_served_s = _next_job(transaction, flow, open_jobs, tasks)
-        if job_id is None and not tasks:
-            transaction.connection.execute(_SLEEP, _names(flow))
+    while (flow := _next_flow(transaction, task, passed_over)) is not None:
+        job_id, open_served_s = _next_job(transaction, flow, open_jobs)
+        if job_id is None:
+            transaction.connection.execute(_SLEEP, flow.names)
             continue
-        row = None
-        if job_id is not None:
-            row = transaction.connection.execute(_LOCKED_JOB, {"of_job": job_id}).first()
+        row = transaction.connection.execute(_LOCKED_JOB, {"of_job": job_id}).first()
         if row is not None:
             return Turn(job=row, open_served_s=open_served_s)
         passed_over.append(flow)
     return None
 
 
-def _next_flow(transaction: Transaction, passed_over: list[Flow]) -> Flow | None:
+def _next_flow(transaction: Transaction, task: str, passed_over: list[Flow]) -> Flow | None:
     query = _NEXT_OTHER_FLOW if passed_over else _NEXT_FLOW
     for flow in passed_over:
         query = query.where(~and_(FLOWS.c.owner == flow.owner, FLOWS.c.priority == flow.priority))
-    row = transaction.connection.execute(query).first()
-    return None if row is None else Flow(owner=row.owner, priority=row.priority)
+    row = transaction.connection.execute(query, {"of_task": task}).first()
+    return None if row is None else Flow(task=task, owner=row.owner, priority=row.priority)
 
 
-def _next_job(
-    transaction: Transaction, flow: Flow, open_jobs: int, tasks: tuple[str, ...]
-) -> tuple[str | None, float]:
+def _next_job(transaction: Transaction, flow: Flow, open_jobs: int) -> tuple[str | None, float]:
     """Of the open ones the least served; another one in order, if there is room or nothing else to do.
 
     With it what the least served open one has had.
     """
-    connection, here = transaction.connection, _names(flow)
-    opened, new = _OPEN_JOB, _NEW_JOB
-    if tasks:
-        opened, new = opened.where(JOBS.c.task.in_(tasks)), new.where(JOBS.c.task.in_(tasks))
-    running = connection.execute(opened, here).first()
+    connection = transaction.connection
+    running = connection.execute(_OPEN_JOB, flow.names).first()
     if running is not None:
-        count = connection.execute(_OPEN_JOBS, {**here, "most": open_jobs}).scalar_one()
+        count = connection.execute(_OPEN_JOBS, {**flow.names, "most": open_jobs}).scalar_one()
         if count >= open_jobs:
             return running.id, running.served_s
-    queued = connection.execute(new, here).first()
+    queued = connection.execute(_NEW_JOB, flow.names).first()
     found = queued or running
     open_served_s = 0.0 if running is None else running.served_s
     return (None if found is None else found.id), open_served_s
 
 
-def _where_others_are(transaction: Transaction, priority: int) -> float:
+def _where_others_are(transaction: Transaction, flow: Flow) -> float:
     """What the next flow in turn was served; where none waits, what the most served one was."""
-    connection, here = transaction.connection, {"of_priority": int(priority)}
+    connection = transaction.connection
+    here = {"of_task": flow.task, "of_priority": flow.priority}
     least = connection.execute(_LEAST_WAITING, here).scalar()
     if least is None:
         least = connection.execute(_MOST_SERVED, here).scalar()
     return float(least or 0.0)
-
-
-def _names(flow: Flow) -> dict[str, Any]:
-    return {"of_owner": flow.owner, "of_priority": flow.priority}

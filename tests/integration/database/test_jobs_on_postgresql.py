@@ -34,7 +34,7 @@ def test_servers_that_lease_at_once_never_get_the_same_step(house: JobHouse) -> 
     def take_all(number: int) -> list[Lease]:
         server, taken = servers[number], []
         for _ in range(200):
-            lease = server.write_now(lambda t: leasing.take(t, lease_s=30.0, open_jobs=4))
+            lease = server.write_now(lambda t: leasing.take(t, "toy", lease_s=30.0, open_jobs=4))
             if lease is not None:
                 taken.append(lease)
         return taken

@@ -99,7 +99,7 @@ def test_a_start_drops_the_leases_of_dead_incarnations_at_once(house: JobHouse) 
     _, lease = begun(house)
     successor = house.restarted()
     assert successor.write_now(lambda t: leasing.drop_dead(t, successor.here)) == 1
-    again = successor.write_now(lambda t: leasing.take(t, lease_s=30.0, open_jobs=4))
+    again = successor.write_now(lambda t: leasing.take(t, "toy", lease_s=30.0, open_jobs=4))
     assert again is not None
     assert again.key == lease.key
     successor.close()

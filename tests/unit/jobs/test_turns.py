@@ -116,6 +116,6 @@ def test_a_wrong_count_of_steps_mends_itself(house: JobHouse) -> None:
 
 def test_only_what_a_node_can_do_is_leased_to_it(house: JobHouse) -> None:
     house.submit()
-    take_other = lambda t: leasing.take(t, lease_s=30.0, open_jobs=4, tasks=("other",))  # noqa: E731
+    take_other = lambda t: leasing.take(t, "other", lease_s=30.0, open_jobs=4)  # noqa: E731
     assert house.jobs.write_now(take_other) is None
     assert house.take() is not None

@@ -50,14 +50,15 @@ def _create_job_attempts() -> None:
 def _create_job_flows() -> None:
     op.create_table(
         "job_flows",
+        sa.Column("task", sa.String(64), nullable=False),
         sa.Column("owner", sa.String(64), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("is_waiting", sa.Boolean(), nullable=False),
         sa.Column("served_s", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("owner", "priority", name="pk_job_flows"),
+        sa.PrimaryKeyConstraint("task", "owner", "priority", name="pk_job_flows"),
     )
-    op.create_index("ix_job_flows_served", "job_flows", ["priority", "served_s"])
-    op.create_index("ix_job_flows_turn", "job_flows", ["is_waiting", "priority", "served_s"])
+    op.create_index("ix_job_flows_served", "job_flows", ["task", "priority", "served_s"])
+    op.create_index("ix_job_flows_turn", "job_flows", ["is_waiting", "task", "priority", "served_s"])
 
 
 def _create_job_history() -> None:
@@ -231,7 +232,7 @@ def _create_jobs() -> None:
     op.create_index(
         "ix_jobs_turn",
         "jobs",
-        ["owner", "priority", "state", "served_s", "id"],
+        ["task", "owner", "priority", "state", "served_s", "id"],
         sqlite_where=sa.text("ready_steps > 0"),
         postgresql_where=sa.text("ready_steps > 0"),
     )
