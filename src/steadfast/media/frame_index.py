@@ -18,8 +18,9 @@ class KeyFrame:
 
     number: int
     """In the order of display."""
+    pts: int
     dts: int
-    """What a demuxer seeks by."""
+    """What some demuxers seek by."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ def frame_index(pts: Iterable[int], keys: Iterable[tuple[int, int]]) -> FrameInd
         shown.append(value if not shown or value > shown[-1] else shown[-1] + 1)
     return FrameIndex(
         pts=tuple(shown),
-        keys=tuple(KeyFrame(number=bisect_left(shown, at), dts=dts) for at, dts in sorted(keys)),
+        keys=tuple(KeyFrame(number=bisect_left(shown, at), pts=at, dts=dts) for at, dts in sorted(keys)),
     )
 
 
@@ -53,8 +54,9 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     """Of the first frame that is not part of it; None: to the end."""
     lead_pts: int | None
     """Of the first frame of the lead-in; None: there is none."""
-    seek_dts: int | None
-    """Where decoding begins; None: at the beginning of the file."""
+    seek: tuple[int, ...]
+    """Times at which decoding may begin, the best first: a key frame's pts and dts, then the one before it.
+    Empty: only at the beginning of the file."""
     frames: int
     """As planned."""
 
@@ -89,11 +91,13 @@ def _span(index: FrameIndex, first: int, end: int) -> Span:
     pts = index.pts
     lead = max(0, first - LEAD_IN_FRAMES)
     place = bisect_right(index.keys, lead, key=lambda key: key.number)
-    key = index.keys[place - 1] if place else None
+    keys = index.keys[max(0, place - 2) : place] if first else ()
+    # That of a rolling refresh, or of damage, is none: then the one before may help.
+    seek = [at for key in reversed(keys) if key.number for at in (key.pts, key.dts)]
     return Span(
         first_pts=pts[first] if first else None,
         end_pts=pts[end] if end < len(pts) else None,
         lead_pts=pts[lead] if first else None,
-        seek_dts=key.dts if first and key is not None and key.number else None,
+        seek=tuple(dict.fromkeys(seek)),
         frames=end - first,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -113,7 +114,7 @@ class VideoReader:
         read from its beginning. Raises `DamagedMedia` where the file breaks off before its header says it
         ends.
         """
-        self._rewind(None)
+        self._rewind()
         pts: list[int] = []
         keys: list[tuple[int, int]] = []
         with suppress(av.error.FFmpegError):  # how much is missing then is judged below
@@ -131,7 +132,7 @@ class VideoReader:
         return frame_index(pts, keys)
 
     def _index_by_decoding(self, on_packet: Callable[[], None]) -> FrameIndex:
-        self._rewind(None)
+        self._rewind()
         pts: list[int] = []
         for item in self._decoded_items():
             on_packet()
@@ -148,11 +149,8 @@ class VideoReader:
         They are what reading the whole file would deliver. `on_passed_over` hears of frames that were only
         decoded on the way there.
         """
-        self._rewind(span.seek_dts)
-        began_at = self._first_pts_after_seek() if span.seek_dts is not None else None
-        if span.lead_pts is not None and began_at is not None and began_at > span.lead_pts:
-            self._rewind(None)  # the demuxer went too far: better slow than wrong
-        for item in self._decoded_items():
+        self._begin_at(span)
+        for item in chain(self._ahead, self._items):
             if not isinstance(item, DecodedFrame):
                 continue
             if span.end_pts is not None and item.pts >= span.end_pts:
@@ -164,36 +162,70 @@ class VideoReader:
             assert isinstance(delivered, DecodedFrame)
             yield delivered
 
-    def frame_at(self, seek_dts: int | None) -> VideoFrame | None:
+    def frame_at(self, seek: tuple[int, ...]) -> VideoFrame | None:
         """The key frame of that time, or the first frame; nothing else can be iterated afterwards."""
-        at_key = Span(first_pts=None, end_pts=None, lead_pts=None, seek_dts=seek_dts, frames=1)
+        lead_pts = seek[0] if seek else None
+        at_key = Span(first_pts=lead_pts, end_pts=None, lead_pts=lead_pts, seek=seek, frames=1)
         return next((item.frame for item in self.frames_of(at_key) if item.frame is not None), None)
 
     def packets_beside(self) -> "Iterator[Packet[Any]]":
         """The packets of sound and subtitles, no picture decoded; nothing else can be iterated then."""
-        self._rewind(None)
+        self._rewind()
         with suppress(av.error.FFmpegError):  # as when frames are read: what follows is lost
             for packet in self._packets():
                 if packet.stream is not self._stream and (packet.size or packet.dts is not None):
                     yield packet
 
-    def _rewind(self, dts: int | None) -> None:
-        """Begins again at the key frame of that time, or at the beginning."""
-        self._items.close()
-        self._ahead.clear()
-        self._ends_s, self._packets_end_bytes, self._stopped_before = 0.0, 0, None
-        if dts is not None:
-            with suppress(av.error.FFmpegError):
-                self._container.seek(dts, stream=self._stream, backward=True)
-                self._decoder.restart()
+    def _begin_at(self, span: Span) -> None:
+        """Decoding begins not behind the lead-in, as near to it as may be.
+
+        Some demuxers seek by the times at which frames are shown, others by those at which they are decoded;
+        and from some key frames, as those of a rolling refresh, decoders show nothing for a while.
+        """
+        for at in span.seek:
+            if self._has_sought(at) and self._shows_by(span.lead_pts):
                 return
-        # Opened anew: a seek to the beginning leaves out what sounds before the first picture, and some
-        # files cannot be sought in at all.
+        self._rewind()  # better slow than wrong
+        self._items = self._decoded_items()
+
+    def _shows_by(self, lead_pts: int | None) -> bool:
+        """Whether the first frame that comes is whole and not behind `lead_pts`; it is kept."""
+        began_at = self._first_pts_after_seek()
+        if lead_pts is None or began_at is None or began_at > lead_pts:
+            return False
+        self._items = self._decoded_items()
+        first = next((item for item in self._items if isinstance(item, DecodedFrame)), None)
+        if first is None or first.frame is None or first.pts > lead_pts:
+            return False
+        self._ahead.append(first)
+        return True
+
+    def _has_sought(self, at: int) -> bool:
+        self._forget_place()
+        try:
+            self._container.seek(at, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            return False
+        self._decoder.restart()
+        return True
+
+    def _rewind(self) -> None:
+        """Begins the file again, opened anew.
+
+        A seek to the beginning leaves out what sounds before the first picture, and some files cannot be
+        sought in at all.
+        """
+        self._forget_place()
         self._container = self._opened.enter_context(
             open_container(self._path, self._file_format, self._limits)
         )
         self._stream = find_video_stream(self._path, self._container)
         self._decoder = FrameDecoder(self._stream, self._limits, threads=self._decoder_threads)
+
+    def _forget_place(self) -> None:
+        self._items.close()
+        self._ahead.clear()
+        self._ends_s, self._packets_end_bytes, self._stopped_before = 0.0, 0, None
 
     def _first_pts_after_seek(self) -> int | None:
         """Of the key frame where decoding will begin; the packet is kept."""

@@ -90,10 +90,10 @@ def plan_video(job: SegmentedVideo, *, segment_s: float, on_packet: Callable[[],
 def frames_before(job: SegmentedVideo, spans: Sequence[Span]) -> Iterator[VideoFrame | None]:
     """For each span the frame at which its decoding begins; decoded once where spans share it."""
     with open_video(job.target, job.limits) as reader:
-        last: tuple[int | None, VideoFrame | None] | None = None
+        last: tuple[tuple[int, ...], VideoFrame | None] | None = None
         for span in spans:
-            if last is None or last[0] != span.seek_dts:
-                last = (span.seek_dts, reader.frame_at(span.seek_dts))
+            if last is None or last[0] != span.seek:
+                last = (span.seek, reader.frame_at(span.seek))
             yield last[1]
 
 
