@@ -57,6 +57,7 @@ from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
 from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
+from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
 from steadfast.watchkeeping import health_watch
 
