@@ -88,6 +88,7 @@
             ├── WorkerCrashed           the workers that had it died, and no retry was left
             ├── RequestAborted          it was ended to keep the service well
             ├── BreakerOpen             the task's workers die before they serve: it is paused
+            ├── PinLost                 a job cannot go on as it was begun: a model or a device is gone
             └── ShuttingDown            no new work is taken
 
 Each class carries what every surface needs: a stable `code`, the HTTP `status`, the `exit_code` of the
@@ -310,7 +311,7 @@ class EmptyText(TextProblem):
 
     code = "empty_text"
     status = 400
-    default_remedy = "Send a sentence in English, for example `The red circle is left of the square.`"
+    default_remedy = "Send a sentence in English, for example `The red circle is left of the square.`."
 
 
 class TextTooLong(TextProblem):
