@@ -26,7 +26,7 @@ from steadfast.jobs.leasing import charge_job, count_pending, make_pending, make
 from steadfast.jobs.rows import AnyRow, as_json
 from steadfast.jobs.tables import ITEMS, JOBS, STEPS
 from steadfast.jobs.transaction import Transaction
-from steadfast.jobs.updates import lock_job, update_held, update_step
+from steadfast.jobs.updates import lock_job, update_held, update_job, update_step
 
 PIN_LOST = "pin_lost"
 """What a job is held for until what it was begun with is back: the beginning of `held`."""
@@ -87,6 +87,8 @@ def pin_lost(transaction: Transaction, lease: Lease, why: str) -> bool:
         _start_over(transaction, job, why)
         return True
     make_ready(transaction, job, 1)
+    # A job that waits for a model asks again and again; those are no attempts at its work.
+    update_job(transaction, job.id, attempts=job.attempts - 1)
     hold(transaction, job, f"{PIN_LOST}: {why}")
     return True
 
