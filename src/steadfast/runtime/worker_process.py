@@ -344,7 +344,9 @@ class WorkerProcess:
         ended = os.waitid(os.P_PIDFD, self.spawned.pidfd, os.WEXITED)
         assert ended is not None  # without WNOHANG there is always one
         report = self._explain(ended.si_code, ended.si_status)
-        wanted = self.state is WorkerState.DRAINING or self._kill_reason in _WANTED_KILLS
+        # One that falls with a request inside has fallen, though it was told to leave after that.
+        left = self.state is WorkerState.DRAINING and not self._dispatch
+        wanted = left or self._kill_reason in _WANTED_KILLS
         orphans = list(self._dispatch.values())
         self._dispatch.clear()
         self._go(WorkerState.STOPPED if wanted else WorkerState.FAILED)

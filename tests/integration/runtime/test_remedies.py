@@ -199,6 +199,23 @@ def test_a_spare_that_can_never_load_takes_nothing_from_the_place_that_serves(tm
     run(test())
 
 
+def test_a_worker_that_falls_over_its_last_request_was_not_wanted_to() -> None:
+    async def test() -> None:
+        async with house(spares=1) as it:
+            asking = asyncio.create_task(it.ask(Act(seconds=1.0)))
+            await it.until(lambda: it.pool.busy == 1)
+            (busy,) = (worker for worker in it.pool.workers if worker.state is WorkerState.BUSY)
+            it.supervisor.recycle(busy.name)
+            await it.until(lambda: any(w.state is WorkerState.DRAINING for w in it.pool.workers))
+            os.kill(busy.pid, signal.SIGKILL)
+            await asking
+            (died,) = it.of(WorkerDied)
+            assert not died.wanted
+            assert died.report.requests_inside == 1
+
+    run(test())
+
+
 def test_a_load_that_never_ends_is_killed() -> None:
     async def test() -> None:
         async with house(config={"load_s": 60}, spec={"load_s": 0.3}, wait_s=None, spares=0) as it:
