@@ -39,11 +39,12 @@ from steadfast.task_steps import (
     SegmentOrder,
     StepResult,
 )
-from steadfast.tasks.cast import Cast, CastReader, CastRequest
+from steadfast.tasks.cast import Cast
 from steadfast.tasks.face_job_options import FaceJobOptions
 from steadfast.tasks.frame_processing import FrameOutcome
 from steadfast.tasks.frame_swap import FrameSwap
 from steadfast.tasks.frame_tally import FrameTally
+from steadfast.tasks.job_photos import JobPhotos
 from steadfast.tasks.leading_person import PersonMark, leaders
 from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import swap_picture
@@ -98,11 +99,11 @@ class FaceJobs:
     on_accelerator: bool = False
     """Whether time at work is time of a device."""
     clock: Callable[[], float] = time.monotonic
-    casts: CastReader = field(init=False)
-    """Photos are analysed once per worker, not once per segment."""
+    photos: JobPhotos = field(init=False)
+    """They are analysed once per worker, not once per segment."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "casts", CastReader(self.engine, self.limits))
+        object.__setattr__(self, "photos", JobPhotos(self.engine, self.limits))
 
     # --- plan -------------------------------------------------------------------------------------------
 
@@ -324,10 +325,7 @@ class FaceJobs:
         return FrameSwap(self.engine, self._cast(job), enhance=job.options.enhance, leader=leader)
 
     def _cast(self, job: FaceJobInput) -> Cast:
-        *photos, _ = job.inputs
-        if job.options.has_reference:
-            photos.pop()
-        return self.casts.read(CastRequest(sources=tuple(photos), selection=_selection(job)))
+        return self.photos.cast(job, _selection(job))
 
     def _cost(self, done: SegmentDone, spent: "_Spent") -> dict[str, float]:
         said = done.report

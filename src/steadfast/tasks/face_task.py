@@ -30,6 +30,7 @@ from steadfast.tasks.face_job_options import FaceJobOptions
 from steadfast.tasks.face_ladder import ladder_of, providers_here
 from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
+from steadfast.tasks.job_photos import naming_inputs
 from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_swap import swap_picture
 from steadfast.tasks.stop_watch import StopWatch
@@ -171,21 +172,21 @@ class FaceTask(Task[FaceRequest]):
 
     def plan(self, job: Job[FaceJobOptions], progress: Progress) -> StepResult:
         """Looks at the target and says where to cut it."""
-        return self._at_jobs(lambda jobs: jobs.plan(job, progress))
+        return self._at_jobs(job, lambda jobs: jobs.plan(job, progress))
 
     def run_segment(self, job: Job[FaceJobOptions], order: SegmentOrder, progress: Progress) -> StepResult:
         """Does one run of frames, or a picture or GIF as a whole."""
-        return self._at_jobs(lambda jobs: jobs.run_segment(job, order, progress))
+        return self._at_jobs(job, lambda jobs: jobs.run_segment(job, order, progress))
 
     def join(
         self, job: Job[FaceJobOptions], order: JoinOrder, parts: Sequence[Path], progress: Progress
     ) -> StepResult:
         """Makes one file of them."""
-        return self._at_jobs(lambda jobs: jobs.join(job, order, parts, progress))
+        return self._at_jobs(job, lambda jobs: jobs.join(job, order, parts, progress))
 
-    def _at_jobs(self, work: Callable[["FaceJobs"], StepResult]) -> StepResult:
+    def _at_jobs(self, job: Job[FaceJobOptions], work: Callable[["FaceJobs"], StepResult]) -> StepResult:
         assert self._sessions is not None
-        with self._sessions.work():
+        with self._sessions.work(), naming_inputs(job):
             result = replace(work(self._job_work()), degraded=self._second_best)
         if self._point.rung is not Rung.FULL:
             self.release_memory()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from steadfast.errors import InvalidOption, NoFace, PinLost
+from steadfast.errors import DamagedMedia, InvalidOption, NoFace, PinLost
 from steadfast.models.store import ModelStore
 from steadfast.runtime.stepping import run_step
 from steadfast.settings import ModelSettings, Settings
@@ -194,8 +194,16 @@ def test_what_is_missing_is_named(task: FaceTask, tmp_path: Path, collins_path: 
     black = tmp_path / "black.png"
     cv2.imwrite(str(black), np.zeros((200, 200, 3), dtype=np.uint8))
     bench = Bench(task, tmp_path / "no-face", [collins_path, black])
-    with pytest.raises(NoFace):
+    with pytest.raises(NoFace, match="the target"):
         bench.segment(bench.plan(), 0)
+    bench = Bench(task, tmp_path / "no-source", [black, collins_path])
+    with pytest.raises(NoFace, match="source photo number 1"):
+        bench.segment(bench.plan(), 0)
+    noise = tmp_path / "noise.mp4"
+    noise.write_bytes(collins_path.read_bytes()[:0] + b"\0\0\0\x18ftypisom" + bytes(200))
+    with pytest.raises(DamagedMedia) as caught:
+        Bench(task, tmp_path / "noise", [collins_path, noise]).plan()
+    assert str(tmp_path) not in caught.value.detail
 
 
 def test_an_engine_is_pinned_with_the_sums_of_its_models(task: FaceTask, tmp_path: Path) -> None:
