@@ -143,6 +143,15 @@ OBJECTIVES: Final = (
         total='rate(steadfast_identity_similarity_count{engine="neural"}[$w])',
         says="95 of 100 swaps of the neural engine are as like their source as promised (0.85)",
     ),
+    Objective(
+        name="quality",
+        alert="SteadfastQualityBudgetBurn",
+        target=0.95,
+        by="environment, engine, reading",
+        bad='rate(steadfast_quality_readings_total{verdict="missed"}[$w])',
+        total='rate(steadfast_quality_readings_total{verdict=~"met|missed"}[$w])',
+        says="95 of 100 sampled results are as good as is promised of their engine",
+    ),
 )
 
 

@@ -200,6 +200,15 @@ _SPENT: dict[str, Sequence[Series]] = {
     "latency_p99": _histogram("steadfast_request_duration_seconds", "3.0", _OF_REQUESTS),
     "turnaround": _histogram("steadfast_job_duration_seconds", "900.0", 'state="succeeded", '),
     "takeover": _histogram("steadfast_takeover_seconds", "0.25", ""),
+    "quality": [
+        counter(
+            f'steadfast_quality_readings_total{{{HERE}, engine="neural", reading="flicker", '
+            f'verdict="{verdict}"}}',
+            before,
+            during,
+        )
+        for verdict, before, during in (("met", 1000, 0), ("missed", 20, 1000), ("not_judged", 500, 500))
+    ],
     "identity": [
         counter(f'steadfast_identity_similarity_bucket{{{HERE}, engine="neural", le="0.85"}}', 20, 990, 20),
         counter(f'steadfast_identity_similarity_count{{{HERE}, engine="neural"}}', 1000, 1000),
