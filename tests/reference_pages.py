@@ -87,7 +87,7 @@ beside the buckets of `steadfast_request_duration_seconds`, else Prometheus' own
 the workers, so nothing is lost when one dies; when the server itself is started anew, counters begin at 0,
 which Prometheus knows how to read. What to do with it: [how-to/monitoring.md](../how-to/monitoring.md).
 
-Families of the GPU are absent where NVML finds none.
+Families of the GPU are absent where NVML finds none; those of probes and GPUs, where `health.enabled` is off.
 
 ## Families
 
