@@ -31,6 +31,7 @@ from steadfast.chores import Chores
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
 from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
+from steadfast.events import Event, subscribe
 from steadfast.filekeeping import (
     callback_guard,
     open_library,
@@ -41,6 +42,7 @@ from steadfast.filekeeping import (
 )
 from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.guardian.attach import Attachment
+from steadfast.health.events import IncidentMoved
 from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
@@ -106,6 +108,7 @@ class Service:
         self.supervisor = Supervisor(self._employments(settings), repair=self._models.repair)
         self._library: BlobLibrary | None = None
         self._jobs: JobService | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
         self._http: HttpServer | None = None
@@ -178,6 +181,7 @@ class Service:
         self._begin_chores()
         if self._jobs is not None:
             await self._jobs.start()
+            self._unsubscribe = subscribe(self._tell_jobs_of_incidents)
         if self._health is not None:
             await self._health.start(self._attachment.last_death if self._attachment else None)
         return Started(host=host, port=port, needs_keys=self._keyring is not None, first_key=first_key)
@@ -216,8 +220,13 @@ class Service:
             self._flush_keys()
             self._database.close()
 
+    def _tell_jobs_of_incidents(self, fact: Event) -> None:
+        if isinstance(fact, IncidentMoved) and fact.jobs and self._jobs is not None:
+            self._chores.begin(self._jobs.note_incident(fact.incident, fact.jobs))
+
     async def _stop_jobs(self, until_s: float) -> None:
         """Lets steps that run come to their end, and gives back what would be cut off."""
+        self._unsubscribe()
         if self._jobs is not None:
             await self._jobs.stop(grace_s=max(0.0, until_s - time.monotonic() - _HAND_BACK_S))
 

@@ -16,6 +16,8 @@ class IncidentMoved(Event):
     kind: str
     severity: Severity
     change: Change
+    jobs: tuple[str, ...] = ()
+    """Ids of jobs that it has touched so far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -208,6 +208,7 @@ class HealthWatch:
                     kind=incident.kind,
                     severity=incident.severity,
                     change=change.change,
+                    jobs=incident.jobs,
                 )
             )
 

@@ -1,6 +1,8 @@
 """What people and time do to a job: pause, resume, cancel, retry, urgency, expiry, release from being
 held."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Row, select, text, update
 
 from steadfast.errors import InputMissing, JobConflict, JobExpired, JobUnknown
@@ -11,11 +13,13 @@ from steadfast.jobs.events import JobHeld
 from steadfast.jobs.history import note
 from steadfast.jobs.job import ENDED, JobFailure, JobPriority, JobState, StepState
 from steadfast.jobs.leasing import count_pending
-from steadfast.jobs.rows import AnyRow
+from steadfast.jobs.rows import AnyRow, as_json, words_of
 from steadfast.jobs.tables import ITEMS, JOBS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import lock_job, update_job
 
 _EXPIRED_AT_ONCE = 100
+_MOST_INCIDENTS = 100
 _WAITING = frozenset({JobState.QUEUED.value, JobState.RUNNING.value})
 
 
@@ -76,6 +80,15 @@ def set_priority(transaction: Transaction, owner: str | None, job_id: str, prior
     if job.state in _WAITING:
         flow = turns.Flow(task=job.task, owner=job.owner, priority=int(priority))
         turns.wake(transaction, flow)
+
+
+def note_incident(transaction: Transaction, job_ids: Iterable[str], incident: str) -> None:
+    """Writes down that an incident touched these jobs; a second time changes nothing."""
+    for job_id in sorted(set(job_ids)):  # in one order, so that two writers don't wait for each other
+        job = lock_job(transaction, job_id)
+        if job is not None and incident not in (known := words_of(job.incidents)):
+            latest = [*known, incident][-_MOST_INCIDENTS:]
+            update_job(transaction, job_id, incidents=as_json(latest))
 
 
 def expire(transaction: Transaction) -> int:

@@ -108,6 +108,10 @@ class JobService:
         """Moves it."""
         return await self._change(owner, job_id, lambda t: control.set_priority(t, owner, job_id, priority))
 
+    async def note_incident(self, incident: str, job_ids: Sequence[str]) -> None:
+        """Keeps with each job that an incident touched it."""
+        await self.database.write(lambda t: control.note_incident(t, job_ids, incident))
+
     async def _change(self, owner: str | None, job_id: str, change: Callable[[Transaction], None]) -> Job:
         await self.database.write(change)
         self.scheduler.nudge()

@@ -152,3 +152,10 @@ def test_a_job_keeps_who_when_what_and_what_it_took(house: JobHouse) -> None:
     assert (job.cost.device_s, job.cost.cpu_s, job.cost.read_bytes) == (4.0, 2.0, 8)
     assert job.started_at is not None
     assert job.pin == {"engine": "toy", "model:net": "00"}
+
+
+def test_incidents_that_touched_a_job_stay_with_it(house: JobHouse) -> None:
+    job_id = house.submit()
+    for incident in ("inc1", "inc2", "inc1"):
+        house.jobs.write_now(partial(control.note_incident, job_ids=[job_id, "unknown"], incident=incident))
+    assert house.job(job_id).incidents == ("inc1", "inc2")
