@@ -30,12 +30,13 @@ from steadfast.jobs.faults import judge
 from steadfast.jobs.flight import Flight
 from steadfast.jobs.job import AttemptOutcome, Fault
 from steadfast.jobs.lease import Lease
-from steadfast.jobs.transaction import JobDatabase
+from steadfast.jobs.transaction import JobDatabase, Transaction
 
 _log = logging.getLogger(__name__)
 
 _A_DAY_S = 86_400.0
 _LONGEST_PAUSE_S = 10.0
+_LOOK_AGAIN_S = (0.005, 0.02, 0.05)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,13 +177,32 @@ class Scheduler:
 
     async def _lease(self, task: str) -> Lease | None:
         options = self._options
-        lease = await self._jobs.write(
-            lambda t: leasing.take(t, task, lease_s=options.lease_s, open_jobs=options.open_jobs)
-        )
+
+        def take(transaction: Transaction) -> Lease | None:
+            return leasing.take(transaction, task, lease_s=options.lease_s, open_jobs=options.open_jobs)
+
+        lease = await self._take_whole(take)
+        for pause_s in _LOOK_AGAIN_S:
+            if lease is not None or task not in await self._jobs.read(queries.tasks_that_wait):
+                break
+            # Another server was changing the job whose turn it was: it is done with that in a moment.
+            await asyncio.sleep(pause_s)
+            lease = await self._take_whole(take)
         if lease is not None and self._stopping:
             await self._give_back(lease, "shutting_down")
             return None
         return lease
+
+    async def _take_whole(self, take: Callable[[Transaction], Lease | None]) -> Lease | None:
+        """Takes a lease, or if cancelled meanwhile gives back what it got: none is held without being
+        known."""
+        taking = asyncio.ensure_future(self._jobs.write(take))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if (lease := await taking) is not None:
+                await self._give_back(lease, "shutting_down")
+            raise
 
     # --- in flight -----------------------------------------------------------------------------------
 
