@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
+from typing import Any
 
 from tests.unit.observability.metrics.surroundings import (
     TASK,
@@ -22,6 +24,7 @@ from tests.unit.observability.metrics.surroundings import (
     worker,
 )
 
+from steadfast.api.endings import request_ended
 from steadfast.events import publish
 from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.runtime.events import WorkerStateChanged
@@ -41,14 +44,43 @@ def per_call_us(call: Callable[[], object], calls: int) -> float:
     return (time.process_time() - began_s) / calls * 1e6
 
 
+EXCHANGE: Any = SimpleNamespace(
+    request_id=b"810942c3ec02cd7a",
+    path="/v1/swap",
+    status=200,
+    code=None,
+    traceparent=TRACE,
+    noted={
+        "task": TASK,
+        "engine": "standard",
+        "priority": "interactive",
+        "attempts": 1,
+        "receive_ms": 1.0,
+        "queue_ms": 2.0,
+        "worked_ms": 40.0,
+        "decode_ms": 10.0,
+        "infer_ms": 20.0,
+        "encode_ms": 10.0,
+        "predicted_ms": 35.0,
+        "bytes": 100_000,
+        "pixels": 2e6,
+        "frames": 1,
+        "faces": 2,
+        "swapped": 1,
+        "identity": 0.7,
+    },
+)
+"""A request that has ended, as far as stating that asks for it."""
+
+
 def make_only() -> None:
     """A request's event that nobody hears."""
-    ended(traceparent=TRACE)
+    request_ended(EXCHANGE, 0.05)
 
 
 def make_and_tell() -> None:
     """The same, told to whoever listens."""
-    publish(ended(traceparent=TRACE))
+    publish(request_ended(EXCHANGE, 0.05))
 
 
 def of_requests(house: ServiceMetrics, rounds: int, calls: int) -> tuple[float, float]:
@@ -96,17 +128,14 @@ def main() -> int:
         fill(house)
         scrape_ms, worst_ms, lines = of_scrapes(house, 50)
         house.stop()
-    added_us = told_us - alone_us
     print("| what | figure | bar |\n|---|---|---|")
-    print(f"| an event of a request, made | {alone_us:.1f} us | |")
-    print(
-        f"| metrics, with an exemplar, add | {added_us:.1f} us | {_REQUEST_BAR_US:.0f} us with the ledger |"
-    )
+    print(f"| the event of a request, made | {alone_us:.1f} us | |")
+    print(f"| made and counted, with an exemplar | {told_us:.1f} us | {_REQUEST_BAR_US:.0f} us with ledger |")
     print(
         f"| scrape, 8 workers, {lines} lines | {scrape_ms:.1f} ms, worst {worst_ms:.1f} "
         f"| {_SCRAPE_BAR_MS:.0f} ms |"
     )
-    return int(added_us > _REQUEST_BAR_US or scrape_ms > _SCRAPE_BAR_MS)
+    return int(told_us > _REQUEST_BAR_US or scrape_ms > _SCRAPE_BAR_MS)
 
 
 if __name__ == "__main__":
