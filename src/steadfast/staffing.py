@@ -211,8 +211,7 @@ def worker_outboxes(settings: Settings) -> Path:
 
 
 def lending_folder(settings: Settings) -> Path:
-    """Where workers find the files of a job's steps, to be read and never to be written; it exists
-    afterwards."""
+    """Where workers find files of jobs, to be read and never to be written; it exists afterwards."""
     lending = settings.data_dir / "scratch" / "lent"
     lending.mkdir(parents=True, exist_ok=True)
     return lending

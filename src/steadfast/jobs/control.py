@@ -24,8 +24,10 @@ _WAITING = frozenset({JobState.QUEUED.value, JobState.RUNNING.value})
 
 
 def cancel(transaction: Transaction, owner: str | None, job_id: str) -> None:
-    """Takes a job back; again is no fault. Raises `JobUnknown`, or `JobConflict` if it has ended
-    otherwise."""
+    """Takes a job back; again is no fault.
+
+    Raises `JobUnknown`, or `JobConflict` if it has ended otherwise.
+    """
     job = _own_job(transaction, owner, job_id)
     if job.state != JobState.CANCELLED.value and not end(transaction, job, JobState.CANCELLED):
         raise _conflict(job, "cancelled")

@@ -194,8 +194,7 @@ class Scheduler:
         return lease
 
     async def _take_whole(self, take: Callable[[Transaction], Lease | None]) -> Lease | None:
-        """Takes a lease, or if cancelled meanwhile gives back what it got: none is held without being
-        known."""
+        """Takes a lease; cancelled meanwhile, gives back what it got: none is held without being known."""
         taking = asyncio.ensure_future(self._jobs.write(take))
         try:
             return await asyncio.shield(taking)

@@ -39,8 +39,7 @@ def new_job_id() -> str:
 
 
 def submit(transaction: Transaction, job_id: str, order: JobOrder) -> None:
-    """Records a job under an id that nobody has. Raises `BlobMissing` where an input is not kept (any
-    more)."""
+    """Records a job under an id that nobody has. Raises `BlobMissing` where an input is not kept."""
     inputs = _different_inputs(order)
     _hold(transaction, job_id, order.owner, inputs)
     transaction.connection.execute(JOBS.insert(), _job_values(transaction, job_id, order, inputs))
