@@ -6,13 +6,14 @@ from steadfast.observability.requests import RequestEnded
 _S = 1e-3
 
 
-def request_ended(exchange: Exchange, took_s: float) -> RequestEnded:
+def request_ended(exchange: Exchange, took_s: float, serial: int = 0) -> RequestEnded:
     """The fact, from what the routes have noted: `task`, `engine`, `key`, `queue_ms`, `decode_ms`, …
 
     A worker is not trusted: numbers it said are taken as numbers, never as names.
     """
     get = exchange.noted.get
     return RequestEnded(
+        serial=serial,
         request_id=exchange.request_id.decode(),
         route=exchange.path,
         task=get("task", ""),

@@ -33,9 +33,19 @@ class SizeClass(StrEnum):
     UNKNOWN = "unknown"  # nothing was decoded
 
 
+class RequestStarted(FrequentEvent, kw_only=True, frozen=True, gc=False):
+    """A request for work has come; stated before anything is done for it."""
+
+    serial: int
+    """Its number among those of this server."""
+    route: str
+
+
 class RequestEnded(FrequentEvent, kw_only=True, frozen=True, gc=False):
     """A request for work is over."""
 
+    serial: int = 0
+    """That of its start."""
     request_id: str
     route: str
     task: str
