@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeAlias
 
 import msgspec
@@ -22,7 +23,7 @@ from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, Upload
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
 from steadfast.events import is_heard, publish
 from steadfast.observability.request_log import RequestLog
-from steadfast.observability.requests import RequestEnded
+from steadfast.observability.requests import RequestEnded, RequestStarted
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Application:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._description: bytes | None = None
+        self._serials = count(1)
         faces, health, incidents = FaceRoutes(backend), HealthRoutes(backend), IncidentRoutes(backend)
         uploads = UploadRoutes(backend)
         self._routes = {
@@ -91,6 +93,10 @@ class Application:
         route = self._routes.get(exchange.path) or self._route_below(exchange.path)
         tally, began_s = self._backend.tally, time.perf_counter()
         tally.running += 1
+        is_work = route is not None and route.is_work
+        serial = next(self._serials) if is_work else 0
+        if is_work and is_heard(RequestStarted):
+            publish(RequestStarted(serial=serial, route=exchange.path))
         try:
             if route is not None and route.is_work and self._backend.request_log is not None:
                 await self._answer_and_log(exchange, route, self._backend.request_log)
@@ -102,8 +108,8 @@ class Application:
             path = exchange.path if exchange.path in self._routes else "other"
             took_s = time.perf_counter() - began_s
             tally.count(path, exchange.status, took_s)
-            if route is not None and route.is_work and is_heard(RequestEnded):
-                publish(request_ended(exchange, took_s))
+            if is_work and is_heard(RequestEnded):
+                publish(request_ended(exchange, took_s, serial))
 
     def _route_below(self, path: str) -> Route | None:
         return next((route for prefix, route in self._routes_below.items() if path.startswith(prefix)), None)
