@@ -48,7 +48,12 @@ class FaultyFaces(Task[FaceRequest]):
         sizes = [b.stat().st_size if isinstance(b, Path) else len(b) for b in request.blobs]
         said = {"pid": os.getpid(), "sizes": sizes, "level": self._level.value}
         answer = FaceAnswer(
-            engine=wanted.get("engine", "faulty"), models=("none",), format="png", faces_found=2, faces_swapped=1, identity=0.5
+            engine=wanted.get("engine", "faulty"),
+            models=("none",),
+            format="png",
+            faces_found=2,
+            faces_swapped=1,
+            identity=0.5,
         )
         return Response(fields=answer, blobs=(msgspec.json.encode(said),), cost={"bytes": float(sum(sizes))})
 
