@@ -1,5 +1,8 @@
 """Questions about jobs; none of them waits for a writer."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from sqlalchemy import Connection, Row, Select, and_, exists, select, text, true
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
@@ -93,6 +96,20 @@ def tasks_that_wait(connection: Connection) -> set[str]:
     return set(
         connection.execute(select(FLOWS.c.task).where(FLOWS.c.is_waiting == true()).distinct()).scalars()
     )
+
+
+def is_anything_over(connection: Connection, now_s: float, moment: Callable[[float], datetime]) -> bool:
+    """Whether a lease or a job is past its time: worth a transaction that writes."""
+    late = select(STEPS.c.job_id).where(text("job_steps.state = 'leased'"), STEPS.c.lease_until_s < now_s)
+    if connection.execute(late.limit(1)).first() is not None:
+        return True
+    due = JOBS.c.ended_at.is_(None), JOBS.c.expires_at.is_not(None), JOBS.c.expires_at <= moment(now_s)
+    return connection.execute(select(JOBS.c.id).where(*due).limit(1)).first() is not None
+
+
+def reasons_held(connection: Connection) -> set[str]:
+    """Why jobs wait that may not have a turn."""
+    return set(connection.execute(select(JOBS.c.held).where(text("jobs.held <> ''")).distinct()).scalars())
 
 
 def leases_of(connection: Connection, here: str) -> set[tuple[str, int, str, int, int]]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from steadfast.errors import SteadfastError
 from steadfast.events import publish
@@ -76,9 +77,7 @@ class Upkeep:
         if self._scheduler.flights:
             await self._stop_what_was_taken_back()
         if self._is_due("expire", self._rhythm.expire_s):
-            freed = await self._jobs.write(leasing.drop_expired) + await self._jobs.write(control.expire)
-            if freed:
-                self._scheduler.nudge()
+            await self._end_what_is_over()
         if self._is_due("release", self._rhythm.release_s):
             await self._release_held()
         if self._is_due("wake", self._rhythm.wake_s):
@@ -109,12 +108,20 @@ class Upkeep:
             if (key.job_id, key.item, key.kind.value, key.number, flight.lease.token) not in known:
                 flight.revoke()
 
-    async def _release_held(self) -> None:
-        count = await self._jobs.write(lambda t: control.release_held(t, PIN_LOST))
-        if not self._guard.is_full():
-            count += await self._jobs.write(lambda t: control.release_held(t, DISK_FULL))
-        if count:
+    async def _end_what_is_over(self) -> None:
+        clock = self._jobs.clock
+        if await self._jobs.read(lambda c: queries.is_anything_over(c, clock.now_s(c), clock.moment)):
+            await self._jobs.write(leasing.drop_expired)
+            await self._jobs.write(control.expire)
             self._scheduler.nudge()
+
+    async def _release_held(self) -> None:
+        held = await self._jobs.read(queries.reasons_held)
+        reasons = [PIN_LOST] if self._guard.is_full() else [PIN_LOST, DISK_FULL]
+        for reason in reasons:
+            if any(why.startswith(reason) for why in held):
+                await self._jobs.write(partial(control.release_held, reason=reason))
+                self._scheduler.nudge()
 
     def _watch_disk(self) -> None:
         if self._guard.look():
