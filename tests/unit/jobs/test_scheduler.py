@@ -24,7 +24,7 @@ from steadfast.errors import (
     WorkerCrashed,
 )
 from steadfast.jobs.carrier import Carrier
-from steadfast.jobs.events import SegmentRedone, StepFailed
+from steadfast.jobs.events import LeaseLost, SegmentRedone, StepFailed
 from steadfast.jobs.headroom import IntakeGuard
 from steadfast.jobs.job import Job, JobState, OnPinLost, OnSegmentFailure
 from steadfast.jobs.port import Jobs
@@ -42,6 +42,7 @@ class Plant:
 
     house: JobHouse
     service: JobService
+    upkeep: Upkeep
     work: InMemoryWork
     guard: IntakeGuard
 
@@ -66,7 +67,9 @@ class Plant:
 
 
 @asynccontextmanager
-async def plant(house: JobHouse, tmp_path: Path, *, places: int = 2) -> AsyncIterator[Plant]:
+async def plant(
+    house: JobHouse, tmp_path: Path, *, places: int = 2, lease_s: float = 60.0
+) -> AsyncIterator[Plant]:
     made, lending = tmp_path / "made", tmp_path / "lending"
     made.mkdir(exist_ok=True)
     lending.mkdir(exist_ok=True)
@@ -74,14 +77,14 @@ async def plant(house: JobHouse, tmp_path: Path, *, places: int = 2) -> AsyncIte
     gate = Gate()
     gate.staff("toy", places)
     carrier = Carrier(house.jobs, work, lending)
-    options = SchedulerOptions(tasks=("toy",), poll_s=0.02)
+    options = SchedulerOptions(tasks=("toy",), poll_s=0.02, lease_s=lease_s)
     scheduler = Scheduler(house.jobs, carrier, gate, work.places, options)
     guard = IntakeGuard(list)
     upkeep = Upkeep(house.jobs, scheduler, guard, lease_s=options.lease_s, rhythm=QUICK)
     service = JobService(house.jobs, scheduler, upkeep, guard)
     await service.start()
     try:
-        yield Plant(house=house, service=service, work=work, guard=guard)
+        yield Plant(house=house, service=service, upkeep=upkeep, work=work, guard=guard)
     finally:
         await service.stop(grace_s=0.0)
     assert list(lending.iterdir()) == []
@@ -371,5 +374,45 @@ def test_a_result_that_was_deleted_is_said_to_be_gone(house: JobHouse, tmp_path:
             )
             with pytest.raises(ResultGone):
                 await works.service.result("anna", job.id)
+
+    run(check())
+
+
+def test_a_step_without_progress_loses_its_lease_and_is_done_again(house: JobHouse, tmp_path: Path) -> None:
+    async def check() -> None:
+        async with plant(house, tmp_path, places=1, lease_s=4.0) as works:
+            works.work.gate = asyncio.Event()
+            job = await works.submit()
+            await works.until(lambda: works.count("segment") == 1)
+            await works.upkeep.renew()  # of what came on by then
+            house.clock.turn(5.0)
+            await works.until(lambda: works.count("segment") >= 2)
+            assert [fact.kind.value for fact in house.of(LeaseLost)] == ["segment"]
+            works.work.gate.set()
+            ended = await works.ended(job)
+            assert (ended.state, ended.failed_attempts) == (JobState.SUCCEEDED, 0)
+            assert await works.text(ended) == "ABCDEFGH"
+
+    if house.jobs.database.options.file is None:
+        pytest.skip("where time is the server's, no test can turn it")
+    run(check())
+
+
+def test_progress_keeps_a_lease_however_long_a_step_takes(house: JobHouse, tmp_path: Path) -> None:
+    async def check() -> None:
+        async with plant(house, tmp_path, places=1, lease_s=4.0) as works:
+            works.work.gate = asyncio.Event()
+            job = await works.submit()
+            await works.until(lambda: works.count("segment") == 1)
+            (flight,) = works.service.scheduler.flights
+            for _ in range(5):
+                flight.progressed(1, 4)
+                await works.upkeep.renew()
+                house.clock.turn(3.0)
+                await asyncio.sleep(0.06)
+            works.work.gate.set()
+            await works.ended(job)
+            assert house.of(LeaseLost) == []
+            assert works.work.calls.count(("segment", "abcdefgh", 0)) == 1
 
     run(check())
