@@ -8,6 +8,7 @@ from prometheus_client.registry import CollectorRegistry
 from steadfast.admission.arrival import Priority
 from steadfast.admission.events import Refusal, RequestRefused, RequestShed
 from steadfast.events import subscribe_to
+from steadfast.jobs.events import StepFinished
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
 from steadfast.observability.metrics.instrument import Counting, Series
 from steadfast.observability.metrics.labels import (
@@ -67,7 +68,7 @@ FIRST_FRAME: Final = Family(
 FRAMES: Final = Family(
     name="steadfast_frames_processed_total",
     kind=Kind.COUNTER,
-    meaning="Pictures and frames of videos that were worked on.",
+    meaning="Pictures and frames of videos that were worked on, those of jobs under no engine.",
     labels=(TASK, ENGINE),
 )
 FACES_FOUND: Final = Family(
@@ -186,6 +187,7 @@ class RequestMetrics(Counting):
             subscribe_to(RequestShed, lambda e: at(SHED, e.task, e.priority.value, e.reason.value).inc()),
             subscribe_to(RequestRetried, lambda e: at(RETRIES, e.task, e.fault.value).inc()),
             subscribe_to(InputQuarantined, lambda e: at(QUARANTINED, e.task).inc()),
+            subscribe_to(StepFinished, self._step_finished),
             subscribe_to(UnexpectedError, lambda e: at(UNEXPECTED, e.task).inc()),
         ]
 
@@ -210,6 +212,12 @@ class RequestMetrics(Counting):
         self._duration.at(task, outcome, engine, ended.size_class.value).observe(ended.took_s, exemplar)
         if outcome in _ANSWERED:
             self._count_answer(ended)
+
+    def _step_finished(self, event: StepFinished) -> None:
+        """Work of jobs is work too; which engine did it stands with the job."""
+        if event.cost.frames:
+            self.at(FRAMES, event.task, "").inc(event.cost.frames)
+            self.at(FACES_FOUND, event.task).inc(event.cost.faces)
 
     def _count_answer(self, ended: RequestEnded) -> None:
         series = self._answered.get((ended.task, ended.engine))

@@ -30,6 +30,7 @@ from steadfast.events import Event, FrequentEvent, publish
 from steadfast.health import events as health_events
 from steadfast.health.incidents import Change, Incident
 from steadfast.jobs import events as job_events
+from steadfast.jobs.job import Cost, StepKind
 from steadfast.observability import quality, requests
 from steadfast.observability.metrics.family import Family, Kind
 from steadfast.observability.metrics.service_metrics import FAMILIES, ServiceMetrics
@@ -194,6 +195,26 @@ def test_an_answered_request_is_counted_by_outcome_engine_size_and_stage(measure
     assert value(measured, "steadfast_predicted_work_seconds_total", task=TASK) == 0.03
     assert value(measured, "steadfast_actual_work_seconds_total", task=TASK) == 0.04
     assert value(measured, "steadfast_identity_similarity_count", engine="standard") == 1
+
+
+def test_frames_and_faces_of_jobs_count_as_those_of_requests_do(measured: ServiceMetrics) -> None:
+    publish(
+        job_events.StepFinished(
+            job_id="j",
+            owner="k",
+            task=TASK,
+            item=0,
+            kind=StepKind.SEGMENT,
+            number=0,
+            cost=Cost(frames=96, faces=120),
+            worker="w",
+            took_s=2.0,
+        )
+    )
+    publish(ended())
+    assert value(measured, "steadfast_frames_processed_total", task=TASK, engine="") == 96
+    assert value(measured, "steadfast_frames_processed_total", task=TASK, engine="standard") == 1
+    assert value(measured, "steadfast_faces_found_total", task=TASK) == 120 + 2
 
 
 def test_a_refused_request_is_counted_and_its_stages_are_not(measured: ServiceMetrics) -> None:
