@@ -16,16 +16,11 @@ from steadfast.errors import InvalidOption, PinLost
 from steadfast.faces.roles import Engine
 from steadfast.faces.selection import Selection, SelectionRule, parse_selection
 from steadfast.inference.threads import owned_cores
-from steadfast.media.canvas import Canvas
 from steadfast.media.encoders import VideoOptions
 from steadfast.media.frame_index import Span
-from steadfast.media.limits import MediaLimits, identify, kind_of
-from steadfast.media.output import write_bytes_aside
-from steadfast.media.picture_encoders import ENCODERS
-from steadfast.media.picture_writer import encode_picture
-from steadfast.media.pictures import read_picture
+from steadfast.media.limits import MediaLimits, kind_of
 from steadfast.media.provenance import video_metadata
-from steadfast.media.sniff import FileFormat, MediaKind
+from steadfast.media.sniff import MediaKind
 from steadfast.media.video_reader import open_video
 from steadfast.media.video_writer import WrittenVideo
 from steadfast.task import Progress
@@ -39,15 +34,16 @@ from steadfast.task_steps import (
     SegmentOrder,
     StepResult,
 )
-from steadfast.tasks.cast import Cast
 from steadfast.tasks.face_job_options import FaceJobOptions
-from steadfast.tasks.frame_processing import FrameOutcome
+from steadfast.tasks.frame_processing import Untouched
 from steadfast.tasks.frame_swap import FrameSwap
 from steadfast.tasks.frame_tally import FrameTally
 from steadfast.tasks.job_photos import JobPhotos
 from steadfast.tasks.leading_person import PersonMark, leaders
 from steadfast.tasks.output_mark import mark_of
-from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.picture_job import swap_picture_of
+from steadfast.tasks.result_formats import CONTENT_TYPES, suffix_for
+from steadfast.tasks.step_account import PacketCount, Spent
 from steadfast.tasks.video_pipeline import VideoRequest, process_video
 from steadfast.tasks.video_report import Progress as VideoProgress
 from steadfast.tasks.video_segments import (
@@ -63,14 +59,6 @@ from steadfast.tasks.video_segments import (
 
 _MODEL = "model "
 _MOST_ENCODER_THREADS = 8
-_PROGRESS_EVERY_PACKETS = 500
-_CONTENT_TYPES = {
-    ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska",
-    ".webm": "video/webm", ".gif": "image/gif", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
-    ".png": "image/png", ".webp": "image/webp", ".tiff": "image/tiff", ".avif": "image/avif",
-    ".heic": "image/heic", ".bmp": "image/bmp",
-}  # fmt: skip
-_VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 FaceJobInput = Job[FaceJobOptions]
 
 
@@ -113,7 +101,7 @@ class FaceJobs:
             raise InvalidOption("There is no source photo.", remedy="Send at least one part named source.")
         selection, target = _selection(job), job.inputs[-1]
         kind = kind_of(target, self.limits)
-        suffix = _suffix_for(job.options.format, kind, target, self.limits)
+        suffix = suffix_for(job.options.format, kind, target, self.limits)
         if kind is MediaKind.PICTURE:
             return self._one_segment(SegmentBrief(kind="picture", suffix=suffix))
         # People are numbered as they appear, which only who has seen all that came before can do.
@@ -131,7 +119,7 @@ class FaceJobs:
 
     def _plan_video(self, job: FaceJobInput, suffix: str, progress: Progress) -> StepResult:
         threads = _threads(job)
-        seen = _Count(progress)
+        seen = PacketCount(progress)
         plan = plan_video(
             self._video(job, suffix, threads), segment_s=job.options.segment_s, on_packet=seen.one_more
         )
@@ -153,7 +141,7 @@ class FaceJobs:
         )
 
     def _leaders(
-        self, job: FaceJobInput, video: SegmentedVideo, plan: VideoPlan, seen: "_Count"
+        self, job: FaceJobInput, video: SegmentedVideo, plan: VideoPlan, seen: PacketCount
     ) -> list[PersonMark | None]:
         """Whom each segment takes for the largest face, where that must be said."""
         if len(plan.spans) < 2 or _selection(job).rule is not SelectionRule.LARGEST:
@@ -177,7 +165,7 @@ class FaceJobs:
             segments=segments,
             pin={**self.pin, **encoding},
             suffix=brief.suffix,
-            content_type=_CONTENT_TYPES.get(brief.suffix, "application/octet-stream"),
+            content_type=CONTENT_TYPES.get(brief.suffix, "application/octet-stream"),
             brief=msgspec.msgpack.encode(brief),
             facts=facts,
         )
@@ -190,10 +178,11 @@ class FaceJobs:
         if gone := [name for name in order.pin if name.startswith(_MODEL) and name not in self.pin]:
             raise PinLost(f"The job was begun with the {gone[0]}, which is not used here.")
         brief = msgspec.msgpack.decode(order.segment.brief, type=SegmentBrief)
-        spent = _Spent(self.clock)
+        spent = Spent(self.clock)
         match brief.kind:
             case "picture":
-                done, file = self._do_picture(job, brief, order.untouched)
+                cast = None if order.untouched else self.photos.cast(job, _selection(job))
+                done, file = swap_picture_of(job, cast, self.engine, self.limits, suffix=brief.suffix)
             case "video":
                 done, file = self._do_whole_video(job, brief, order, progress)
             case _:
@@ -250,28 +239,6 @@ class FaceJobs:
         }
         return SegmentDone(units=made.frames, note=note, report=counts), file
 
-    def _do_picture(
-        self, job: FaceJobInput, brief: SegmentBrief, untouched: bool
-    ) -> tuple[SegmentDone, Path]:
-        target = read_picture(job.inputs[-1].read_bytes(), self.limits, name="the target")
-        picture, notes, faces, swapped = target, target.notes, 0, 0
-        if not untouched:
-            cast = self._cast(job)
-            done = swap_picture(target, cast, self.engine, enhance=job.options.enhance)
-            picture, faces, swapped = done.picture, done.faces_found, len(done.swapped)
-            notes = (*self.engine.notes, *target.notes, *cast.notes)
-        content, more = encode_picture(
-            picture,
-            _PICTURE_FORMATS[brief.suffix],
-            quality=job.options.quality,
-            mark=None if untouched else mark_of(self.engine),
-        )
-        file = job.folder / f"result{brief.suffix}"
-        write_bytes_aside(file, content, durable=False)
-        report = {"faces_found": faces, "faces_swapped": swapped, "pixels": target.width * target.height}
-        note = {**report, "engine": self.engine.name.value, "notes": [*notes, *more]}
-        return SegmentDone(units=1, note=msgspec.msgpack.encode(note), report={**report, "frames": 1}), file
-
     # --- join -------------------------------------------------------------------------------------------
 
     def join(
@@ -280,7 +247,7 @@ class FaceJobs:
         """Muxes the segments with the sound, or hands on the one result there is."""
         brief = msgspec.msgpack.decode(order.brief, type=SegmentBrief)
         file = job.folder / f"result{brief.suffix}"
-        spent = _Spent(self.clock)
+        spent = Spent(self.clock)
         if brief.kind == "span":
             video = self._video(job, brief.suffix, brief.threads)
             notes = [msgspec.msgpack.decode(note, type=SegmentNote) for note in order.notes]
@@ -320,14 +287,13 @@ class FaceJobs:
 
     def _processor(self, job: FaceJobInput, untouched: bool, mark: PersonMark | None = None) -> Any:
         if untouched:
-            return _Untouched()
+            return Untouched()
         leader = None if mark is None else mark.embedding()
-        return FrameSwap(self.engine, self._cast(job), enhance=job.options.enhance, leader=leader)
+        return FrameSwap(
+            self.engine, self.photos.cast(job, _selection(job)), enhance=job.options.enhance, leader=leader
+        )
 
-    def _cast(self, job: FaceJobInput) -> Cast:
-        return self.photos.cast(job, _selection(job))
-
-    def _cost(self, done: SegmentDone, spent: "_Spent") -> dict[str, float]:
+    def _cost(self, done: SegmentDone, spent: Spent) -> dict[str, float]:
         said = done.report
         cost = {"frames": float(said.get("frames", done.units))}
         for name, key in (("faces", "faces_swapped"), ("pixels", "pixels")):
@@ -336,47 +302,6 @@ class FaceJobs:
 
 
 _Report = dict[str, int | float | str | list[str] | None]
-_PICTURE_FORMATS = {f".{f.value}": f for f in ENCODERS} | {".jpg": FileFormat.JPEG, ".tif": FileFormat.TIFF}
-
-
-class _Untouched:
-    """Passes frames as they are: what is kept of a segment that failed too often."""
-
-    def analyse(self, canvas: Canvas, time_s: float) -> None:
-        """Looks at nothing."""
-
-    def swap(self, canvas: Canvas, analysis: None) -> FrameOutcome:  # noqa: ARG002 — the role's signature
-        """Changes nothing."""
-        return FrameOutcome(faces_found=0, faces_swapped=0)
-
-
-class _Count:
-    """Tells progress of something that comes by the thousand."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._seen = 0
-
-    def one_more(self) -> None:
-        self._seen += 1
-        if self._seen % _PROGRESS_EVERY_PACKETS == 0:
-            self.tell()
-
-    def tell(self) -> None:
-        self._progress(self._seen)
-
-
-class _Spent:
-    """What a step takes, from here on."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._began_s, self._cpu_s = clock(), time.process_time()
-
-    def cost(self, *, on_accelerator: bool) -> dict[str, float]:
-        """Core seconds of this process, and seconds of its device."""
-        device_s = self._clock() - self._began_s if on_accelerator else 0.0
-        return {"cpu_s": time.process_time() - self._cpu_s, "device_s": device_s}
 
 
 def pin_of(engine: Engine, sums: Callable[[str], str], *, provider: str) -> dict[str, str]:
@@ -416,31 +341,6 @@ def _selection(job: FaceJobInput) -> Selection:
             "A person is meant by a photo of theirs.", remedy="Send it as the part reference."
         )
     return parse_selection(options.faces)
-
-
-def _suffix_for(wanted: str, kind: MediaKind, target: Path, limits: MediaLimits) -> str:
-    """The ending of the result's name: the one that is asked for, or the target's own kind."""
-    suffix = f".{wanted.lower().lstrip('.')}" if wanted else ""
-    known = _PICTURE_FORMATS if kind is MediaKind.PICTURE else (*_VIDEO_SUFFIXES, ".gif")
-    if suffix and suffix not in known:
-        raise InvalidOption(
-            f"A {kind.value} cannot be written as {wanted!r}.",
-            remedy=f"Use one of {', '.join(name.lstrip('.') for name in known)}.",
-        )
-    return suffix or _own_suffix(kind, target, limits)
-
-
-def _own_suffix(kind: MediaKind, target: Path, limits: MediaLimits) -> str:
-    found = identify(target, limits)
-    if kind is MediaKind.PICTURE:
-        return f".{found.value}" if found in ENCODERS else ".jpeg"
-    if found is FileFormat.GIF:
-        return ".gif"
-    with target.open("rb") as file:
-        head = file.read(64)
-    if found is FileFormat.MATROSKA:
-        return ".webm" if b"webm" in head else ".mkv"
-    return ".mov" if b"ftypqt" in head else ".mp4"
 
 
 def _pixels(pin: Mapping[str, str]) -> int:

@@ -29,3 +29,14 @@ class FrameProcessor(Protocol, Generic[Analysis]):
     def swap(self, canvas: Canvas, analysis: Analysis) -> FrameOutcome:
         """Changes the frame that was analysed, completely or, when it raises, not at all."""
         ...
+
+
+class Untouched:
+    """Passes frames as they are: what is kept of a segment that failed too often."""
+
+    def analyse(self, canvas: Canvas, time_s: float) -> None:
+        """Looks at nothing."""
+
+    def swap(self, canvas: Canvas, analysis: None) -> FrameOutcome:  # noqa: ARG002 — the role's signature
+        """Changes nothing."""
+        return FrameOutcome(faces_found=0, faces_swapped=0)
