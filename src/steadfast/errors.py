@@ -42,6 +42,7 @@
     │   │   ├── JobConflict             not possible in the state it is in
     │   │   ├── JobExpired              it had not ended by `expires_in`
     │   │   ├── ResultNotReady          the result is not there yet
+    │   │   ├── RangeUnusable           the range begins behind the end of the result
     │   │   └── ResultGone              the result was deleted
     │   ├── BlobMissing                 what was kept is not there (any more)
     │   ├── QuotaExceeded               the key's files would take more room than it may have
@@ -493,6 +494,14 @@ class ResultNotReady(JobProblem):
 
     code = "result_not_ready"
     default_remedy = "Wait until the job has succeeded: `steadfast jobs watch ID`."
+
+
+class RangeUnusable(JobProblem):
+    """The range begins behind the end of the result."""
+
+    code = "range_unusable"
+    status = 416
+    default_remedy = "Ask for bytes that are there, or for the whole."
 
 
 class ResultGone(JobProblem):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from steadfast.admission.gate import Gate
+from steadfast.api.backend import JobTerms
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.database import Database
 from steadfast.errors import OutputUnwritable
@@ -48,6 +49,15 @@ def open_jobs(
     guard = IntakeGuard(rooms_of(library, settings.data_dir), full_at=settings.blobs.full_at)
     upkeep = Upkeep(jobs, scheduler, guard, lease_s=settings.jobs.lease_s)
     return JobService(jobs, scheduler, upkeep, guard, max_items=settings.jobs.max_items)
+
+
+def job_terms(settings: Settings) -> JobTerms:
+    """What a job gets where it does not say so itself."""
+    return JobTerms(
+        segment_s=settings.jobs.segment_s,
+        max_items=settings.jobs.max_items,
+        longest_kept_s=settings.retention.longest_hours * 3600,
+    )
 
 
 def _empty(folder: Path) -> None:

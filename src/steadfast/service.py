@@ -47,7 +47,7 @@ from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
-from steadfast.jobkeeping import open_jobs
+from steadfast.jobkeeping import job_terms, open_jobs
 from steadfast.jobs.service import JobService
 from steadfast.measuring import service_metrics, store_figures
 from steadfast.model_supply import ModelSupply
@@ -270,6 +270,7 @@ class Service:
         self._backend.limits = intake_limits(settings)
         self._backend.deadline_s = settings.runtime.deadline_s
         self._backend.entailment = settings.entailment
+        self._backend.job_terms = job_terms(settings)
         self._backend.request_log = RequestLog(slow_ms=settings.logs.slow_ms)
 
     # --- parts ------------------------------------------------------------------------------------------
@@ -307,6 +308,7 @@ class Service:
             uploads=open_upload_desk(settings, self._library, database),
             references=open_references(settings, self._library),
             callbacks=callback_guard(settings.webhooks),
+            job_terms=job_terms(settings),
         )
 
     def _open_jobs(self, backend: Backend, database: Database) -> JobService:

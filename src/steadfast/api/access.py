@@ -56,15 +56,20 @@ class Access:
 
         Raises `KeyRefused`, `ScopeMissing` or `ForeignRequest`.
         """
+        key = await self.key_of(exchange, scope)
+        return ANONYMOUS if key is None else key.id
+
+    async def key_of(self, exchange: Exchange, scope: Scope) -> ApiKey | None:
+        """The key they ask with, None where none is needed. Raises as `admit` does."""
         if self._keyring is None:
             self.check_names(exchange)
-            return ANONYMOUS
+            return None
         token = _token(exchange)
         key = self._keyring.recall(token)
         if key is None:
             key = await self._check(token, self._keyring)
         require_scope(key, scope)
-        return key.id
+        return key
 
     async def _check(self, token: str, keyring: KnownKeys) -> ApiKey:
         """Asks the database, once for all requests that come with this key in the meantime."""

@@ -18,6 +18,10 @@ from steadfast.api.face_routes import FaceRoutes
 from steadfast.api.health_routes import HealthRoutes
 from steadfast.api.inbox import Receive
 from steadfast.api.incident_routes import CRASHES, INCIDENTS, IncidentRoutes
+from steadfast.api.job_answers import JOBS
+from steadfast.api.job_routes import METHODS as JOB_METHODS
+from steadfast.api.job_routes import METHODS_OF_ONE as JOB_METHODS_OF_ONE
+from steadfast.api.job_routes import JobRoutes
 from steadfast.api.reply import Send
 from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, UploadRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
@@ -58,7 +62,7 @@ class Application:
         self._description: bytes | None = None
         self._serials = count(1)
         faces, health, incidents = FaceRoutes(backend), HealthRoutes(backend), IncidentRoutes(backend)
-        uploads = UploadRoutes(backend)
+        uploads, jobs = UploadRoutes(backend), JobRoutes(backend)
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
@@ -73,12 +77,14 @@ class Application:
             "/v1/incidents": Route("GET", incidents.incidents),
             "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True),
             "/v1/crashes": Route("GET", incidents.crashes),
+            JOBS: Route(JOB_METHODS, jobs.jobs),
             UPLOADS: Route(METHODS, uploads.uploads),
             "/openapi.json": Route("GET", self._describe),
         }
         self._routes_below = {
             INCIDENTS: Route("GET", incidents.incident),
             CRASHES: Route("GET", incidents.crash),
+            f"{JOBS}/": Route(JOB_METHODS_OF_ONE, jobs.job),
             f"{UPLOADS}/": Route(METHODS_OF_ONE, uploads.upload),
         }
         """Routes whose path ends with an id."""

@@ -18,6 +18,16 @@ from steadfast.uploads.desk import UploadDesk
 from steadfast.uploads.referred import ReferenceReader
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobTerms:
+    """What a job gets where it does not say so itself, and how much it may ask for."""
+
+    segment_s: float = 4.0
+    max_items: int = 10_000
+    longest_kept_s: float = 8760 * 3600.0
+    """For which a job may have its files kept."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Backend:
     """Everything behind HTTP."""
@@ -47,6 +57,7 @@ class Backend:
     """Where a job's `callback_url` may lead; None: jobs may have none."""
     jobs: JobService | None = None
     """Work that is recorded first; None: it is switched off."""
+    job_terms: JobTerms = JobTerms()
     tally: Tally = field(default_factory=Tally)
     entailment: EntailmentSettings = field(default_factory=EntailmentSettings)
     """Whether questions about pictures are answered, and what a failure at one becomes."""

@@ -293,6 +293,10 @@ class Connection(asyncio.Protocol):
             self._expect_within(self.header_timeout_s if self._head_bytes else self.keep_alive_s)
         self.resume_reading()
 
+    def cut(self) -> None:
+        """Closes at once: half an answer must not look like a whole one."""
+        self._close()
+
     def _close_after(self, reply: WireReply) -> None:
         if self._incoming is reply:
             # Closing while the client still sends would reset the connection, and the answer with it.

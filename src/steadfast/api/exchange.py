@@ -114,12 +114,28 @@ class Exchange:
         every = [(b"content-type", content_type), (b"x-request-id", self.request_id), *headers]
         await self._reply.whole(status, every, body)
 
-    async def answer_stream(self, content_type: bytes, pieces: AsyncIterator[bytes]) -> None:
-        """Sends pieces as they come, until there are no more or the client goes."""
-        self.started, self.status = True, 200
-        await self._reply.begin(200, [(b"content-type", content_type), (b"x-request-id", self.request_id)])
-        async for piece in pieces:
-            await self._reply.piece(piece)
+    async def answer_stream(
+        self,
+        content_type: bytes,
+        pieces: AsyncIterator[bytes],
+        *,
+        status: int = 200,
+        headers: Iterable[Header] = (),
+        size_bytes: int | None = None,
+    ) -> None:
+        """Sends pieces as they come, until there are no more or the client goes; `size_bytes`: of all.
+
+        Where they break off the connection does, too: a part must not look like the whole.
+        """
+        self.started, self.status = True, status
+        every = [(b"content-type", content_type), (b"x-request-id", self.request_id), *headers]
+        await self._reply.begin(status, every, size_bytes)
+        try:
+            async for piece in pieces:
+                await self._reply.piece(piece)
+        except BaseException:
+            self._reply.break_off()
+            raise
         await self._reply.end()
 
     async def answer_json(self, document: Any, *, status: int = 200, headers: Iterable[Header] = ()) -> None:

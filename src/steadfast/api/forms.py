@@ -141,6 +141,7 @@ class _Reader:
             raise MalformedRequest("A part of the form has no name.")
         if part.name in self._file_names:
             part.held = self._intake.hold()
+            part.held.filename = part.filename or ""
         elif part.filename is not None:
             known = ", ".join(sorted(self._file_names))
             raise MalformedRequest(f"There is no file {part.name!r} in this form; the files are: {known}.")

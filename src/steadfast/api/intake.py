@@ -10,6 +10,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from steadfast.api.exchange import Exchange
 from steadfast.api.inbox import Inbox, ReceivedInbox
@@ -81,6 +82,8 @@ class Held:
     file: Path | None = None
     head: bytes | memoryview = b""
     """Its first bytes, for whoever reads a size from a header."""
+    filename: str = ""
+    """As the client called it, in a form."""
     _unwritten_bytes: int = 0
 
     @property
@@ -149,7 +152,7 @@ class Intake:
         if self.announced_bytes > limits.max_request_bytes:
             raise _too_large(limits.max_request_bytes)
 
-    def __enter__(self) -> "Intake":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

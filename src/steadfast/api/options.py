@@ -117,7 +117,7 @@ def _converted(fields: Mapping[str, str], kind: type[msgspec.Struct]) -> msgspec
     if not fields:
         return kind()
     booleans = {field.name for field in msgspec.structs.fields(kind) if field.type is bool}
-    given = {name: _boolean(name, text) if name in booleans else text for name, text in fields.items()}
+    given = {name: boolean_of(name, text) if name in booleans else text for name, text in fields.items()}
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -127,7 +127,8 @@ def _converted(fields: Mapping[str, str], kind: type[msgspec.Struct]) -> msgspec
         ) from error
 
 
-def _boolean(name: str, text: str) -> bool:
+def boolean_of(name: str, text: str) -> bool:
+    """A switch of a form. Raises `MalformedRequest`."""
     lowered = text.lower()
     if lowered in _TRUE or lowered in _FALSE:
         return lowered in _TRUE

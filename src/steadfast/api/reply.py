@@ -20,7 +20,7 @@ SECURITY_HEADERS: Final[tuple[Header, ...]] = (
 )
 """On every answer: nothing here is a page, and nobody else's page may use it."""
 
-NO_CONTENT: Final = 204
+_BODILESS: Final = frozenset({204, 304})
 _LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
@@ -38,14 +38,17 @@ class Reply(Protocol):
     async def whole(self, status: int, headers: Sequence[Header], body: bytes | memoryview) -> None:
         """Sends everything at once."""
 
-    async def begin(self, status: int, headers: Sequence[Header]) -> None:
-        """Sends the head of an answer whose length nobody knows yet."""
+    async def begin(self, status: int, headers: Sequence[Header], size_bytes: int | None = None) -> None:
+        """Sends the head of an answer that follows in pieces; None: nobody knows its length yet."""
 
     async def piece(self, data: bytes) -> None:
         """Sends some of it."""
 
     async def end(self) -> None:
         """That was all."""
+
+    def break_off(self) -> None:
+        """It cannot be finished: the client must not take what it has for the whole."""
 
 
 class Wire(Protocol):
@@ -63,6 +66,9 @@ class Wire(Protocol):
 
     def reply_is_complete(self, reply: "WireReply") -> None:
         """Everything was handed over."""
+
+    def cut(self) -> None:
+        """Closes the connection at once."""
 
 
 class WireReply:
@@ -83,7 +89,7 @@ class WireReply:
         await self._wire.drained()
         if self._wire.is_gone:
             return
-        if status != NO_CONTENT:  # which has neither body nor length (RFC 9110, 8.6)
+        if status not in _BODILESS:  # which have neither body nor length (RFC 9110, 8.6)
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         head = self._head(status, headers)
         if self._is_head:
@@ -95,9 +101,12 @@ class WireReply:
             self._wire.write(body)
         self._complete()
 
-    async def begin(self, status: int, headers: Sequence[Header]) -> None:
-        """Sends the head of an answer whose length nobody knows yet."""
-        if self._is_chunked:
+    async def begin(self, status: int, headers: Sequence[Header], size_bytes: int | None = None) -> None:
+        """Sends the head of an answer that follows in pieces; None: nobody knows its length yet."""
+        if size_bytes is not None:
+            self._is_chunked = False
+            headers = [*headers, (b"content-length", b"%d" % size_bytes)]
+        elif self._is_chunked:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
         else:
             self.keep_alive = False  # its end is the connection's end
@@ -116,6 +125,10 @@ class WireReply:
         if self._is_chunked and not self._is_head:
             self._wire.write(b"0\r\n\r\n")
         self._complete()
+
+    def break_off(self) -> None:
+        """It cannot be finished: the client must not take what it has for the whole."""
+        self._wire.cut()
 
     def _complete(self) -> None:
         self.is_complete = True
@@ -163,9 +176,11 @@ class AsgiReply:
         await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self._send({"type": "http.response.body", "body": body})
 
-    async def begin(self, status: int, headers: Sequence[Header]) -> None:
-        """Sends the head of an answer whose length nobody knows yet."""
+    async def begin(self, status: int, headers: Sequence[Header], size_bytes: int | None = None) -> None:
+        """Sends the head of an answer that follows in pieces; None: nobody knows its length yet."""
         every = [*headers, *SECURITY_HEADERS]
+        if size_bytes is not None:
+            every.append((b"content-length", b"%d" % size_bytes))
         if not self.keep_alive:
             every.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": every})
@@ -177,3 +192,6 @@ class AsgiReply:
     async def end(self) -> None:
         """That was all."""
         await self._send({"type": "http.response.body", "body": b""})
+
+    def break_off(self) -> None:
+        """The server closes what was begun and never ended."""

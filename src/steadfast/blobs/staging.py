@@ -26,6 +26,39 @@ class Staged:
     size_bytes: int
 
 
+class StagedWriter:
+    """A file that comes in piece by piece; nothing is made before the first one.
+
+    It is locked until it is closed. Raises as `staged` does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / f"{secrets.token_hex(12)}{PART}"
+        self._descriptor = -1
+        self._digest = hashlib.sha256()
+        self._size_bytes = 0
+
+    def write(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Adds to it; blocks."""
+        with translating(self._folder):
+            if self._descriptor < 0:
+                self._descriptor = _open_locked(self._file)
+            self._size_bytes += _write(self._descriptor, pieces, self._digest)
+
+    def staged(self) -> Staged:
+        """As a library takes it, once it is whole."""
+        return Staged(file=self._file, sha256=self._digest.hexdigest(), size_bytes=self._size_bytes)
+
+    def close(self) -> None:
+        """Lets go of it, and removes it unless somebody has taken it; again does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+
 @contextmanager
 def staged(folder: Path, pieces: Iterable[bytes | memoryview]) -> Iterator[Staged]:
     """Writes the pieces to a new file of mode 0600 in `folder`; whatever happens, it is not left there.
@@ -34,29 +67,35 @@ def staged(folder: Path, pieces: Iterable[bytes | memoryview]) -> Iterator[Stage
     """
     file = folder / f"{secrets.token_hex(12)}{PART}"
     with translating(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        descriptor = _open_locked(file)
     try:
+        digest = hashlib.sha256()
         with translating(folder):
-            # Held until the file has its name: who sweeps this folder sees that somebody is at it.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            sum_of_it, size_bytes = _write(descriptor, pieces)
-        yield Staged(file=file, sha256=sum_of_it, size_bytes=size_bytes)
+            size_bytes = _write(descriptor, pieces, digest)
+        yield Staged(file=file, sha256=digest.hexdigest(), size_bytes=size_bytes)
     finally:
         os.close(descriptor)
         with suppress(OSError):
             file.unlink(missing_ok=True)
 
 
-def _write(descriptor: int, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:
-    digest, size_bytes = hashlib.sha256(), 0
+def _open_locked(file: Path) -> int:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    # Held until the file has its name: who sweeps this folder sees that somebody is at it.
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _write(descriptor: int, pieces: Iterable[bytes | memoryview], digest: "hashlib._Hash") -> int:
+    size_bytes = 0
     for piece in pieces:
         digest.update(piece)
         size_bytes += len(piece)
         rest = memoryview(piece)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-    return digest.hexdigest(), size_bytes
+    return size_bytes
 
 
 def pieces_of(file: Path) -> Iterator[bytes]:

@@ -88,6 +88,9 @@ class Jobs(Protocol):
     async def set_priority(self, owner: str | None, job_id: str, priority: JobPriority) -> Job:
         """Holds from the next free worker on. Raises `JobConflict` if it has ended."""
 
+    async def set_labels(self, owner: str | None, job_id: str, labels: Mapping[str, str]) -> Job:
+        """Gives it other labels. Raises `InvalidOption`."""
+
     async def history(
         self, owner: str | None, job_id: str, *, after: int = 0, limit: int = 500
     ) -> Sequence[HistoryEntry]:

@@ -1,7 +1,7 @@
 """The jobs of one server: what `port.Jobs` promises, on a store, a scheduler and its upkeep."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +25,8 @@ from steadfast.jobs.job import (
     Progress,
     ResultFile,
 )
+from steadfast.jobs.labels import OWN_LABELS, check_labels
+from steadfast.jobs.labels import set_labels as write_labels
 from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
 from steadfast.jobs.scheduler import Scheduler
 from steadfast.jobs.speed import SpeedMeter
@@ -32,7 +34,6 @@ from steadfast.jobs.submission import new_job_id, submit
 from steadfast.jobs.transaction import JobDatabase, Transaction
 from steadfast.jobs.upkeep import Upkeep
 
-_MOST_LABELS = 32
 _WATCH_EVERY_S = 0.5
 _PAGE = 500
 
@@ -79,6 +80,10 @@ class JobService:
 
     # --- changes -------------------------------------------------------------------------------------
 
+    def check_intake(self) -> None:
+        """Raises `DiskFull` while no job is taken: before anything of it is sent."""
+        self._guard.check()
+
     async def submit(self, order: JobOrder, *, job_id: str | None = None) -> Job:
         """Records a job; `job_id`: one that `new_job_id` made, under which inputs may be kept already."""
         _check(order, self._max_items)
@@ -111,6 +116,13 @@ class JobService:
     async def note_incident(self, incident: str, job_ids: Sequence[str]) -> None:
         """Keeps with each job that an incident touched it."""
         await self.database.write(lambda t: control.note_incident(t, job_ids, incident))
+
+    async def set_labels(self, owner: str | None, job_id: str, labels: Mapping[str, str]) -> Job:
+        """Gives it other labels; those of the service itself stay."""
+        check_labels(labels)
+        return await self._change(
+            owner, job_id, lambda t: write_labels(t, owner, job_id, labels, kept=OWN_LABELS)
+        )
 
     async def _change(self, owner: str | None, job_id: str, change: Callable[[Transaction], None]) -> Job:
         await self.database.write(change)
@@ -231,11 +243,7 @@ def progress_as_dict(progress: Progress) -> dict[str, object]:
 def _check(order: JobOrder, max_items: int) -> None:
     if not 1 <= len(order.items) <= max_items:
         raise InvalidOption(f"A job has 1 to {max_items} items; this one has {len(order.items)}.")
-    if len(order.labels) > _MOST_LABELS:
-        raise InvalidOption(f"A job has at most {_MOST_LABELS} labels.")
-    for name, value in order.labels.items():
-        if not 0 < len(name) <= 64 or len(value) > 200:
-            raise InvalidOption("A label's name has 1 to 64 characters, its value at most 200.")
+    check_labels(order.labels)
     if len(order.subject) > 200:
         raise InvalidOption("A subject has at most 200 characters.")
     if order.expires_in_s is not None and order.expires_in_s <= 0:

@@ -1,0 +1,147 @@
+"""Jobs, their items and what happened to them, as clients read it.
+
+What a client said of a job (labels, subject, callback, names of files) is for that client alone: an
+administrator who looks at jobs of others sees what they are and cost, not what they are called.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from steadfast.jobs.job import Attempt, Cost, Item, Job, JobFailure, Progress
+from steadfast.jobs.labels import OWN_LABELS
+from steadfast.jobs.port import HistoryEntry
+
+JOBS = "/v1/jobs"
+_MODEL = "model "
+
+
+def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
+    """One job."""
+    pin = job.pin or {}
+    document: dict[str, Any] = {
+        "id": job.id,
+        "state": job.state.value,
+        "task": job.order.task,
+        "priority": job.order.priority.name.lower(),
+        "degraded": list(job.degraded),
+        "held": job.held or None,
+        "failure": failure_document(job.failure),
+        "progress": progress_document(job.progress),
+        "attempts": job.attempts,
+        "failed_attempts": job.failed_attempts,
+        "engine": pin.get("engine"),
+        "models": [
+            f"{name.removeprefix(_MODEL)}@{value}" for name, value in pin.items() if name.startswith(_MODEL)
+        ],
+        "pin": job.pin,
+        "cost": cost_document(job.cost),
+        "options": dict(job.order.options),
+        "segment_s": job.order.segment_s,
+        "on_segment_failure": job.order.on_segment_failure.value,
+        "on_pin_lost": job.order.on_pin_lost.value,
+        "fresh": job.order.fresh,
+        "incidents": list(job.incidents),
+        **_times(job),
+    }
+    return document | (_words(job) if is_own else {"owner": job.order.owner})
+
+
+def _words(job: Job) -> dict[str, Any]:
+    return {
+        "labels": {
+            name: value for name, value in job.order.labels.items() if not name.startswith(OWN_LABELS)
+        },
+        "subject": job.order.subject or None,
+        "callback_url": job.order.callback_url or None,
+    }
+
+
+def _times(job: Job) -> dict[str, str | None]:
+    names = ("created_at", "started_at", "ended_at", "expires_at", "inputs_gone_at", "results_gone_at")
+    return {name: moment(getattr(job, name)) for name in names}
+
+
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """How far a job is; `share` is from 0 to 1."""
+    plain: dict[str, Any] = msgspec.to_builtins(progress)
+    return plain | {"share": share_of(plain)}
+
+
+def share_of(progress: Mapping[str, Any]) -> float:
+    """Of frames where they are planned, else of items."""
+    done, total = float(progress["items_done"]), float(progress["items_total"])
+    if total <= 1 and progress["frames_total"]:
+        done, total = float(progress["frames_done"]), float(progress["frames_total"])
+    return round(min(1.0, done / max(1.0, total)), 4)
+
+
+def cost_document(cost: Cost) -> dict[str, Any]:
+    """What it took."""
+    plain: dict[str, Any] = msgspec.to_builtins(cost)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in plain.items()}
+
+
+def item_document(job: Job, item: Item, *, is_own: bool) -> dict[str, Any]:
+    """One item, and where its result is."""
+    document: dict[str, Any] = {
+        "number": item.number,
+        "target": _input_document(item, is_own=is_own),
+        "sources": [source.sha256 for source in item.order.sources],
+        "result": None,
+        "failure": failure_document(item.failure),
+        "degraded": list(item.degraded),
+        "answered_from": item.answered_from or None,
+        "report": dict(item.report),
+    }
+    if item.result is not None and job.results_gone_at is None:
+        document["result"] = {
+            "url": f"{JOBS}/{job.id}/result?item={item.number}",
+            "sha256": item.result.sha256,
+            "size_bytes": item.result.size_bytes,
+            "media_type": item.result.media_type,
+        } | ({"name": item.result.name} if is_own else {})
+    return document
+
+
+def _input_document(item: Item, *, is_own: bool) -> dict[str, Any]:
+    target = item.order.target
+    named = {"name": target.name} if is_own and target.name else {}
+    return {"sha256": target.sha256, "size_bytes": target.size_bytes} | named
+
+
+def attempt_document(attempt: Attempt) -> dict[str, Any]:
+    """One try at a step."""
+    return {
+        "item": attempt.item,
+        "step": attempt.kind.value,
+        "number": attempt.number,
+        "worker": attempt.worker or None,
+        "outcome": attempt.outcome.value,
+        "fault": attempt.fault.value if attempt.fault else None,
+        "code": attempt.code or None,
+        "detail": attempt.detail or None,
+        "began_at": moment(attempt.began_at),
+        "ended_at": moment(attempt.ended_at),
+        "cost": cost_document(attempt.cost),
+    }
+
+
+def entry_document(job_id: str, entry: HistoryEntry) -> dict[str, Any]:
+    """One thing that happened."""
+    data = dict(entry.data)
+    if entry.kind == "progress":
+        data["share"] = share_of(data)
+    return {"job": job_id, "id": entry.id or None, "kind": entry.kind, "at": moment(entry.at), "data": data}
+
+
+def failure_document(failure: JobFailure | None) -> dict[str, str] | None:
+    """Why something failed."""
+    return None if failure is None else msgspec.to_builtins(failure)
+
+
+def moment(at: datetime | None) -> str | None:
+    """In UTC, to the millisecond."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,60 @@
+"""What happens to a job, told as it happens: as server-sent events, or over a WebSocket."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import msgspec
+
+from steadfast.api.backend import Backend
+from steadfast.api.job_answers import entry_document
+from steadfast.jobs.port import HistoryEntry
+
+_LOOK_EVERY_S = 0.5
+_BEAT_S = 15.0
+
+
+async def beating(
+    backend: Backend, watched: AsyncIterator[HistoryEntry]
+) -> AsyncIterator[HistoryEntry | None]:
+    """Entries as they come, and None when there was none for a while; ends when the service stops."""
+    silent_s = 0.0
+    coming: asyncio.Task[HistoryEntry | None] | None = None
+    try:
+        while not backend.stopping:
+            coming = coming or asyncio.create_task(_next(watched))
+            done, _ = await asyncio.wait({coming}, timeout=_LOOK_EVERY_S)
+            if done:
+                entry, coming, silent_s = coming.result(), None, 0.0
+                if entry is None:
+                    return
+                yield entry
+                continue
+            silent_s += _LOOK_EVERY_S
+            if silent_s >= _BEAT_S:
+                silent_s = 0.0
+                yield None
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+        if isinstance(watched, AsyncGenerator):
+            await watched.aclose()
+
+
+async def _next(watched: AsyncIterator[HistoryEntry]) -> HistoryEntry | None:
+    """None: that was all."""
+    return await anext(watched, None)
+
+
+async def as_server_sent(job_id: str, entries: AsyncIterator[HistoryEntry | None]) -> AsyncIterator[bytes]:
+    """In the form that browsers read (`text/event-stream`)."""
+    yield b"retry: 2000\n\n"  # a client that lost the connection comes back after so many milliseconds
+    async for entry in entries:
+        # A client that is gone is noticed by writing to it.
+        yield b": still here\n\n" if entry is None else _event(job_id, entry)
+
+
+def _event(job_id: str, entry: HistoryEntry) -> bytes:
+    number = b"id: %d\n" % entry.id if entry.id else b""
+    document = msgspec.json.encode(entry_document(job_id, entry))
+    return number + b"event: " + entry.kind.encode() + b"\ndata: " + document + b"\n\n"
