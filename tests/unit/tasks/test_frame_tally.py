@@ -5,7 +5,7 @@ import pytest
 from steadfast.errors import FaceNotMatched, NoFace, TooManyBadFrames
 from steadfast.media.video_writer import WrittenVideo
 from steadfast.tasks.frame_processing import FrameOutcome
-from steadfast.tasks.frame_tally import FrameTally
+from steadfast.tasks.frame_tally import FrameAccount, FrameTally
 from steadfast.tasks.video_report import Progress
 
 SWAPPED = FrameOutcome(faces_found=1, faces_swapped=1)
@@ -135,3 +135,19 @@ def test_a_video_of_unknown_length_has_no_time_left() -> None:
         account.tell(told.append)
     assert told[-1].time_left_s is None
     assert told[-1].frames_done == 10
+
+
+def test_accounts_of_segments_add_up_to_that_of_their_video() -> None:
+    whole = FrameAccount(frames=3, swapped=2, failed=1, faces_found=2, faces_swapped=2, first_failure="first")
+    whole.add(FrameAccount(frames=2, repeated=1, undelivered=1, first_failure="second"))
+    assert whole == FrameAccount(
+        frames=5,
+        swapped=2,
+        failed=1,
+        repeated=1,
+        undelivered=1,
+        faces_found=2,
+        faces_swapped=2,
+        first_failure="first",
+    )
+    assert whole.bad == 3
