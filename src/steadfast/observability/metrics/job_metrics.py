@@ -183,10 +183,13 @@ class JobMetrics(Counting):
         frames = event.progress.frames_done
         if running is None or frames <= running.frames:
             return
+        self._note_frames(event.task, running, frames)
+
+    def _note_frames(self, task: str, running: _Running, frames: int) -> None:
         running.latest_s = self._clock()
         if not running.frames:
-            self.at(FIRST_FRAME, event.task).observe(running.latest_s - running.began_s)
-        running.frames = frames
+            self.at(FIRST_FRAME, task).observe(running.latest_s - running.began_s)
+        running.frames = max(running.frames, frames)
 
     def _step_started(self, event: StepStarted) -> None:
         # A job that ran under the server before this one goes on without a change of its state.
@@ -197,7 +200,10 @@ class JobMetrics(Counting):
         self.at(STEP_TIME, event.task, event.kind.value).observe(event.took_s)
         self.at(FRAMES, event.task).inc(event.cost.frames)
         self.at(DEVICE_TIME, event.task).inc(event.cost.device_s)
-        if (running := self._running.get(event.job_id)) is not None:
+        running = self._running.get(event.job_id)
+        if running is not None and event.cost.frames:  # a short step may be over before any progress is told
+            self._note_frames(event.task, running, event.cost.frames)
+        elif running is not None:
             running.latest_s = self._clock()
 
     def _by_state(self) -> list[Sample]:

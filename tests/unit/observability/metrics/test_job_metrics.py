@@ -86,6 +86,15 @@ def test_the_first_frame_counts_from_the_moment_the_job_runs(house: House) -> No
     assert house.value("steadfast_job_first_frame_seconds_count", task="face_swap") == 1
 
 
+def test_a_step_that_ends_before_any_progress_is_told_has_the_first_frame(house: House) -> None:
+    house.turn(JobState.QUEUED, JobState.RUNNING)
+    house.clock.now_s += 2
+    house.finish_step(frames=1)
+    house.finish_step(frames=1)
+    assert house.value("steadfast_job_first_frame_seconds_sum", task="face_swap") == 2
+    assert house.value("steadfast_job_first_frame_seconds_count", task="face_swap") == 1
+
+
 def test_finished_and_redone_segments_are_counted_with_their_frames(house: House) -> None:
     house.finish_step(frames=96)
     publish(SegmentRedone(**JOB, item=0, number=0, why="its sum is wrong"))
