@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from av.video.frame import VideoFrame
 
-from steadfast import __version__
 from steadfast.errors import InvalidOption, PinLost
 from steadfast.faces.roles import Engine
 from steadfast.faces.selection import Selection, SelectionRule, parse_selection
@@ -57,6 +56,8 @@ from steadfast.tasks.video_segments import (
     write_segment,
 )
 
+DRAWING = "1"
+"""Counted up when faces are tracked or drawn visibly otherwise: a new version alone stops no job half-way."""
 _MODEL = "model "
 _MOST_ENCODER_THREADS = 8
 FaceJobInput = Job[FaceJobOptions]
@@ -307,7 +308,7 @@ _Report = dict[str, int | float | str | list[str] | None]
 def pin_of(engine: Engine, sums: Callable[[str], str], *, provider: str) -> dict[str, str]:
     """What of a worker must stay the same while a job runs; `sums` answers the sum of a model's files."""
     return {
-        "steadfast": __version__,
+        "drawing": DRAWING,
         "engine": engine.name.value,
         "provider": provider,
         "ffmpeg": version("av"),
