@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, select, text, true
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select, text, true
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
 from steadfast.jobs.history import entries_after
@@ -49,10 +51,16 @@ def page(
 ) -> JobPage:
     """Jobs, the latest first."""
     limit = max(1, min(limit, _LONGEST_PAGE))
-    query = _chosen(select(JOBS), owner, which)
-    if before is not None:
-        query = query.where(JOBS.c.id < before)
-    rows = connection.execute(query.order_by(JOBS.c.id.desc()).limit(limit + 1)).all()
+    query = _page_query(
+        of_owner=owner is not None,
+        states=len(which.states),
+        of_task=bool(which.task),
+        of_subject=bool(which.subject),
+        labels=len(which.labels),
+        is_going_on=before is not None,
+    )
+    names = _page_names(owner, which, before, limit + 1)
+    rows = connection.execute(query, names).all()
     jobs = tuple(job_of(row) for row in rows[:limit])
     return JobPage(jobs=jobs, next=jobs[-1].id if len(rows) > limit else None)
 
@@ -126,23 +134,40 @@ def _row(connection: Connection, owner: str | None, job_id: str) -> Row[tuple[ob
     return row
 
 
-def _chosen(
-    query: Select[tuple[object, ...]], owner: str | None, which: JobFilter
-) -> Select[tuple[object, ...]]:
-    if owner is not None:
-        query = query.where(JOBS.c.owner == owner)
-    if len(which.states) == 1:
-        query = query.where(JOBS.c.state == which.states[0].value)
-    elif which.states:
-        query = query.where(JOBS.c.state.in_([state.value for state in which.states]))
-    if which.task:
-        query = query.where(JOBS.c.task == which.task)
-    if which.subject:
-        query = query.where(JOBS.c.subject == which.subject)
-    for name, value in which.labels.items():
-        label = LABELS.c.job_id == JOBS.c.id, LABELS.c.name == name, LABELS.c.value == value
-        query = query.where(exists(select(LABELS.c.job_id).where(and_(*label))))
-    return query
+@cache
+def _page_query(
+    *, of_owner: bool, states: int, of_task: bool, of_subject: bool, labels: int, is_going_on: bool
+) -> Select[tuple[Any, ...]]:
+    """Made once for each kind of question: making it costs as much as answering it."""
+    query = select(JOBS).order_by(JOBS.c.id.desc()).limit(bindparam("most"))
+    if of_owner:
+        query = query.where(JOBS.c.owner == bindparam("of_owner"))
+    if states:
+        names: list[BindParameter[Any]] = [bindparam(f"state_{number}") for number in range(states)]
+        query = query.where(JOBS.c.state == names[0] if states == 1 else JOBS.c.state.in_(names))
+    if of_task:
+        query = query.where(JOBS.c.task == bindparam("of_task"))
+    if of_subject:
+        query = query.where(JOBS.c.subject == bindparam("of_subject"), text("jobs.subject <> ''"))
+    for number in range(labels):
+        label = LABELS.alias()
+        named = label.c.name == bindparam(f"label_{number}"), label.c.value == bindparam(f"value_{number}")
+        query = query.where(exists(select(label.c.job_id).where(label.c.job_id == JOBS.c.id, *named)))
+    return query.where(JOBS.c.id < bindparam("before")) if is_going_on else query
+
+
+def _page_names(owner: str | None, which: JobFilter, before: str | None, most: int) -> dict[str, Any]:
+    names: dict[str, Any] = {
+        "most": most,
+        "of_owner": owner,
+        "of_task": which.task,
+        "of_subject": which.subject,
+        "before": before,
+    }
+    names |= {f"state_{number}": state.value for number, state in enumerate(which.states)}
+    for number, (name, value) in enumerate(which.labels.items()):
+        names |= {f"label_{number}": name, f"value_{number}": value}
+    return names
 
 
 def _why_not_ready(job: Row[tuple[object, ...]], item: Row[tuple[object, ...]]) -> str:
