@@ -181,7 +181,7 @@ def test_a_job_killed_again_and_again_is_the_same_video_for_hardly_more_work(
             assert run.wait_for("started", 60.0) or run.of("ended"), run.errors.read_text()[-2000:]
             if kills == 1:  # once, when there is something to lose and to spoil
                 run.wait_for("finished", 60.0, "segment")
-            if kills == KILLS or run.wait_for("ended", moments.uniform(0.1, 4.0 if FULL else 2.0)):
+            if kills == KILLS or run.wait_for("ended", moments.uniform(0.1, 12.0 if FULL else 2.0)):
                 end = ended(run)
                 break
         finally:
