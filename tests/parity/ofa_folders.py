@@ -34,8 +34,8 @@ QUESTIONS: list[tuple[str, str | None]] = [
     ("two dogs play in the snow", "a dog and its owner near a lake"),
 ]
 _ENGLISH = (
-    "does the image describe can and text1 text2 imply two dogs play in the snow a man s half eaten sandwich on "
-    "table it is 12 30 caf nobody there no yes maybe dog its owner near lake"
+    "does the image describe can and text1 text2 imply two dogs play in the snow a man s half eaten sandwich "
+    "on table it is 12 30 caf nobody there no yes maybe dog its owner near lake"
 )
 
 
@@ -86,7 +86,9 @@ def picture(seed: int, width: int = 150, height: int = 110) -> NDArray[np.uint8]
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def perturbed(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
+def perturbed(  # noqa: PLR0911 — a table of cases
+    name: str, shape: tuple[int, ...], seed: int
+) -> NDArray[np.float32]:
     """Random values by name, so that no norm is the identity and no table is nothing."""
     key = [seed, *name.encode()]
     random = np.random.default_rng(key)
@@ -102,7 +104,8 @@ def perturbed(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float3
     if name.endswith("bias"):
         return 0.05 * values
     if "embed" in name and len(shape) == 2:
-        return 0.3 * values if "tokens" in name else 0.5 * values
+        # Words as the reference begins with them: larger ones only make larger numbers to round.
+        return np.asarray(values * shape[1] ** -0.5 if "tokens" in name else 0.5 * values, np.float32)
     return np.asarray(values * (1.0 / np.sqrt(np.prod(shape[1:], dtype=float))), np.float32)
 
 

@@ -57,7 +57,8 @@ if naming == "fairseq":
     theirs = {renamed(name): tensor for name, tensor in weights.items()}
     torch.save({"model": theirs}, source / "checkpoint.pt")
     load_weights(ofa, read_weights(find_weights(source)))
-    print(len(set(theirs) - set(weights)), all(torch.equal(ofa.state_dict()[n], t) for n, t in weights.items()))
+    loaded = ofa.state_dict()
+    print(len(set(theirs) - set(weights)), all(torch.equal(loaded[n], t) for n, t in weights.items()))
     sys.exit()
 if naming == "broken":
     weights["encoder.pos_ln.extra"] = torch.zeros(2)

@@ -1,10 +1,9 @@
 """Sentences about scenes, with the answer that is known by construction.
 
-A description (`red circle`) may fit no shape of a scene, one, or several. `The …` speaks of one of them:
-where the sentence holds for all that fit the answer is yes, for none (or where none fits) no, for some maybe,
-as nobody can tell which is meant. `A …` asks only for one that does. What a picture cannot show (weight,
-owner) is maybe for things that are there, and no for things that are not. Positions closer than `_MARGIN` are
-never asked about.
+A description (`red circle`) may fit no shape of a scene, one, or several. Sentences that say something of a
+thing are only asked where at most one fits: nobody could tell which of two is meant. Where none fits the
+answer is no. What a picture cannot show (weight, owner) is maybe for things that are there, and no for things
+that are not. Positions closer than `_MARGIN` are never asked about.
 """
 
 from collections.abc import Callable, Sequence
@@ -170,12 +169,11 @@ class Writer:
 # --- judgement ------------------------------------------------------------------------------------------
 
 
-def _judge(article: str, verdicts: Sequence[bool | None]) -> Answer | None:
-    if None in verdicts:
+def _judge(verdicts: Sequence[bool | None]) -> Answer | None:
+    """Of the things that are meant: none, the only one, or too many to ask about."""
+    if len(verdicts) > 1 or None in verdicts:
         return None
-    if not any(verdicts):
-        return Answer.NO
-    return Answer.YES if article == "a" or all(verdicts) else Answer.MAYBE
+    return Answer.YES if any(verdicts) else Answer.NO
 
 
 def _exists(writer: Writer, scene: Scene) -> Draft:
@@ -194,14 +192,14 @@ def _is_missing(writer: Writer, scene: Scene) -> Draft:
 def _has_colour(writer: Writer, scene: Scene) -> Draft:
     what, shade = writer.description(scene), writer.choice(tuple(Colour))
     what = Description(shape=what.shape, size=what.size)
-    answer = _judge("the", [item.colour == shade for item in what.found_in(scene)])
+    answer = _judge([item.colour == shade for item in what.found_in(scene)])
     return ("the", what, f"is {shade}"), answer
 
 
 def _has_shape(writer: Writer, scene: Scene) -> Draft:
     what, outline = writer.description(scene), writer.choice(tuple(Shape))
     what = Description(colour=what.colour, size=what.size)
-    answer = _judge("the", [item.shape == outline for item in what.found_in(scene)])
+    answer = _judge([item.shape == outline for item in what.found_in(scene)])
     return ("the", what, f"is a {outline}"), answer
 
 
@@ -209,7 +207,7 @@ def _has_size(writer: Writer, scene: Scene) -> Draft:
     what, size = writer.description(scene), Size(writer.choice(tuple(Size)))
     what = Description(colour=what.colour, shape=what.shape)
     article = writer.article()
-    answer = _judge(article, [item.size is size for item in what.found_in(scene)])
+    answer = _judge([item.size is size for item in what.found_in(scene)])
     return (article, what, f"is {writer.choice(_SIZE_WORDS[size])}"), answer
 
 
@@ -226,7 +224,7 @@ def _is_beside(writer: Writer, scene: Scene) -> Draft:
     one, other = writer.description(scene), writer.description(scene)
     words, ahead = _DIRECTIONS[int(writer.choice("0123"))]
     article = writer.article()
-    if one == other:
+    if one == other or max(len(one.found_in(scene)), len(other.found_in(scene))) > 1:
         return (), None
     verdicts = [
         None if abs(ahead(a, b)) < _MARGIN else ahead(a, b) > 0
@@ -234,12 +232,12 @@ def _is_beside(writer: Writer, scene: Scene) -> Draft:
         for b in other.found_in(scene)
         if a is not b
     ]
-    return (article, one, f"is {writer.choice(words)} {article}", other), _judge(article, verdicts)
+    return (article, one, f"is {writer.choice(words)} {article}", other), _judge(verdicts)
 
 
 def _is_bigger(writer: Writer, scene: Scene) -> Draft:
     one, other = writer.description(scene, least=2), writer.description(scene, least=2)
-    if one == other:
+    if one == other or max(len(one.found_in(scene)), len(other.found_in(scene))) > 1:
         return (), None
     bigger = writer.choice("+-") == "+"
     words = ("bigger", "larger") if bigger else ("smaller",)
@@ -249,7 +247,7 @@ def _is_bigger(writer: Writer, scene: Scene) -> Draft:
         for b in other.found_in(scene)
         if a is not b
     ]
-    return ("the", one, f"is {writer.choice(words)} than the", other), _judge("the", verdicts)
+    return ("the", one, f"is {writer.choice(words)} than the", other), _judge(verdicts)
 
 
 _PLACES: tuple[tuple[tuple[str, ...], Callable[[Item], float]], ...] = (
@@ -268,7 +266,7 @@ def _is_at(writer: Writer, scene: Scene) -> Draft:
         None if abs(inside(item)) < _MARGIN / 2 else inside(item) > 0 for item in what.found_in(scene)
     ]
     parts = (article, what, f"is {writer.choice(words)} of the {writer.choice(_PICTURE)}")
-    return parts, _judge(article, verdicts)
+    return parts, _judge(verdicts)
 
 
 def _is_unseen(writer: Writer, scene: Scene) -> Draft:
@@ -315,13 +313,6 @@ _SEEN: tuple[tuple[Template, float], ...] = (
     (_is_bigger, 0.6),
     (_is_at, 1.2),
 )
-_UNSURE: tuple[tuple[Template, float], ...] = (
-    (_has_colour, 1.0),
-    (_has_shape, 1.0),
-    (_has_size, 1.0),
-    (_is_beside, 2.0),
-    (_is_at, 1.0),
-)
 
 
 def _weighed(*pairs: tuple[Template, float]) -> tuple[list[Template], list[float]]:
@@ -331,5 +322,5 @@ def _weighed(*pairs: tuple[Template, float]) -> tuple[list[Template], list[float
 _TEMPLATES_FOR = {
     Answer.YES: _weighed(*_SEEN),
     Answer.NO: _weighed(*_SEEN, (_is_unseen, 6.0)),
-    Answer.MAYBE: _weighed(*_UNSURE, (_is_unseen, 1.2)),
+    Answer.MAYBE: _weighed((_is_unseen, 1.0)),
 }

@@ -19,7 +19,7 @@ CELLS = 8
 """Cells along a side of what the convolutions answer."""
 _WIDTH = 96
 _HEADS = 4
-_LOOKING = (1, 2)  # of the four text blocks
+_LOOKING = (0, 1)  # of the four text blocks; what is left reasons about what was seen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
