@@ -37,6 +37,7 @@
     │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IncidentUnknown             there is no incident or crash report of that id
+    │   ├── MaintenanceUnknown          there is no planned maintenance of that id
     │   ├── JobProblem                  a job is not as the request wants it
     │   │   ├── JobUnknown              there is none of that id
     │   │   ├── JobConflict             not possible in the state it is in
@@ -459,6 +460,15 @@ class IncidentUnknown(CallerError):
     default_remedy = "`steadfast incidents list` and `steadfast crashes list` show the ids."
 
 
+class MaintenanceUnknown(CallerError):
+    """There is no planned maintenance of that id."""
+
+    code = "maintenance_unknown"
+    status = 404
+    exit_code = ExitCode.NO_INPUT
+    default_remedy = "`steadfast sla maintenance list` shows the ids."
+
+
 class JobProblem(CallerError):
     """A job is not as the request wants it."""
 
@@ -762,7 +772,7 @@ class LeaseRefused(ServiceError):
     """A step of a job is somebody else's by now, or not wanted any more; what was made is dropped."""
 
     code = "lease_refused"
-    status = 409
+    status = 503
     severity = Severity.INFO
     default_remedy = "Nothing: whoever has the step finishes it."
 
