@@ -104,8 +104,8 @@ def perturbed(  # noqa: PLR0911 — a table of cases
     if name.endswith("bias"):
         return 0.05 * values
     if "embed" in name and len(shape) == 2:
-        # Words as the reference begins with them: larger ones only make larger numbers to round.
-        return np.asarray(values * shape[1] ** -0.5 if "tokens" in name else 0.5 * values, np.float32)
+        # Words get smaller with the width, as where the reference begins: else there is only more to round.
+        return np.asarray(values * (2.4 * shape[1] ** -0.5 if "tokens" in name else 0.5), np.float32)
     return np.asarray(values * (1.0 / np.sqrt(np.prod(shape[1:], dtype=float))), np.float32)
 
 

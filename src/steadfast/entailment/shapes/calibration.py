@@ -21,8 +21,8 @@ from steadfast.entailment.shapes.world import TRAINED, random_scene
 _SCENES = 3000
 _STEP = 256
 _SHRINKAGE = 0.1
-_MARGIN = 1.6
-"""Times the strangest of all drawn scenes, above which a picture is taken for something else."""
+_MARGIN = 1.0
+"""Times the strangest of all drawings, above which a picture is taken for something else."""
 
 
 def calibrate(network: ShapesNetwork, seed: int) -> float:
