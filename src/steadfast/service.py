@@ -58,6 +58,8 @@ from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
+from steadfast.sla.ledger_folder import ledger_folder, service_name
+from steadfast.sla.recorder import Recorder
 from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
 from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
@@ -116,6 +118,7 @@ class Service:
         self._work_record = WorkRecord(time.monotonic)
         self._health: HealthWatch | None = None
         self._nvml = Nvml()
+        self._recorder: Recorder | None = None
         self._attachment: Attachment | None = None
         self.exit_code = 0
         """What the process ends with after `run`."""
@@ -176,6 +179,9 @@ class Service:
         # Whoever made it has died with its server.
         clean_scratch([settings.data_dir / "scratch"], older_than_s=0.0)
         await self.supervisor.start(wait_s=0.0)
+        if settings.objectives.ledger:
+            self._recorder = Recorder(ledger_folder(settings), instance=service_name(settings))
+            self._recorder.listen()
         await self._http.start()
         self._chores.begin(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
         self._begin_chores()
@@ -218,6 +224,8 @@ class Service:
             await self._control.close()
         if self._database is not None:
             self._flush_keys()
+            if self._recorder is not None:
+                self._recorder.close(self._database)
             self._database.close()
 
     def _tell_jobs_of_incidents(self, fact: Event) -> None:
@@ -344,6 +352,10 @@ class Service:
             self._chores.begin(self._backend.metrics.ask_forever(self._ask_store))
         if self._backend.uploads is not None:
             self._chores.begin(self._backend.uploads.expire_forever())
+        if self._recorder is not None:
+            assert self._database is not None
+            self._chores.begin(self._recorder.beat_forever())
+            self._chores.begin(self._recorder.fold_forever(self._database))
         self._tend_jobs()
         self._chores.begin(self._flush_keys_forever())
         self._chores.begin(self._count_workers_forever(self._backend.gate))

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         load_settings,
         with_options,
     )
+    from steadfast.settings.objectives import ObjectiveSettings, QualityTargets
     from steadfast.settings.schema import PREFIX, Settings
     from steadfast.settings.service import (
         AdmissionSettings,
@@ -83,7 +84,9 @@ __all__ = [
     "MediaSettings",
     "ModelSettings",
     "NeuralSettings",
+    "ObjectiveSettings",
     "ProbeTuning",
+    "QualityTargets",
     "ReferenceSettings",
     "Remedies",
     "Remedy",
@@ -107,6 +110,7 @@ _MODULES = (
     "entailment",
     "service",
     "telemetry",
+    "objectives",
     "files",
     "jobs",
     "health",

@@ -25,6 +25,7 @@ from steadfast.settings.inference import (
     NeuralSettings,
 )
 from steadfast.settings.jobs import JobSettings
+from steadfast.settings.objectives import ObjectiveSettings
 from steadfast.settings.service import AdmissionSettings, DatabaseSettings, RuntimeSettings, ServerSettings
 from steadfast.settings.telemetry import TelemetrySettings
 from steadfast.settings.values import Folder, OptionalPath
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    objectives: ObjectiveSettings = ObjectiveSettings()
     jobs: JobSettings = JobSettings()
     blobs: BlobSettings = BlobSettings()
     uploads: UploadSettings = UploadSettings()
