@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from steadfast import __version__
-from steadfast.cli import crashes, database, incidents, keys, models, sla
+from steadfast.cli import crashes, database, incidents, jobs, keys, models, sla
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
 from steadfast.cli.demo import demo
@@ -83,6 +83,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(crashes.app, name="crashes")
 app.add_typer(sla.app, name="sla")
 

@@ -46,11 +46,12 @@ def video_progress(output: Output) -> "Iterator[Callable[[VideoProgress], None]]
 def pace(progress: "VideoProgress") -> str:
     """How fast it goes and how long it will take, in a few words."""
     left = progress.time_left_s
-    rest = "" if left is None else f" · {_clock(left)} left"
+    rest = "" if left is None else f" · {clock(left)} left"
     return f"{progress.fps:.0f} frames/s{rest}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """`1:05`, or `1:02:05` from an hour on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -5,20 +5,28 @@ option, because what stands on a command line is seen by everybody on the machin
 """
 
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from steadfast.errors import InvalidOption, ServiceUnreachable, SteadfastError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _TIMEOUT_S = 30.0
+_PATIENCE_S = 60.0
+"""For which a service that is away is asked again, where asking twice does no harm."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_LATER = frozenset({429, 502, 503, 504})
 
 
 class ServiceClient:
     """One service, by the environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = (os.environ.get("STEADFAST_URL") or DEFAULT_URL).rstrip("/")
         self._key = os.environ.get("STEADFAST_KEY")
+        self._sleep = sleep
         if not self.url.startswith(("http://", "https://")):
             raise InvalidOption(
                 f"STEADFAST_URL is no URL: {self.url[:100]!r}.", remedy=f"Write it like {DEFAULT_URL}."
@@ -26,25 +34,73 @@ class ServiceClient:
 
     def get(self, path: str, **query: object) -> Any:
         """The document at that path. Raises `ServiceUnreachable`, or the error that the service answered."""
-        return self._answer(path, query).json()
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        return self.ask("GET", path, params=given).json()
 
     def get_bytes(self, path: str) -> bytes:
         """The same for what is no document."""
-        content: bytes = self._answer(path, {}).content
+        content: bytes = self.ask("GET", path).content
         return content
 
-    def _answer(self, path: str, query: dict[str, object]) -> Any:
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """An answer that is no refusal; `more` as httpx takes it. Raises as `get` does."""
         import httpx  # noqa: PLC0415 — `--help` stays fast
 
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        given = {name: str(value) for name, value in query.items() if value is not None}
+        headers = self._headers() | more.pop("headers", {})
         try:
-            answer = httpx.get(f"{self.url}{path}", params=given, headers=headers, timeout=_TIMEOUT_S)
+            answer = httpx.request(
+                method, f"{self.url}{path}", headers=headers, timeout=more.pop("timeout", _TIMEOUT_S), **more
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnreachable(f"No service answers at {self.url}.") from error
         if answer.is_success:
             return answer
         raise _told(answer, self.url)
+
+    @contextmanager
+    def streaming(self, path: str, headers: dict[str, str] | None = None) -> Iterator[Any]:
+        """An answer that comes piece by piece. Raises as `get` does, also where it breaks off."""
+        import httpx  # noqa: PLC0415
+
+        # The service says at least every 15 s that it is still there.
+        timeout = httpx.Timeout(_TIMEOUT_S, read=45.0)
+        every = self._headers() | (headers or {})
+        try:
+            with httpx.stream("GET", f"{self.url}{path}", headers=every, timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _told(answer, self.url)
+                yield answer
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceUnreachable(f"The connection to {self.url} broke off.") from error
+
+    def patiently(self, ask: Callable[[], Any], *, on_wait: Callable[[str], None] = lambda _: None) -> Any:
+        """What `ask` answers; while the service is away or says `later` it is asked again for a minute.
+
+        Only for what may be asked twice. Raises as `get` does.
+        """
+        away_since_s, pause_s = None, _FIRST_PAUSE_S
+        while True:
+            began_s = time.monotonic()
+            try:
+                return ask()
+            except SteadfastError as error:
+                now_s = time.monotonic()
+                if away_since_s is None or now_s - began_s > _TIMEOUT_S:  # it was there in between
+                    away_since_s, pause_s = now_s, _FIRST_PAUSE_S
+                if not is_passing(error) or now_s + pause_s > away_since_s + _PATIENCE_S:
+                    raise
+                on_wait(error.detail)
+            self._sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+
+def is_passing(error: SteadfastError) -> bool:
+    """Whether the same may be answered in a moment."""
+    return isinstance(error, ServiceUnreachable) or getattr(error, "answered_status", 0) in _LATER
 
 
 def _told(answer: Any, url: str) -> SteadfastError:
@@ -57,4 +113,6 @@ def _told(answer: Any, url: str) -> SteadfastError:
         failure = Failure(code=problem["code"], detail=problem["detail"], remedy=problem["remedy"])
     except (ValueError, KeyError, TypeError):
         return ServiceUnreachable(f"What answers at {url} is no Steadfast service ({answer.status_code}).")
-    return error_of(failure)
+    error = error_of(failure)
+    error.answered_status = answer.status_code  # type: ignore[attr-defined]
+    return error
