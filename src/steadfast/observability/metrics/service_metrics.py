@@ -18,6 +18,7 @@ from steadfast.health.probes.devices import DeviceReading
 from steadfast.health.readings import Reading
 from steadfast.observability.metrics import (
     build_metrics,
+    entailment_metrics,
     gate_metrics,
     health_metrics,
     http_metrics,
@@ -44,6 +45,7 @@ FAMILIES: tuple[Family, ...] = (
     *pool_metrics.FAMILIES,
     *job_metrics.FAMILIES,
     *quality_metrics.FAMILIES,
+    *entailment_metrics.FAMILIES,
     *health_metrics.FAMILIES,
     *storage_metrics.FAMILIES,
     *http_metrics.FAMILIES,
@@ -94,6 +96,7 @@ class ServiceMetrics:
         self._listeners = (
             *self._of_tasks,
             quality_metrics.QualityMetrics(self.registry),
+            entailment_metrics.EntailmentMetrics(self.registry),
             health_metrics.HealthMetrics(self.registry),
         )
         self._met: set[str] = set()
