@@ -10,12 +10,18 @@ from steadfast.database.database import Database, database_bytes
 from steadfast.health.incidents import Incident
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.readings import Reading
-from steadfast.jobs.census import count_open_jobs
+from steadfast.health.verdict import Judge, Verdict
+from steadfast.jobs.census import OPEN_STATES, count_open_jobs
+from steadfast.jobs.job import JobState
+from steadfast.jobs.port import JobFilter
 from steadfast.observability.metrics.service_metrics import ServiceMetrics, Sources
 from steadfast.observability.metrics.storage_metrics import StorageSurvey, StoreFigures
+from steadfast.observability.status.board import OpenJobs, StatusBoard, StatusSources
+from steadfast.runtime.snapshot import Snapshot
 from steadfast.settings import Settings
 
 _AREAS = ("scratch", "uploads", "answers", "crashes")
+_JOBS_SHOWN = 12
 
 
 def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> ServiceMetrics:
@@ -42,6 +48,44 @@ def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> Service
         clock=time.monotonic,
     )
     return ServiceMetrics(sources, survey_every_s=settings.telemetry.survey_every_s)
+
+
+def status_board(backend: Backend, nvml: Nvml) -> StatusBoard:
+    """The status of everything behind HTTP, not yet listening; health and jobs may come later."""
+    judge = Judge()
+
+    def verdict() -> Verdict:
+        pools = backend.runtime.snapshot().pools
+        if backend.health is not None:
+            return backend.health.verdict(pools, stopping=backend.stopping)
+        return judge.verdict(Snapshot(pools=pools, stopping=backend.stopping))
+
+    return StatusBoard(
+        StatusSources(
+            snapshot=backend.runtime.snapshot,
+            gate=backend.gate.snapshot,
+            verdict=verdict,
+            running=lambda: backend.tally.running,
+            readings=lambda: backend.health.last_readings() if backend.health is not None else (),
+            open_incidents=lambda: backend.health.open_incidents() if backend.health is not None else (),
+            devices=lambda: nvml.latest,
+            jobs=lambda: _open_jobs(backend),
+            clock=time.monotonic,
+        )
+    )
+
+
+async def _open_jobs(backend: Backend) -> OpenJobs | None:
+    """Those that run first, then those that wait."""
+    if backend.jobs is None:
+        return None
+    counts = await backend.jobs.database.read(count_open_jobs)
+    latest = (await backend.jobs.list(None, JobFilter(states=[JobState.RUNNING]), limit=_JOBS_SHOWN)).jobs
+    if len(latest) < _JOBS_SHOWN and sum(counts.values()) > len(latest):
+        others = [state for state in OPEN_STATES if state is not JobState.RUNNING]
+        left = _JOBS_SHOWN - len(latest)
+        latest += (await backend.jobs.list(None, JobFilter(states=others), limit=left)).jobs
+    return OpenJobs(counts=counts, latest=latest)
 
 
 def store_figures(database: Database) -> StoreFigures:

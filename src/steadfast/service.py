@@ -49,7 +49,7 @@ from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
 from steadfast.jobkeeping import job_terms, open_jobs
 from steadfast.jobs.service import JobService
-from steadfast.measuring import service_metrics, store_figures
+from steadfast.measuring import service_metrics, status_board, store_figures
 from steadfast.model_supply import ModelSupply
 from steadfast.observability.metrics.storage_metrics import StoreFigures
 from steadfast.observability.request_log import RequestLog
@@ -165,6 +165,9 @@ class Service:
         if settings.telemetry.metrics:
             self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
             self._backend.metrics.start()
+        if settings.telemetry.status:
+            self._backend.status = status_board(self._backend, self._nvml)
+            self._backend.status.start()
         if settings.health.enabled:
             self._health = self._backend.health = self._build_watch(self._database)
         self._http = HttpServer(Application(self._backend), http_options(settings))
@@ -220,6 +223,8 @@ class Service:
             await self._health.stop()
         if self._backend.metrics is not None:
             self._backend.metrics.stop()
+        if self._backend.status is not None:
+            self._backend.status.stop()
         if self._control is not None:
             await self._control.close()
         if self._database is not None:

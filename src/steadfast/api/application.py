@@ -23,6 +23,7 @@ from steadfast.api.job_routes import METHODS as JOB_METHODS
 from steadfast.api.job_routes import METHODS_OF_ONE as JOB_METHODS_OF_ONE
 from steadfast.api.job_routes import JobRoutes
 from steadfast.api.reply import Send
+from steadfast.api.status_routes import StatusRoutes
 from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, UploadRoutes
 from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
 from steadfast.events import is_heard, publish
@@ -62,7 +63,7 @@ class Application:
         self._description: bytes | None = None
         self._serials = count(1)
         faces, health, incidents = FaceRoutes(backend), HealthRoutes(backend), IncidentRoutes(backend)
-        uploads, jobs = UploadRoutes(backend), JobRoutes(backend)
+        uploads, jobs, status = UploadRoutes(backend), JobRoutes(backend), StatusRoutes(backend)
         self._routes = {
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
@@ -74,6 +75,8 @@ class Application:
             "/healthz": Route("GET", health.ready),
             "/health/simple": Route("GET", health.simple),
             "/metrics": Route("GET", health.metrics),
+            "/status": Route("GET", status.page),
+            "/v1/status": Route("GET", status.status),
             "/v1/incidents": Route("GET", incidents.incidents),
             "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True),
             "/v1/crashes": Route("GET", incidents.crashes),

@@ -18,10 +18,17 @@ SECURITY_HEADERS: Final[tuple[Header, ...]] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-"""On every answer: nothing here is a page, and nobody else's page may use it."""
+"""On every answer: nobody else's page may use it, and it is none; what is one brings its own policy."""
+
+_POLICY: Final = b"content-security-policy"
+_POLICY_LINE: Final = b"\r\n" + _POLICY + b": "
+"""No value can hold it, and no header is before `content-type`."""
 
 _BODILESS: Final = frozenset({204, 304})
 _LINES_OF_SECURITY: Final = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
+_LINES_OF_A_PAGE: Final = (
+    b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS if header[0] != _POLICY) + b"\r\n"
+)
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 } | {460: b"HTTP/1.1 460 Checksum Mismatch\r\n"}  # of the tus protocol
@@ -144,7 +151,9 @@ def head_of(status: int, headers: Sequence[Header]) -> bytes:
     # What a worker or a client said stands in some of them.
     if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise ServiceError("A header of the answer would have had more than one line.")
-    return _STATUS_LINES[status] + lines + _date() + _LINES_OF_SECURITY
+    # A browser obeys every policy at once, so a second one could only forbid more.
+    rest = _LINES_OF_A_PAGE if _POLICY_LINE in lines else _LINES_OF_SECURITY
+    return _STATUS_LINES[status] + lines + _date() + rest
 
 
 class _Dated:
@@ -178,7 +187,8 @@ class AsgiReply:
 
     async def begin(self, status: int, headers: Sequence[Header], size_bytes: int | None = None) -> None:
         """Sends the head of an answer that follows in pieces; None: nobody knows its length yet."""
-        every = [*headers, *SECURITY_HEADERS]
+        has_policy = any(name == _POLICY for name, _ in headers)
+        every = [*headers, *(one for one in SECURITY_HEADERS if not has_policy or one[0] != _POLICY)]
         if size_bytes is not None:
             every.append((b"content-length", b"%d" % size_bytes))
         if not self.keep_alive:

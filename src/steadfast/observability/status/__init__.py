@@ -1,0 +1,1 @@
+"""How a service stands at one moment, as one document for people who watch it."""
