@@ -18,6 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from steadfast.errors import InvalidOption, UnknownCodec
 from steadfast.media.containers import OutputContainer
+from steadfast.media.encoder_opening import open_encoder
 from steadfast.media.frame_shape import FrameShape, is_rgb
 from steadfast.media.pixel_layout import layout_of
 
@@ -281,7 +282,7 @@ def _why_it_fails(chosen: ChosenEncoder, rate: Fraction) -> str | None:
         context.pix_fmt = chosen.shape.pixel_format
         context.framerate, context.time_base = rate, 1 / rate
         context.options = dict(chosen.options)
-        context.open()
+        open_encoder(context)
     except UnknownCodecError:
         return "this build of FFmpeg lacks it"
     except (av.error.FFmpegError, ValueError) as error:

@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 from steadfast.errors import EncodingFailed, OutOfHostMemory
 from steadfast.media.coded_packet import CodedPacket
 from steadfast.media.containers import OutputContainer
+from steadfast.media.encoder_opening import open_encoder
 from steadfast.media.encoders import ChosenEncoder
 from steadfast.media.segment_file import SegmentFile, SegmentHeader
 from steadfast.media.video_info import VideoInfo
@@ -33,7 +34,7 @@ class SegmentWriter:
         stream = add_video_stream(self._setting, chosen, info, threads=threads, repeatable=True)
         self._context = stream.codec_context
         try:
-            self._context.open()
+            open_encoder(self._context)
         except (av.error.FFmpegError, ValueError) as error:
             raise EncodingFailed(f"{self._name} cannot be opened: {why(error)}.") from error
         self.frames = 0

@@ -20,6 +20,7 @@ from steadfast.errors import EncodingFailed, OutOfHostMemory
 from steadfast.media.coded_packet import CodedPacket
 from steadfast.media.companions import Companions
 from steadfast.media.containers import OutputContainer
+from steadfast.media.encoder_opening import open_encoder
 from steadfast.media.encoders import ChosenEncoder
 from steadfast.media.frame_shape import FrameShape
 from steadfast.media.gif_palette import GifPalette
@@ -90,6 +91,7 @@ class VideoWriter:
 
     def write(self, frame: VideoFrame) -> None:
         """Encodes a frame of `shape`, with its pts and time base; raises `EncodingFailed`."""
+        self._open_encoder()
         self._frames += 1
         self._encode(frame)
 
@@ -109,13 +111,8 @@ class VideoWriter:
 
     def extradata(self) -> bytes:
         """The header of the coded pictures, once the encoder is open."""
-        context = self._video.codec_context
-        try:
-            if not context.is_open:
-                context.open()
-        except (av.error.FFmpegError, ValueError) as error:
-            raise EncodingFailed(f"{self._chosen.encoder.name} cannot be opened: {why(error)}.") from error
-        return bytes(context.extradata or b"")
+        self._open_encoder()
+        return bytes(self._video.codec_context.extradata or b"")
 
     def write_packet(self, packet: "Packet[Any]") -> None:
         """Takes a packet of one of the audio or subtitle streams it was given; ignores all others."""
@@ -202,6 +199,15 @@ class VideoWriter:
         return copy
 
     # --- encoding --------------------------------------------------------------------------------------
+
+    def _open_encoder(self) -> None:
+        context = self._video.codec_context
+        if context.is_open:
+            return
+        try:
+            open_encoder(context)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise EncodingFailed(f"{self._chosen.encoder.name} cannot be opened: {why(error)}.") from error
 
     def _encode(self, frame: VideoFrame | None) -> None:
         try:
