@@ -24,14 +24,19 @@ def clipped(intervals: Iterable[Interval], within: Interval) -> list[Interval]:
 
 def without(intervals: Iterable[Interval], removed: Iterable[Interval]) -> list[Interval]:
     """What of them lies outside of all that is removed."""
-    left = merged(intervals)
-    for begin, end in merged(removed):
-        left = [
-            piece
-            for one in left
-            for piece in ((one[0], min(one[1], begin)), (max(one[0], end), one[1]))
-            if piece[0] < piece[1]
-        ]
+    holes, left = merged(removed), list[Interval]()
+    first = 0
+    for begin, end in merged(intervals):
+        while first < len(holes) and holes[first][1] <= begin:
+            first += 1
+        at = first
+        while at < len(holes) and holes[at][0] < end:
+            if begin < holes[at][0]:
+                left.append((begin, holes[at][0]))
+            begin = max(begin, holes[at][1])  # noqa: PLW2901 — what is left of it
+            at += 1
+        if begin < end:
+            left.append((begin, end))
     return left
 
 

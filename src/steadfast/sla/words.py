@@ -3,18 +3,25 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from steadfast.sla.achievement import Achievement
 from steadfast.sla.report import Report, moment
+
+MOST_EATERS: Final = 25
+"""Shown of incidents and outages; JSON has all."""
 
 
 def percent(part: float | None) -> str:
     """To as many places as it takes to tell it from 100 %."""
     if part is None:
         return "–"
-    places = 2 if part < 0.999 else 4
-    text = f"{part * 100:.{places}f}"
-    return "100 %" if part == 1 else f"{text} %" if not text.startswith("100") else f"{part * 100:.6f} %"
+    if part == 1:
+        return "100 %"
+    places = 2
+    while round(part * 100, places) == 100 and places < 9:
+        places += 1
+    return f"{part * 100:.{places}f} %"
 
 
 def achieved(one: Achievement) -> str:
@@ -36,12 +43,24 @@ def left(one: Achievement) -> str:
     part = one.budget_left
     if part is None:
         return "–"
-    return f"{part:.0%}" if part >= 0 else f"overspent {1 - part:.1f} times"
+    if part >= 0:
+        return f"{part:.0%}"
+    return f"spent {1 - part:.1f} times" if 1 - part < 1000 else "spent over 1000 times"
 
 
 def when(at_us: int) -> str:
     """A moment for people."""
     return moment(at_us).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def remainder(report: Report) -> str:
+    """What the table of what ate the budget leaves out."""
+    rest = report.eaters[MOST_EATERS:]
+    outside = f"{report.unexplained} bad requests lie outside of every incident and outage."
+    if not rest:
+        return outside
+    absent_s = sum(one.absent_s for one in rest)
+    return f"{len(rest)} smaller ones are not shown ({absent_s:.1f} s without a server). {outside}"
 
 
 def as_markdown(report: Report) -> str:
@@ -72,11 +91,11 @@ def as_markdown(report: Report) -> str:
                     str(one.bad_requests),
                     f"{one.absent_s:.1f}",
                 )
-                for one in report.eaters
+                for one in report.eaters[:MOST_EATERS]
             ),
         ),
         "",
-        f"{report.unexplained} bad requests lie outside of these.",
+        remainder(report),
         "",
         "## Slowest classes",
         "",
@@ -88,7 +107,7 @@ def as_markdown(report: Report) -> str:
                     one.engine,
                     one.size_class,
                     str(one.answers),
-                    *map(_ms, (one.p50_s, one.p90_s, one.p99_s)),
+                    *map(ms, (one.p50_s, one.p90_s, one.p99_s)),
                 )
                 for one in report.speeds
             ),
@@ -132,5 +151,6 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *found]
 
 
-def _ms(seconds: float) -> str:
+def ms(seconds: float) -> str:
+    """A duration."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
