@@ -69,7 +69,7 @@ class EntailJobs:
             raise InvalidOption(f"One picture belongs to a question, not {len(job.inputs)}.")
         if not job.options.texts:
             raise InvalidOption("There is no sentence.", remedy="Give at least one in texts.")
-        picture = read_picture(job.inputs[0], self.limits, name="The picture")
+        picture = read_picture(job.inputs[0], self.limits, name="The image")
         progress(1, 1)
         count = len(job.options.texts)
         segments = tuple(
@@ -88,7 +88,7 @@ class EntailJobs:
         """A line for each of its sentences; one that cannot be asked has an error and stops no other."""
         if order.pin != self.pin:
             raise PinLost("The model that the job was begun with is not the one that works here.")
-        picture = read_picture(job.inputs[0], self.limits, name="The picture")
+        picture = read_picture(job.inputs[0], self.limits, name="The image")
         first, count = int.from_bytes(order.segment.brief, "big"), order.segment.units
         texts = job.options.texts[first : first + count]
         caption = None if job.options.caption is None else clean_sentence(job.options.caption, name="caption")

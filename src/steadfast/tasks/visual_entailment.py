@@ -107,7 +107,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
     def _question(self, request: Request[EntailRequest]) -> Question | SteadfastError:
         try:
             text, caption = _texts(request.fields)
-            picture = read_picture(_content(request.blobs[0]), self._limits, name="The picture")
+            picture = read_picture(_content(request.blobs[0]), self._limits, name="The image")
         except SteadfastError as error:
             return error
         return Question(pixels=picture.pixels, text=text, caption=caption)

@@ -26,7 +26,7 @@ EVERY_FILE = [(model, file) for model in builtin_catalogue() for file in model.f
 
 
 def test_every_engine_has_its_models_and_no_family_is_anything_else() -> None:
-    assert {family.value for family in ModelFamily} == {name.value for name in EngineName}
+    assert {family.value for family in ModelFamily} == {*(name.value for name in EngineName), "entailment"}
     assert all(builtin_catalogue().of(family) for family in ModelFamily)
 
 
