@@ -23,6 +23,9 @@ FAULTY = {
 }
 """Workers that do what the last picture tells them."""
 SOURCE = b"a source"
+_START_S = 120.0
+"""Given to a start: on a machine that many tests share, importing alone takes tens of seconds."""
+_LAST_CHARACTERS = 8000
 
 
 @dataclass(kw_only=True)
@@ -138,16 +141,35 @@ def serving(
 
 
 def _first_document(process: "subprocess.Popen[bytes]", data_dir: Path) -> dict[str, Any]:
-    """What `serve --json` tells; lines of the log, which are JSON too, stand on one line each."""
-    until_s = time.monotonic() + 60.0
-    while time.monotonic() < until_s and process.poll() is None:
-        text = (data_dir / "stdout.log").read_text()
-        begin, end = text.find("{\n"), text.find("\n}\n")
-        if 0 <= begin < end:
-            document: dict[str, Any] = json.loads(text[begin : end + 2])
-            return document
+    """What `serve --json` tells; lines of the log, which are JSON too, stand on one line each.
+
+    A start that fails is told as a document too, and is told here with what the server wrote until then.
+    """
+    until_s = time.monotonic() + _START_S
+    while time.monotonic() < until_s:
+        has_ended = process.poll() is not None  # before reading: its last words are not to be missed
+        if document := _document_in((data_dir / "stdout.log").read_text()):
+            if "url" in document:
+                return document
+            raise AssertionError(f"the start failed: {document}\n{_last_words(data_dir)}")
+        if has_ended:
+            raise AssertionError(f"it ended with {process.returncode}:\n{_last_words(data_dir)}")
         time.sleep(0.02)
-    raise AssertionError(f"it did not start: {(data_dir / 'stderr.log').read_text()}")
+    raise AssertionError(f"it did not start within {_START_S:.0f} s:\n{_last_words(data_dir)}")
+
+
+def _document_in(text: str) -> dict[str, Any] | None:
+    begin = 0 if text.startswith("{\n") else text.find("\n{\n") + 1
+    end = text.find("\n}\n", begin)
+    if end < 0 or not text.startswith("{\n", begin):
+        return None
+    document: dict[str, Any] = json.loads(text[begin : end + 2])
+    return document
+
+
+def _last_words(data_dir: Path) -> str:
+    said = ((data_dir / name).read_text(errors="replace") for name in ("stdout.log", "stderr.log"))
+    return "".join(said)[-_LAST_CHARACTERS:]
 
 
 def _sweep(process: "subprocess.Popen[bytes]") -> None:

@@ -45,10 +45,11 @@ def core_numbers(value: object) -> object:
         return value
     numbers: list[int] = []
     for part in filter(None, (part.strip() for part in value.split(","))):
-        first, _, last = part.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal()) or int(last or first) < int(first):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal()) or int(last) < int(first):
             raise ValueError("numbers of cores such as 2-7,9")
-        numbers += range(int(first), int(last or first) + 1)
+        numbers += range(int(first), int(last) + 1)
     return tuple(numbers)
 
 

@@ -37,7 +37,7 @@ def test_a_folder_with_a_long_name_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_an_error_comes_back_with_its_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match="The file is wrong") as refused:
+    with pytest.raises(ConfigError, match="The file is wrong") as refused:
         run(asked(tmp_path / "control.sock", "fail"))
     assert refused.value.remedy == "Mend it."
 

@@ -176,5 +176,5 @@ def test_an_option_s_wrong_value_is_told_with_those_that_are_allowed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["models", "list", "--engine", "fast"]) is ExitCode.USAGE
-    told = "Error: Invalid value for '--engine': 'fast' is not one of 'embedded', 'standard', 'neural'.\n"
+    told = "Error: Invalid value for '--engine': 'fast' is not one of 'embedded', 'standard', 'neural',"
     assert capsys.readouterr().err.startswith(told)
