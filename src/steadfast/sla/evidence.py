@@ -15,6 +15,7 @@ from steadfast.health.incidents import Incident
 from steadfast.sla.folding import unpacked
 from steadfast.sla.frames import read_frames
 from steadfast.sla.intervals import Interval, clipped, merged, without
+from steadfast.sla.job_ledger import LOST
 from steadfast.sla.journal import is_being_written, journal_files, life_of
 from steadfast.sla.maintenance import Maintenance, MaintenancePlan
 from steadfast.sla.tables import CHUNKS, DURATIONS, ERRORS, JOBS, LIVES, MINUTES, READINGS, SILENCES
@@ -295,7 +296,7 @@ def _jobs(connection: Connection, period: Interval) -> Sequence[JobEnd]:
             code=row.code,
             submitted_us=round(row.submitted_at.timestamp() * 1e6),
             took_s=row.took_s,
-            is_lost=row.state == "lost",
+            is_lost=row.state == LOST,
         )
         for row in connection.execute(select(JOBS).where(inside))
     ]

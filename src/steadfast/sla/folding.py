@@ -61,7 +61,7 @@ def _claim(connection: Connection, file: Path, tally: Tally, seen: LifeSeen) -> 
         "requests": len(tally.ends),
         "frames": packed(tally),
     }
-    insert = _INSERTS[connection.dialect.name](CHUNKS).values(values).on_conflict_do_nothing()
+    insert = insert_into(connection, CHUNKS).values(values).on_conflict_do_nothing()
     return bool(connection.execute(insert).rowcount)
 
 
@@ -85,6 +85,11 @@ def add_tally(connection: Connection, tally: Tally) -> None:
         _add_reading(connection, key, sums)
 
 
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An INSERT of this database, which knows `on_conflict_do_…`."""
+    return _INSERTS[connection.dialect.name](table)
+
+
 def _row(table: Table, *values: object) -> dict[str, object]:
     return dict(zip((column.name for column in table.columns), values, strict=True))
 
@@ -93,7 +98,7 @@ def _add(connection: Connection, table: Table, rows: Iterable[dict[str, object]]
     found = list(rows)
     if not found:
         return
-    insert = _INSERTS[connection.dialect.name](table)
+    insert = insert_into(connection, table)
     (sum_,) = (column for column in table.columns if not column.primary_key)
     added = {sum_.name: sum_ + insert.excluded[sum_.name]}
     connection.execute(insert.on_conflict_do_update(index_elements=_keys(table), set_=added), found)
@@ -105,7 +110,7 @@ def _keys(table: Table) -> Sequence[str]:
 
 def _add_reading(connection: Connection, key: tuple[int, str, str], sums: ReadingSum) -> None:
     row = _row(READINGS, *key, sums.measured, sums.met, sums.missed, sums.total, sums.least, sums.most)
-    insert = _INSERTS[connection.dialect.name](READINGS)
+    insert = insert_into(connection, READINGS)
     known, new = READINGS.c, insert.excluded
     added = {name: known[name] + new[name] for name in ("measured", "met", "missed", "total")}
     # Not min() and max(): PostgreSQL calls them least() and greatest().
@@ -137,5 +142,5 @@ def _note_life(connection: Connection, life: str, instance: str, seen: LifeSeen)
         )
     if silences:
         rows = [{"life": life, "from_us": begin, "until_us": end} for begin, end in silences]
-        insert = _INSERTS[connection.dialect.name](SILENCES).on_conflict_do_nothing()
+        insert = insert_into(connection, SILENCES).on_conflict_do_nothing()
         connection.execute(insert, rows)

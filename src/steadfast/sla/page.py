@@ -23,6 +23,7 @@ p { margin: .4rem 0; max-width: 46rem; } .pale { color: #5d6b7a; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th { text-align: left; font-weight: 600; border-bottom: 2px solid #dde3ea; padding: .35rem .6rem .35rem 0; }
 td { border-bottom: 1px solid #eef1f4; padding: .4rem .6rem .4rem 0; vertical-align: top; }
+td:last-child { white-space: nowrap; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { background: #eef1f4; border-radius: 3px; height: .45rem; width: 6rem; margin: .3rem 0 0 auto; }
 .bar i { display: block; height: 100%; border-radius: 3px; background: #2e9e5b; }

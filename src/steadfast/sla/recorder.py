@@ -1,8 +1,10 @@
 """Writes the journal from what is stated, and has it folded into the database now and then."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +14,16 @@ from steadfast.events import subscribe_to
 from steadfast.observability.quality import QualityMeasured
 from steadfast.observability.requests import RequestEnded, RequestStarted
 from steadfast.runtime.events import SpareTookOver
+from steadfast.settings import ObjectiveSettings
 from steadfast.sla.folding import fold
 from steadfast.sla.frames import Frame, FrameKind
+from steadfast.sla.job_ledger import absorb_jobs
 from steadfast.sla.journal import Journal, unix_us
+from steadfast.sla.retention import forget_old
 from steadfast.sla.tally import OUTCOMES, READINGS, SIZES, VERDICTS
 
 BEAT_S: Final = 0.5
+_FORGET_EVERY_S: Final = 3600.0
 _US: Final = 1e6
 _OUTCOME: Final = {name: number for number, name in enumerate(OUTCOMES)}
 _SIZE: Final = {name: number for number, name in enumerate(SIZES)}
@@ -61,13 +67,21 @@ class Recorder:
             await asyncio.sleep(BEAT_S)
             self._journal.say(FrameKind.BEAT)
 
-    async def fold_forever(self, database: Database) -> None:
+    async def fold_forever(self, database: Database, settings: ObjectiveSettings) -> None:
         """Keeps the journal short; what the database does not take now waits for the next time."""
+        forget_at_s = 0.0
         while True:
             with suppress(DatabaseProblem):
-                await database.run(fold, database, self._folder, instance=self._instance)
+                await database.run(self._fold, database)
+                if time.monotonic() >= forget_at_s:
+                    forget_at_s = time.monotonic() + _FORGET_EVERY_S
+                    await database.run(forget_old, database, settings, datetime.now(UTC))
             await asyncio.sleep(self._fold_every_s)
             self._journal.turn()
+
+    def _fold(self, database: Database) -> None:
+        fold(database, self._folder, instance=self._instance)
+        absorb_jobs(database)
 
     def close(self, database: Database | None) -> None:
         """The server has ended in order. Blocks for the last fold."""
@@ -76,7 +90,7 @@ class Recorder:
         self._journal.close()
         if database is not None:
             with suppress(DatabaseProblem):  # the next start folds it
-                fold(database, self._folder, instance=self._instance)
+                self._fold(database)
 
     def _started(self, event: RequestStarted) -> None:
         self._journal.started(event.serial)

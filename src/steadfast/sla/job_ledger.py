@@ -1,0 +1,76 @@
+"""What became of jobs, taken from their own tables, so that it outlives them."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+
+from steadfast.database.database import Database
+from steadfast.errors import BlobDamaged, BlobMissing
+from steadfast.jobs.deletion import DELETIONS
+from steadfast.jobs.job import ENDED
+from steadfast.jobs.rows import decoded
+from steadfast.jobs.tables import JOBS as LIVING
+from steadfast.sla.folding import insert_into
+from steadfast.sla.tables import JOBS
+
+LOST: Final = "lost"
+"""State of an accepted job that is not there any more, or whose files are not."""
+DELETED: Final = "deleted"
+"""State of one that somebody had deleted before it ended."""
+_LATE: Final = timedelta(minutes=2)
+"""So long a transaction may take to become visible."""
+_FILES_GONE: Final = frozenset({BlobMissing.code, BlobDamaged.code})
+
+
+def absorb_jobs(database: Database) -> None:
+    """Takes over jobs that are new and those that have ended. Raises `DatabaseProblem`."""
+    with database.writing() as connection:
+        _add_new(connection)
+        _follow_open(connection)
+
+
+def _add_new(connection: Connection) -> None:
+    newest = connection.execute(select(func.max(JOBS.c.submitted_at))).scalar_one_or_none()
+    query = select(LIVING).where(LIVING.c.id.not_in(select(JOBS.c.job_id)))
+    if newest is not None:
+        # Ids begin with the time, so this reads what is new and no more.
+        before = select(func.max(JOBS.c.job_id)).where(JOBS.c.submitted_at < newest - _LATE)
+        query = query.where(LIVING.c.id > func.coalesce(before.scalar_subquery(), ""))
+    rows = [_row_of(job) for job in connection.execute(query)]
+    if rows:
+        connection.execute(insert_into(connection, JOBS).on_conflict_do_nothing(), rows)
+
+
+def _follow_open(connection: Connection) -> None:
+    joined = JOBS.outerjoin(LIVING, LIVING.c.id == JOBS.c.job_id)
+    is_open = JOBS.c.ended_at.is_(None) & JOBS.c.state.not_in([LOST, DELETED])
+    query = select(JOBS.c.job_id.label("known_id"), LIVING).select_from(joined).where(is_open)
+    for job in connection.execute(query).all():
+        if job.id is None:
+            values: dict[str, Any] = {"state": _why_gone(connection, job.known_id)}
+        elif job.ended_at is not None:
+            values = _row_of(job)
+        else:
+            continue
+        connection.execute(update(JOBS).where(JOBS.c.job_id == job.known_id).values(**values))
+
+
+def _row_of(job: Any) -> dict[str, Any]:
+    code = str(decoded(job.failure).get("code", "")) if job.failure else ""
+    took_s = (job.ended_at - job.created_at).total_seconds() if job.ended_at is not None else None
+    has_ended = job.state in {state.value for state in ENDED}
+    return {
+        "job_id": job.id,
+        "task": job.task,
+        "submitted_at": job.created_at,
+        "ended_at": job.ended_at if has_ended else None,
+        "state": LOST if code in _FILES_GONE else job.state,
+        "code": code,
+        "took_s": took_s if has_ended else None,
+    }
+
+
+def _why_gone(connection: Connection, job_id: str) -> str:
+    record = select(DELETIONS.c.id).where(DELETIONS.c.owner.contains(job_id)).limit(1)
+    return DELETED if connection.execute(record).first() is not None else LOST
