@@ -360,7 +360,7 @@ class Service:
         if self._recorder is not None:
             assert self._database is not None
             self._chores.begin(self._recorder.beat_forever())
-            self._chores.begin(self._recorder.fold_forever(self._database))
+            self._chores.begin(self._recorder.fold_forever(self._database, self.settings.objectives))
         self._tend_jobs()
         self._chores.begin(self._flush_keys_forever())
         self._chores.begin(self._count_workers_forever(self._backend.gate))
