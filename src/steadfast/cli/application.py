@@ -13,6 +13,7 @@ from steadfast import __version__
 from steadfast.cli import crashes, database, incidents, jobs, keys, models, sla
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
+from steadfast.cli.dash import dash
 from steadfast.cli.demo import demo
 from steadfast.cli.diagnose import diagnose
 from steadfast.cli.doctor import doctor
@@ -69,6 +70,7 @@ def steadfast(
 app.command()(swap)
 app.command()(batch)
 app.command()(bench)
+app.command()(dash)
 app.command()(demo)
 app.command()(diagnose)
 app.command()(doctor)

@@ -27,6 +27,8 @@ class ServiceClient:
         self.url = (os.environ.get("STEADFAST_URL") or DEFAULT_URL).rstrip("/")
         self._key = os.environ.get("STEADFAST_KEY")
         self._sleep = sleep
+        self._session: Any = None
+        """An `httpx.Client`; None: each question has a connection of its own."""
         if not self.url.startswith(("http://", "https://")):
             raise InvalidOption(
                 f"STEADFAST_URL is no URL: {self.url[:100]!r}.", remedy=f"Write it like {DEFAULT_URL}."
@@ -48,7 +50,7 @@ class ServiceClient:
 
         headers = self._headers() | more.pop("headers", {})
         try:
-            answer = httpx.request(
+            answer = (self._session or httpx).request(
                 method, f"{self.url}{path}", headers=headers, timeout=more.pop("timeout", _TIMEOUT_S), **more
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -56,6 +58,18 @@ class ServiceClient:
         if answer.is_success:
             return answer
         raise _told(answer, self.url)
+
+    @contextmanager
+    def staying_connected(self) -> Iterator[None]:
+        """Meanwhile all questions go over one connection, for who asks often."""
+        import httpx  # noqa: PLC0415
+
+        with httpx.Client() as session:
+            self._session = session
+            try:
+                yield
+            finally:
+                self._session = None
 
     @contextmanager
     def streaming(self, path: str, headers: dict[str, str] | None = None) -> Iterator[Any]:
