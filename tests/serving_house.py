@@ -108,8 +108,9 @@ def serving(
     guardian: bool = False,
     ready: bool = True,
     spares: int = 1,
+    told: bool = True,
 ) -> Iterator[ServingHouse]:
-    """A server with these settings as variables; `ready`: wait for its workers too."""
+    """A server with these settings as variables; `told`: wait until it listens, `ready`: for workers."""
     data_dir.mkdir(parents=True, exist_ok=True)
     own = {name: value for name, value in os.environ.items() if not name.startswith("STEADFAST_")}
     environment = (
@@ -127,9 +128,10 @@ def serving(
     )
     house = ServingHouse(process=process, url="", data_dir=data_dir)
     try:
-        started = _first_document(process, data_dir)
-        house.url, house.key = started["url"], started.get("first_key")
-        if ready:
+        if told:
+            started = _first_document(process, data_dir)
+            house.url, house.key = started["url"], started.get("first_key")
+        if told and ready:
             house.await_ready(spares=spares)
         yield house
     finally:

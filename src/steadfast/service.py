@@ -128,10 +128,20 @@ class Service:
     async def run(self, attachment: Attachment, on_started: Callable[[Started], None]) -> None:
         """Serves until SIGTERM or SIGINT, then finishes what runs."""
         self._attachment = attachment
-        started = await self.start()
         loop = asyncio.get_running_loop()
+        # Before the start: else the command line's handler would break off whatever runs at that moment.
         for signum in _KNOWN_SIGNALS:
             loop.add_signal_handler(signum, self.ask_to_stop)
+        started = await self.start()
+        if not self._stop.is_set():
+            await self._serve(started, attachment, on_started)
+        await self.stop()
+
+    async def _serve(
+        self, started: Started, attachment: Attachment, on_started: Callable[[Started], None]
+    ) -> None:
+        """Until it is told to stop."""
+        loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin(self._reload_quietly()))
         attachment.heartbeat.start(loop)
         attachment.heartbeat.ready(started.host, started.port)
@@ -139,7 +149,6 @@ class Service:
         keep_pauses_short()
         await self._stop.wait()
         attachment.heartbeat.stop()
-        await self.stop()
 
     def ask_to_stop(self) -> None:
         """Readiness falls at once and nothing new is taken; `run` does the rest."""
@@ -176,7 +185,10 @@ class Service:
         self._control = ControlSocket(settings.data_dir / "control.sock", {"reload": self.reload})
         await self._control.open()
         fetching = asyncio.create_task(self._fetch_models())
-        await asyncio.wait([fetching], timeout=_FETCH_FIRST_S)
+        stopping = asyncio.create_task(self._stop.wait())
+        waited_for = [fetching, stopping]
+        await asyncio.wait(waited_for, timeout=_FETCH_FIRST_S, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
         hide_memory()  # after the socket: what is hidden may not follow its own links in /proc
         remove_old_outboxes(worker_outboxes(settings))
         # Whoever made it has died with its server.

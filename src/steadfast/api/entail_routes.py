@@ -1,7 +1,7 @@
 """`POST /v1/entail`: does a sentence follow from a picture? From bytes on the wire to a worker, and back."""
 
 import asyncio
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 
 import msgspec
@@ -18,16 +18,15 @@ from steadfast.api.forms import read_form
 from steadfast.api.intake import Held, Intake, announced_bytes
 from steadfast.api.options import deadline_of, priority_of
 from steadfast.api.order import Done, Visit
-from steadfast.api.replays import KeptAnswer, Wanted, fingerprint_of, key_in
-from steadfast.api.reply import Header
+from steadfast.api.replays import Answered, KeptAnswer, Wanted, fingerprint_of, key_in
 from steadfast.errors import (
     DeadlineExceeded,
     EmptyInput,
-    EngineUnavailable,
     MalformedRequest,
     Overloaded,
     ServiceError,
     ShuttingDown,
+    UnknownRoute,
 )
 from steadfast.tasks.entail_messages import TASK, EntailRequest
 
@@ -68,12 +67,11 @@ class EntailRoutes:
     async def _enter(self, exchange: Exchange) -> Visit:
         """Refuses whom it can before anything of the body is read."""
         backend = self._backend
-        visit = Visit(
-            began_s=asyncio.get_running_loop().time(), key=await backend.access.admit(exchange, Scope.SWAP)
-        )
+        visit = Visit(began_s=time.monotonic(), key=await backend.access.admit(exchange, Scope.SWAP))
         if not backend.entailment.enabled:
-            raise EngineUnavailable(
-                "Visual entailment is switched off here.", remedy="Set entailment.enabled to true."
+            raise UnknownRoute(
+                "Visual entailment is switched off (entailment.enabled).",
+                remedy="Have the operator set entailment.enabled to true.",
             )
         if backend.stopping:
             raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
@@ -87,7 +85,8 @@ class EntailRoutes:
                 priority=priority_of(exchange, None),
                 deadline_s=deadline_s,
                 size_bytes=announced_bytes(exchange),
-            )
+            ),
+            body_is_here=exchange.inbox.is_complete,
         )
         return visit
 
@@ -115,10 +114,7 @@ class EntailRoutes:
 
     # --- doing ------------------------------------------------------------------------------------------
 
-    async def _carry_out(
-        self, exchange: Exchange, order: EntailOrder, visit: Visit
-    ) -> tuple[KeptAnswer, Sequence[Header]]:
-        """An answer, and headers that are not kept with it."""
+    async def _carry_out(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> Answered:
         given = key_in(exchange.headers.get(b"idempotency-key"))
         replays = self._backend.replays
         if given is None or replays is None:
@@ -130,17 +126,7 @@ class EntailRoutes:
             fingerprint=await asyncio.to_thread(fingerprint_of, said, [order.image]),
             hold_s=order.deadline_s or self._backend.deadline_s,
         )
-        claim = await replays.claim(wanted)
-        if isinstance(claim, KeptAnswer):
-            return claim, ((b"idempotent-replayed", b"true"),)
-        try:
-            answer = await self._answer(exchange, order, visit)
-        except BaseException:
-            # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
-            await asyncio.shield(replays.abandon(claim))
-            raise
-        await replays.keep(claim, answer)
-        return answer, ()
+        return await replays.once(wanted, lambda: self._answer(exchange, order, visit))
 
     async def _answer(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> KeptAnswer:
         """What was found, or a maybe that says why nobody looked, where the operator wants that."""
@@ -155,8 +141,9 @@ class EntailRoutes:
         return answer_of(exchange, done)
 
     async def _submit(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> Done:
-        backend, now = self._backend, asyncio.get_running_loop().time
+        backend, now = self._backend, time.monotonic
         now_s, left_s = now(), backend.deadline_s
+        exchange.noted["receive_ms"] = round((now_s - visit.began_s) * 1000, 3)
         if order.deadline_s is not None:
             left_s = order.deadline_s - (now_s - visit.began_s)
             if left_s <= 0:

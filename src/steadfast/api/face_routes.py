@@ -1,8 +1,8 @@
 """`POST /v1/swap` and `POST /v1/faces`: from bytes on the wire to a request in a worker, and back."""
 
 import asyncio
+import time
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import msgspec
 
@@ -22,8 +22,7 @@ from steadfast.api.options import (
     swap_options,
 )
 from steadfast.api.order import Done, Order, Visit
-from steadfast.api.replays import KeptAnswer, Wanted, fingerprint_of, key_in
-from steadfast.api.reply import Header
+from steadfast.api.replays import Answered, KeptAnswer, Wanted, fingerprint_of, key_in
 from steadfast.errors import (
     DeadlineExceeded,
     EmptyInput,
@@ -36,9 +35,6 @@ _SWAP_FILES = frozenset({"source", "target", "reference"})
 _FACES_FILES = frozenset({"image"})
 _ENGINES = frozenset({"embedded", "standard", "neural"})
 _MULTIPART = b"multipart/form-data"
-
-Answered: TypeAlias = tuple[KeptAnswer, Sequence[Header]]
-"""An answer, and headers that are not kept with it."""
 
 
 class FaceRoutes:
@@ -70,7 +66,7 @@ class FaceRoutes:
     async def _enter(self, exchange: Exchange) -> Visit:
         """Refuses whom it can before anything of the body is read."""
         visit = Visit(
-            began_s=asyncio.get_running_loop().time(),
+            began_s=time.monotonic(),
             key=await self._backend.access.admit(exchange, Scope.SWAP),
         )
         if self._backend.stopping:
@@ -162,18 +158,11 @@ class FaceRoutes:
             fingerprint=await asyncio.to_thread(fingerprint_of, said, order.blobs),
             hold_s=order.deadline_s or self._backend.deadline_s,
         )
-        claim = await replays.claim(wanted)
-        if isinstance(claim, KeptAnswer):
-            return claim, ((b"idempotent-replayed", b"true"),)
-        try:
-            done = await self._submit(exchange, order, visit)
-        except BaseException:
-            # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
-            await asyncio.shield(replays.abandon(claim))
-            raise
-        answer = self._answer_of(exchange, order, done)
-        await replays.keep(claim, answer)
-        return answer, ()
+
+        async def answer() -> KeptAnswer:
+            return self._answer_of(exchange, order, await self._submit(exchange, order, visit))
+
+        return await replays.once(wanted, answer)
 
     def _answer_of(self, exchange: Exchange, order: Order, done: Done) -> KeptAnswer:
         answer = answer_of(exchange, order, done)
@@ -182,7 +171,7 @@ class FaceRoutes:
         return answer
 
     async def _submit(self, exchange: Exchange, order: Order, visit: Visit) -> Done:
-        now_s = asyncio.get_running_loop().time()
+        now_s = time.monotonic()
         exchange.noted["receive_ms"] = round((now_s - visit.began_s) * 1000, 3)
         left_s = self._backend.deadline_s
         if order.deadline_s is not None:
@@ -202,12 +191,12 @@ class FaceRoutes:
         # Before the gate: what nobody will touch must not wait for a worker first.
         await self._backend.runtime.refuse_poison(TASK, order.request, payloads)
         async with self._backend.gate.admit(arrival, knocked=True) as permit:
-            left_s -= asyncio.get_running_loop().time() - now_s
+            left_s -= time.monotonic() - now_s
             outcome = await self._backend.runtime.submit(
                 TASK, order.request, payloads, deadline_s=max(0.0, left_s)
             )
             permit.finished(outcome.cost, worked_s=outcome.worked_ms / 1000)
-            queue_ms = (asyncio.get_running_loop().time() - now_s) * 1000 - outcome.worked_ms
+            queue_ms = (time.monotonic() - now_s) * 1000 - outcome.worked_ms
             done = Done(outcome=outcome, queue_ms=max(0.0, queue_ms))
             note_done(exchange, order, visit, done)
             if permit.predicted_s is not None:

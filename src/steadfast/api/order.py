@@ -28,7 +28,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     began_s: float
-    """On the loop's clock, when the headers were complete."""
+    """On the monotonic clock, when the headers were complete; the loop's own may count whole milliseconds."""
 
     @property
     def key_id(self) -> str:

@@ -8,21 +8,24 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from steadfast.admission.idempotency import MAX_KEY_CHARACTERS, Claim, IdempotencyStore, Replay
 from steadfast.api.access import Aside
 from steadfast.api.intake import Held
+from steadfast.api.reply import Header
 from steadfast.errors import DatabaseProblem, MalformedRequest
 
 _log = logging.getLogger(__name__)
 
 _FORGET_EVERY_S = 600.0
+_REPLAYED = ((b"idempotent-replayed", b"true"),)
 
 
 class KeptAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +35,10 @@ class KeptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+Answered: TypeAlias = tuple[KeptAnswer, Sequence[Header]]
+"""An answer, and headers that are not kept with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +59,20 @@ class Replays:
         self._aside = aside
         self._folder = folder
         self._keep = keep
+
+    async def once(self, wanted: Wanted, answer: Callable[[], Awaitable[KeptAnswer]]) -> Answered:
+        """The answer it had, or that of `answer`, kept for a repetition unless it raises."""
+        claim = await self.claim(wanted)
+        if isinstance(claim, KeptAnswer):
+            return claim, _REPLAYED
+        try:
+            made = await answer()
+        except BaseException:
+            # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
+            await asyncio.shield(self.abandon(claim))
+            raise
+        await self.keep(claim, made)
+        return made, ()
 
     async def claim(self, wanted: Wanted) -> Claim | KeptAnswer:
         """The right to carry it out, or the answer it had. Raises what `IdempotencyStore.claim` raises."""

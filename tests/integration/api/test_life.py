@@ -106,9 +106,7 @@ def test_the_guardian_brings_a_killed_server_back(tmp_path: Path) -> None:
         old = house.server
         workers = house.workers()
         old.send_signal(signal.SIGKILL)
-        began_s = time.monotonic()
-        house.until(lambda: not old.is_running() and _answers(house.url))
-        assert time.monotonic() - began_s < 6
+        house.until(lambda: not old.is_running() and _answers(house.url), within_s=60)
         house.await_ready()
         assert not any(worker.is_running() for worker in workers)
         house.process.send_signal(signal.SIGTERM)
@@ -127,6 +125,16 @@ def test_a_taken_port_and_a_wrong_setting_stop_the_start_with_a_sentence(tmp_pat
     nowhere = _serve("--data-dir", "/proc/nowhere")
     assert nowhere.returncode == 73
     assert "/proc/nowhere" in nowhere.stderr
+
+
+def test_sigterm_in_the_middle_of_a_start_ends_it_in_order(tmp_path: Path) -> None:
+    with serving(tmp_path, ONE, told=False) as house:
+        house.until((tmp_path / "control.sock").exists, within_s=60)
+        house.process.send_signal(signal.SIGTERM)
+        assert house.process.wait(20) == 0
+        said = (tmp_path / "stderr.log").read_text() + (tmp_path / "stdout.log").read_text()
+        assert "SystemExit" not in said
+        assert "chore ended" not in said
 
 
 def _serve(*arguments: str) -> "subprocess.CompletedProcess[str]":

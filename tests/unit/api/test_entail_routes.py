@@ -162,8 +162,8 @@ def test_the_caller_s_fault_stays_an_error_even_then(backend: Backend) -> None:
     assert ask(backend, json=document(text="caller")).status_code == 422
 
 
-def test_a_service_that_does_not_offer_it_says_so(backend: Backend) -> None:
+def test_a_service_that_does_not_offer_it_says_so_and_is_not_at_fault(backend: Backend) -> None:
     backend.entailment = EntailmentSettings(enabled=False)
     answer = ask(backend, json=document())
-    assert (answer.status_code, answer.json()["code"]) == (503, "engine_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_route")
     assert "entailment.enabled" in answer.json()["remedy"]

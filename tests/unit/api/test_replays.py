@@ -74,6 +74,23 @@ def test_what_failed_may_be_tried_again(replays: Replays) -> None:
     claimed(replays)
 
 
+def test_what_is_asked_twice_is_done_once_and_what_failed_is_done_again(replays: Replays) -> None:
+    made: list[KeptAnswer] = []
+
+    async def fail() -> KeptAnswer:
+        raise MalformedRequest("It failed.")
+
+    async def work() -> KeptAnswer:
+        made.append(ANSWER)
+        return ANSWER
+
+    with pytest.raises(MalformedRequest):
+        run(replays.once(WANTED, fail))
+    assert run(replays.once(WANTED, work)) == (ANSWER, ())
+    assert run(replays.once(WANTED, work)) == (ANSWER, ((b"idempotent-replayed", b"true"),))
+    assert len(made) == 1
+
+
 def test_an_answer_past_its_time_is_removed_with_its_file(
     replays: Replays, tmp_path: Path, wall: Wall
 ) -> None:
