@@ -58,13 +58,13 @@ def _act(house: LedgerHouse, line: str) -> None:
         house.begin(int(begun[1]))
     elif plan := re.fullmatch(r"maintenance is announced from (\S+) to (\S+)", said):
         house.announce(_at(plan[1]), _at(plan[2]))
-    else:
-        {
+    elif said != "report":
+        happen = {
             "a server answers": house.answer,
             "the server is killed": house.kill,
             "the server stops": house.stop,
-            "report": int,
-        }[said]()
+        }
+        happen[said]()
 
 
 def _at(clock: str) -> datetime:
