@@ -80,6 +80,8 @@ class Connection(asyncio.Protocol):
         self._work: asyncio.Task[None] | None = None
         """The same, while it ends with the client."""
         self._behind: deque[tuple[Exchange, WireReply]] = deque()
+        self._listener: Callable[[bytes], None] | None = None
+        """Hears every byte once the connection speaks something else than HTTP."""
         self._closes_when_answered = False
         self._swallowed_bytes = 0
         # One timer that is moved, because setting one per request would cost more than parsing it.
@@ -96,6 +98,10 @@ class Connection(asyncio.Protocol):
     def go_on_without_client(self) -> None:
         """It is not cancelled any more."""
         self._work = None
+
+    def take_over(self, listener: Callable[[bytes], None]) -> None:
+        """From here on it speaks something else; who answers now has it until it is cut."""
+        self._listener = listener
 
     # --- the socket -------------------------------------------------------------------------------------
 
@@ -127,6 +133,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, or of several."""
+        if self._listener is not None:
+            self._listener(data)
+            return
         if self._incoming is None:
             self._head_bytes += len(data)
         try:

@@ -13,8 +13,9 @@ from steadfast.api.intake import Intake
 from steadfast.api.job_answers import JOBS, attempt_document, item_document, job_document
 from steadfast.api.job_fields import change_of, pair_of
 from steadfast.api.job_results import send_result
-from steadfast.api.job_stream import as_server_sent, beating
+from steadfast.api.job_stream import as_server_sent, beating, over_web_socket
 from steadfast.api.job_submission import JobSubmission
+from steadfast.api.web_socket import WebSocket, wants_web_socket
 from steadfast.errors import InvalidOption, MalformedRequest, ShuttingDown, UnknownRoute, WrongMethod
 from steadfast.jobs.job import Job, JobState
 from steadfast.jobs.port import JobFilter
@@ -148,6 +149,12 @@ class JobRoutes:
     async def _events(self, exchange: Exchange, jobs: JobService, asker: Asker, job_id: str) -> None:
         after = _last_event(exchange)
         job = await jobs.get(asker.sees, job_id)
+        if wants_web_socket(exchange):
+            socket = WebSocket(exchange)
+            _end_with_client(exchange)
+            entries = beating(self._backend, jobs.watch(asker.sees, job_id, after=after))
+            await over_web_socket(socket, job_id, entries)
+            return
         if job.has_ended and not await jobs.history(asker.sees, job_id, after=after, limit=1):
             await exchange.answer(204, b"text/plain", b"")  # a browser comes back for ever, else
             return

@@ -7,6 +7,7 @@ import msgspec
 
 from steadfast.api.backend import Backend
 from steadfast.api.job_answers import entry_document
+from steadfast.api.web_socket import WebSocket
 from steadfast.jobs.port import HistoryEntry
 
 _LOOK_EVERY_S = 0.5
@@ -52,6 +53,28 @@ async def as_server_sent(job_id: str, entries: AsyncIterator[HistoryEntry | None
     async for entry in entries:
         # A client that is gone is noticed by writing to it.
         yield b": still here\n\n" if entry is None else _event(job_id, entry)
+
+
+async def over_web_socket(
+    socket: WebSocket, job_id: str, entries: AsyncIterator[HistoryEntry | None]
+) -> None:
+    """One message each, the same documents; ends when they do, or when the client wants no more."""
+
+    async def send() -> None:
+        async for entry in entries:
+            if entry is None:
+                socket.ping()
+            else:
+                await socket.send(msgspec.json.encode(entry_document(job_id, entry)))
+
+    sending, leaving = asyncio.create_task(send()), asyncio.create_task(socket.closed.wait())
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        sending.cancel()
+        await asyncio.wait({sending})
+    await socket.close()
 
 
 def _event(job_id: str, entry: HistoryEntry) -> bytes:
