@@ -109,6 +109,7 @@ def serving(
     ready: bool = True,
     spares: int = 1,
     told: bool = True,
+    python: Path = Path(sys.executable),
 ) -> Iterator[ServingHouse]:
     """A server with these settings as variables; `told`: wait until it listens, `ready`: for workers."""
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,7 @@ def serving(
     environment = (
         own | {"STEADFAST_DATA_DIR": str(data_dir), "PYTHONWARNINGS": "error"} | dict(settings or {})
     )
-    command = [sys.executable, "-m", "steadfast", "serve", "--json", "--port", "0", *arguments]
+    command = [str(python), "-m", "steadfast", "serve", "--json", "--port", "0", *arguments]
     log, out = (data_dir / "stderr.log").open("wb"), (data_dir / "stdout.log").open("wb")
     process = subprocess.Popen(
         command if guardian else [*command, "--no-guardian"],
