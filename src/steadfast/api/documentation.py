@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
 from steadfast import __version__
+from steadfast.api.job_documentation import document_jobs
 from steadfast.api.problem import title_of
 from steadfast.api.upload_documentation import document_uploads
 from steadfast.errors import (
@@ -17,15 +18,22 @@ from steadfast.errors import (
     ChecksumMismatch,
     DamagedMedia,
     DeadlineExceeded,
+    DiskFull,
     EmptyText,
     ForeignRequest,
     IdempotencyInProgress,
     IncidentUnknown,
+    JobConflict,
+    JobUnknown,
     KeyRefused,
     MalformedRequest,
     MediaTooLarge,
     NoFace,
     PoisonInput,
+    QuotaExceeded,
+    RangeUnusable,
+    ResultGone,
+    ResultNotReady,
     ScopeMissing,
     SlowClient,
     SteadfastError,
@@ -170,6 +178,12 @@ def document_application() -> FastAPI:
         response_model=EntailmentAnswerModel,
     )(_judged_elsewhere)
     document_uploads(application, _problems(UploadUnknown, UploadConflict, UploadVersion, ChecksumMismatch))
+    document_jobs(
+        application,
+        _problems(
+            JobUnknown, JobConflict, ResultNotReady, ResultGone, RangeUnusable, QuotaExceeded, DiskFull
+        ),
+    )
     for path, summary in _RECORDS.items():
         application.get(
             path, summary=summary, responses=_problems(KeyRefused, ScopeMissing, IncidentUnknown)

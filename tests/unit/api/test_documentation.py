@@ -10,6 +10,22 @@ def test_every_route_is_described() -> None:
         "/v1/swap",
         "/v1/faces",
         "/v1/entail",
+        "/v1/jobs",
+        "/v1/jobs/purge",
+        "/v1/jobs/{id}",
+        *(
+            f"/v1/jobs/{{id}}/{part}"
+            for part in (
+                "attempts",
+                "cancel",
+                "events",
+                "items",
+                "pause",
+                "result",
+                "resume",
+                "retry",
+            )
+        ),
         "/v1/uploads",
         "/v1/uploads/{id}",
         "/health",
