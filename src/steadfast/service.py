@@ -42,6 +42,7 @@ from steadfast.filekeeping import (
 )
 from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.guardian.attach import Attachment
+from steadfast.health.detection.sign import Sign
 from steadfast.health.events import IncidentMoved
 from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
@@ -59,6 +60,7 @@ from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
 from steadfast.sla.ledger_folder import ledger_folder, service_name
+from steadfast.sla.quality_watch import QualityWatch
 from steadfast.sla.recorder import Recorder
 from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
 from steadfast.tasks.entail_messages import TASK as ENTAIL
@@ -119,6 +121,7 @@ class Service:
         self._health: HealthWatch | None = None
         self._nvml = Nvml()
         self._recorder: Recorder | None = None
+        self._stop_judging: Callable[[], None] = lambda: None
         self._attachment: Attachment | None = None
         self.exit_code = 0
         """What the process ends with after `run`."""
@@ -197,6 +200,8 @@ class Service:
         if settings.objectives.ledger:
             self._recorder = Recorder(ledger_folder(settings), instance=service_name(settings))
             self._recorder.listen()
+            self._stop_judging = QualityWatch(settings.objectives, self._report_sign).listen()
+            self._backend.sampled = settings.objectives.sampled
         await self._http.start()
         self._chores.begin(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
         self._begin_chores()
@@ -206,6 +211,10 @@ class Service:
         if self._health is not None:
             await self._health.start(self._attachment.last_death if self._attachment else None)
         return Started(host=host, port=port, needs_keys=self._keyring is not None, first_key=first_key)
+
+    def _report_sign(self, sign: Sign) -> None:
+        if self._health is not None:
+            self._health.report(sign)
 
     async def stop(self) -> None:
         """Finishes within `server.grace_s`, refuses the rest, and ends every worker."""
@@ -243,6 +252,7 @@ class Service:
             self._flush_keys()
             if self._recorder is not None:
                 self._recorder.close(self._database)
+                self._stop_judging()
             self._database.close()
 
     def _tell_jobs_of_incidents(self, fact: Event) -> None:

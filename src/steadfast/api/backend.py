@@ -64,5 +64,7 @@ class Backend:
     tally: Tally = field(default_factory=Tally)
     entailment: EntailmentSettings = field(default_factory=EntailmentSettings)
     """Whether questions about pictures are answered, and what a failure at one becomes."""
+    sampled: float = 0.0
+    """Part of the swaps whose quality is measured."""
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

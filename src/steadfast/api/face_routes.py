@@ -1,6 +1,7 @@
 """`POST /v1/swap` and `POST /v1/faces`: from bytes on the wire to a request in a worker, and back."""
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 
@@ -110,6 +111,7 @@ class FaceRoutes:
                 format=options.format,
                 quality=options.quality,
                 measure=options.measure,
+                sample=self._backend.sampled > 0 and random.random() < self._backend.sampled,  # noqa: S311
             ),
             blobs=_filled([*sources, *reference, target]),
             deadline_s=self._deadline(exchange, options.deadline_s),

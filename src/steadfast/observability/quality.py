@@ -24,6 +24,15 @@ class Verdict(StrEnum):
     NOT_JUDGED = "not_judged"  # nothing is promised of it for this engine
 
 
+class ResultSampled(FrequentEvent, kw_only=True, frozen=True, gc=False):
+    """A worker has looked at one of its results."""
+
+    task: str
+    engine: str
+    readings: dict[str, float]
+    """By the names of `QualityReading`; a worker said them."""
+
+
 class QualityMeasured(FrequentEvent, kw_only=True, frozen=True, gc=False):
     """One result, or one batch of results, was measured."""
 

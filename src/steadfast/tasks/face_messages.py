@@ -72,6 +72,8 @@ class FaceRequest(msgspec.Struct, frozen=True, kw_only=True):
     """1 to 100, of lossy formats."""
     measure: bool = True
     """Whether the answer says how much the result is the source."""
+    sample: bool = False
+    """Whether the quality of the result is measured."""
     full: bool = False
     """Of a listing: every landmark and the embeddings too."""
 
@@ -91,6 +93,8 @@ class FaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Similarity of the worst swapped face to its source: 1 is the same picture, about 0 a stranger."""
     seconds: dict[str, float] = {}
     """By stage."""
+    readings: dict[str, float] = {}
+    """Of a sampled result: what was measured, by the names of `QualityReading`."""
     notes: tuple[str, ...] = ()
 
 

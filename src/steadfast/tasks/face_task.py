@@ -32,7 +32,8 @@ from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
 from steadfast.tasks.job_photos import naming_inputs
 from steadfast.tasks.output_mark import mark_of
-from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.picture_swap import PictureSwap, swap_picture
+from steadfast.tasks.quality_sample import QualitySampler
 from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.verified_models import VerifiedModels
 
@@ -58,6 +59,7 @@ class FaceTask(Task[FaceRequest]):
         self._engine: Engine | None = None
         self._verdict_of_load: CanaryVerdict | None = None
         self._held = HeldMemory()
+        self._sampler: QualitySampler | None = None
         self._jobs: FaceJobs | None = None
 
     def operating_points(self) -> Sequence[OperatingPoint]:
@@ -156,9 +158,11 @@ class FaceTask(Task[FaceRequest]):
         wanted = _format_for(fields, target)
         content, notes = encode_picture(done.picture, wanted, quality=fields.quality, mark=mark_of(engine))
         watch.lap("write")
+        readings = self._sample(target, done, content) if fields.sample else {}
         answer = self._answer(
             watch,
             target,
+            readings=readings,
             format=wanted.value,
             faces_found=done.faces_found,
             faces_swapped=len(done.swapped),
@@ -167,6 +171,11 @@ class FaceTask(Task[FaceRequest]):
         )
         cost = _cost(target, done.faces_found, swapped=len(done.swapped))
         return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
+
+    def _sample(self, before: Picture, done: PictureSwap, content: bytes) -> dict[str, float]:
+        if self._sampler is None or self._sampler.engine is not self._loaded:
+            self._sampler = QualitySampler(self._loaded)
+        return self._sampler.measure(before, done, content)
 
     # --- jobs -------------------------------------------------------------------------------------------
 

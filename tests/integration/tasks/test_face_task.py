@@ -264,3 +264,19 @@ def test_bad_bytes_are_declared_errors_that_tell_no_path(
         with pytest.raises(error) as refused:
             asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), blobs[0], target)
         assert str(tmp_path) not in str(refused.value)
+
+
+def test_a_sampled_swap_is_measured_as_it_was_delivered(
+    task: FaceTask, blobs: tuple[memoryview, memoryview]
+) -> None:
+    lossy = FaceRequest(job=FaceJob.SWAP, sources=1, sample=True, format=PictureType.JPEG, quality=80)
+    exact = FaceRequest(job=FaceJob.SWAP, sources=1, sample=True, format=PictureType.PNG)
+    lossy_readings = asked(task, lossy, *blobs)[0].readings
+    exact_readings = asked(task, exact, *blobs)[0].readings
+    assert exact_readings["psnr_outside"] == 100.0
+    assert exact_readings["ssim_outside"] > 0.999
+    assert 30 < lossy_readings["psnr_outside"] < 60
+    for readings in (lossy_readings, exact_readings):
+        assert readings["identity"] > 0.4
+        assert readings["mask_overlap"] > 0.8
+    assert asked(task, FaceRequest(job=FaceJob.SWAP, sources=1), *blobs)[0].readings == {}
