@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 
 from steadfast.api.exchange import Exchange, new_request_id
 from steadfast.api.inbox import Inbox
+from steadfast.api.patience import Patience
 from steadfast.api.problem import problem_of
 from steadfast.api.proxies import TrustedProxies
 from steadfast.api.reply import WireReply, head_of
@@ -31,7 +32,6 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 _SWALLOWED_BYTES: Final = 16 << 20
 _SWALLOW_S: Final = 5.0
 _TOO_LARGE: Final = f"The headers take more than {MAX_HEAD_BYTES // 1024} KiB."
-_NEVER: Final = float("inf")
 
 Serve = Callable[[Exchange], Coroutine[Any, Any, None]]
 
@@ -84,10 +84,7 @@ class Connection(asyncio.Protocol):
         """Hears every byte once the connection speaks something else than HTTP."""
         self._closes_when_answered = False
         self._swallowed_bytes = 0
-        # One timer that is moved, because setting one per request would cost more than parsing it.
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at_s = _NEVER
-        self._due_at_s = _NEVER
+        self._patience = Patience(self._loop, self._lose_patience)
 
     def end_with_client(self) -> None:
         """Has the task that answers now cancelled when the client leaves."""
@@ -114,15 +111,13 @@ class Connection(asyncio.Protocol):
         if len(self._state.connections) > self.max_connections:
             transport.close()
             return
-        self._expect_within(self.header_timeout_s)
+        self._patience.expect_within(self.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The client is gone, or was sent away."""
         self.client_left = True
         self._state.connections.discard(self)
-        self._due_at_s = _NEVER
-        if self._timer is not None:
-            self._timer.cancel()
+        self._patience.end()
         if self._inbox is not None:
             self._inbox.break_off()
         self._behind.clear()
@@ -150,7 +145,7 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > MAX_HEAD_BYTES:
             self._send_away(HeadTooLarge(_TOO_LARGE))
         elif self._current is None and self._head_bytes == len(data):  # its first bytes
-            self._expect_within(self.header_timeout_s)
+            self._patience.expect_within(self.header_timeout_s)
 
     def _why_unreadable(self, error: httptools.HttpParserError) -> SteadfastError:
         if isinstance(error.__context__, _HeadIsTooLarge):
@@ -219,7 +214,7 @@ class Connection(asyncio.Protocol):
             connection=self,
         )
         self._head_bytes = self._swallowed_bytes = 0
-        self._due_at_s = _NEVER  # from here on the body's own limits hold
+        self._patience.wait_on()  # from here on the body's own limits hold
         if self._current is None:
             self._start(exchange, reply)
         else:
@@ -245,8 +240,8 @@ class Connection(asyncio.Protocol):
         if self._closes_when_answered:
             self._close()
         elif self._current is None:  # it was answered before it was whole
-            self._due_at_s = _NEVER
-            self._expect_within(self.keep_alive_s)
+            self._patience.wait_on()
+            self._patience.expect_within(self.keep_alive_s)
 
     def _address(self, headers: dict[bytes, bytes]) -> str:
         if not self.proxies:
@@ -290,16 +285,16 @@ class Connection(asyncio.Protocol):
         """The answer is out: the next one's turn, or time for another request."""
         self._state.total_requests += 1
         self._current = None
-        self._due_at_s = _NEVER
+        self._patience.wait_on()
         if not reply.keep_alive or self._closes_when_answered:
             self._close_after(reply)
         elif self._behind:
             self._start(*self._behind.popleft())
             return  # whoever pipelines is read on when nobody waits
         elif self._incoming is reply:
-            self._expect_within(_SWALLOW_S)  # what is left of its body
+            self._patience.expect_within(_SWALLOW_S)  # what is left of its body
         else:
-            self._expect_within(self.header_timeout_s if self._head_bytes else self.keep_alive_s)
+            self._patience.expect_within(self.header_timeout_s if self._head_bytes else self.keep_alive_s)
         self.resume_reading()
 
     def cut(self) -> None:
@@ -310,7 +305,7 @@ class Connection(asyncio.Protocol):
         if self._incoming is reply:
             # Closing while the client still sends would reset the connection, and the answer with it.
             self._closes_when_answered = True
-            self._expect_within(_SWALLOW_S)
+            self._patience.expect_within(_SWALLOW_S)
         else:
             self._close()
 
@@ -330,27 +325,10 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    # --- time -------------------------------------------------------------------------------------------
+    # --- sending away -----------------------------------------------------------------------------------
 
-    def _expect_within(self, limit_s: float) -> None:
-        """The client must do its part within that time, or sooner where that was said before."""
-        self._due_at_s = min(self._due_at_s, self._loop.time() + limit_s)
-        if self._timer is None or self._rings_at_s > self._due_at_s:
-            self._arm()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at_s = self._due_at_s
-        self._timer = self._loop.call_at(self._due_at_s, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._due_at_s == _NEVER:
-            return
-        if self._loop.time() < self._due_at_s:
-            self._arm()
-        elif self._head_bytes and self._current is None:
+    def _lose_patience(self) -> None:
+        if self._head_bytes and self._current is None:
             self._send_away(SlowClient("The headers came too slowly."))
         else:
             self._close()
