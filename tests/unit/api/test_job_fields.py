@@ -1,0 +1,74 @@
+"""What a request may say of a job."""
+
+import pytest
+
+from steadfast.api.job_fields import change_of, fields_of_document, fields_of_form, seconds_of
+from steadfast.errors import CallerError, InvalidOption, MalformedRequest
+from steadfast.jobs.job import JobPriority
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200), ("7d", 604800), ("", None)]
+)
+def test_times_are_said_as_people_say_them(text: str, seconds: float | None) -> None:
+    assert seconds_of("expires_in", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "1y", "5 m", "inf", "1e9"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InvalidOption, match="expires_in is a time"):
+        seconds_of("expires_in", text)
+
+
+def test_a_form_and_a_document_say_the_same() -> None:
+    form = fields_of_form(
+        {
+            "labels": "a=b, c=d",
+            "fresh": "yes",
+            "enhance": "true",
+            "quality": "80",
+            "priority": "high",
+            "expires_in": "60",
+            "faces": "0",
+        }
+    )
+    document = fields_of_document(
+        {
+            "labels": {"a": "b", "c": "d"},
+            "fresh": True,
+            "enhance": True,
+            "quality": 80,
+            "priority": "high",
+            "expires_in": 60,
+            "faces": 0,
+        }
+    )
+    assert form == document
+    assert form.priority.value_among_jobs is JobPriority.HIGH
+    assert fields_of_form({"labels": '{"a": "b,c"}'}).labels == {"a": "b,c"}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"quality": "0"},
+        {"max_bad_frames": "2"},
+        {"priority": "urgent"},
+        {"labels": "a"},
+        {"labels": "{"},
+        {"labels": "steadfast.own=1"},
+        {"fresh": "perhaps"},
+        {"measure": "true"},
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(field: dict[str, str]) -> None:
+    with pytest.raises(CallerError) as refused:
+        fields_of_form(field)
+    assert refused.value.remedy
+
+
+def test_a_change_names_priority_or_labels_and_nothing_else() -> None:
+    assert change_of(b'{"labels": {"a": "b"}}').labels == {"a": "b"}
+    for body in (b"", b"[]", b'{"state": "succeeded"}', b'{"priority": "urgent"}'):
+        with pytest.raises(MalformedRequest):
+            change_of(body)
