@@ -29,10 +29,10 @@ from typing import Any
 import psutil
 
 from benchmarks.clips import loop_clip
+from steadfast.assembly.service import Service
 from steadfast.jobs.job import ENDED, InputFile, ItemOrder, JobOrder, JobState
 from steadfast.jobs.rows import space_of
 from steadfast.jobs.service import JobService
-from steadfast.service import Service
 from steadfast.settings import Settings
 from steadfast.tasks.showcase import COLLINS, portrait
 

@@ -13,7 +13,7 @@ from steadfast.cli.invocation import Invocation, command
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from steadfast.service import Started
+    from steadfast.assembly.service import Started
     from steadfast.settings import Settings
 
 _RELOAD_S = 600.0
@@ -65,7 +65,7 @@ def serve(
     settings = read()  # a wrong value stops the start here, before anything is started
     if not no_guardian:
         _become_guardian(settings.server.grace_s)
-    from steadfast.server_process import run_service  # noqa: PLC0415
+    from steadfast.assembly.server_process import run_service  # noqa: PLC0415
 
     run_service(settings, attachment, lambda started: _tell(invocation, started), read_settings=read)
 

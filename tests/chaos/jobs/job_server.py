@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 from steadfast.admission.gate import Gate
+from steadfast.assembly.filekeeping import open_library
+from steadfast.assembly.jobkeeping import open_jobs
+from steadfast.assembly.staffing import lending_folder, worker_outboxes
 from steadfast.database.connection import database_options
 from steadfast.database.database import open_database
-from steadfast.filekeeping import open_library
-from steadfast.jobkeeping import open_jobs
 from steadfast.runtime.options import ConfinementOptions, Device, PoolOptions, RestartOptions, WorkerOptions
 from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.supervisor import Employment, Supervisor
 from steadfast.settings import Settings
-from steadfast.staffing import lending_folder, worker_outboxes
 from steadfast.task import TaskSpec
 
 ROOT = str(Path(__file__).resolve().parents[3])

@@ -19,11 +19,11 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
+from steadfast.assembly.filekeeping import open_library
 from steadfast.blobs.blob import parse_address
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
-from steadfast.filekeeping import open_library
 from steadfast.jobs import queries
 from steadfast.jobs.incarnation import Incarnation
 from steadfast.jobs.job import InputFile, ItemOrder, JobOrder, JobPriority, JobState

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from steadfast.assembly.service import Service
 from steadfast.blobs.blob import BlobAddress
 from steadfast.events import Event, subscribe
 from steadfast.jobs.events import SegmentRedone, StepFailed, StepFinished, StepStarted
@@ -19,7 +20,6 @@ from steadfast.jobs.job import ENDED, InputFile, ItemOrder, Job, JobOrder
 from steadfast.jobs.port import JobFilter
 from steadfast.jobs.rows import space_of
 from steadfast.jobs.service import JobService
-from steadfast.service import Service
 from steadfast.settings import Settings
 
 _BEGAN_S = time.monotonic()

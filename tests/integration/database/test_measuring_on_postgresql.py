@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from steadfast.assembly.measuring import store_figures
 from steadfast.blobs.references import BLOBS
 from steadfast.database.database import Database
-from steadfast.measuring import store_figures
 
 
 def test_an_empty_store_holds_nothing(database: Database) -> None:

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from tests.serving_house import ServingHouse, serving
 
+from steadfast.assembly.filekeeping import open_library
 from steadfast.blobs.blob import BlobAddress
 from steadfast.database.connection import database_options
 from steadfast.database.database import open_database
-from steadfast.filekeeping import open_library
 from steadfast.settings import load_settings
 
 TUS = {"Tus-Resumable": "1.0.0"}

@@ -17,10 +17,10 @@ from steadfast.api.application import Application
 from steadfast.api.backend import Backend
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import IntakeLimits, Room
+from steadfast.assembly.measuring import service_metrics
 from steadfast.errors import ShuttingDown
 from steadfast.events import subscribe_to
 from steadfast.health.probes.devices import Nvml
-from steadfast.measuring import service_metrics
 from steadfast.observability.requests import RequestEnded, RequestOutcome
 from steadfast.runtime.in_memory import InMemoryRuntime
 from steadfast.settings import Settings

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.errors import Overloaded
-from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
 from steadfast.settings import Settings
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from steadfast.admission.first_key import provide_first_key
 from steadfast.admission.gate import Gate
@@ -25,14 +26,8 @@ from steadfast.api.backend import Backend
 from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpServer
 from steadfast.api.replays import Replays
-from steadfast.blobs.library import BlobLibrary
-from steadfast.blobs.scratch import clean_scratch
-from steadfast.chores import Chores
-from steadfast.database.connection import database_options
-from steadfast.database.database import Database, open_database
-from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
-from steadfast.events import Event, subscribe
-from steadfast.filekeeping import (
+from steadfast.assembly.chores import Chores
+from steadfast.assembly.filekeeping import (
     callback_guard,
     open_library,
     open_references,
@@ -40,7 +35,26 @@ from steadfast.filekeeping import (
     open_upload_desk,
     open_webhooks,
 )
-from steadfast.front_options import body_room, http_options, intake_limits, spool_folder
+from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
+from steadfast.assembly.jobkeeping import job_terms, open_jobs
+from steadfast.assembly.measuring import service_metrics, status_board, store_figures
+from steadfast.assembly.model_supply import ModelSupply
+from steadfast.assembly.reloading import changes
+from steadfast.assembly.staffing import (
+    entail_employment,
+    face_employment,
+    gate_options,
+    spool_group,
+    worker_outboxes,
+)
+from steadfast.assembly.tracekeeping import open_traces
+from steadfast.assembly.watchkeeping import health_watch
+from steadfast.blobs.library import BlobLibrary
+from steadfast.blobs.scratch import clean_scratch
+from steadfast.database.connection import database_options
+from steadfast.database.database import Database, open_database
+from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
+from steadfast.events import Event, subscribe
 from steadfast.guardian.attach import Attachment
 from steadfast.health.detection.sign import Sign
 from steadfast.health.events import IncidentMoved
@@ -48,13 +62,9 @@ from steadfast.health.observed_runtime import ObservedRuntime
 from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
-from steadfast.jobkeeping import job_terms, open_jobs
 from steadfast.jobs.service import JobService
-from steadfast.measuring import service_metrics, status_board, store_figures
-from steadfast.model_supply import ModelSupply
 from steadfast.observability.metrics.storage_metrics import StoreFigures
 from steadfast.observability.request_log import RequestLog
-from steadfast.reloading import changes
 from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
 from steadfast.runtime.supervisor import Employment, Supervisor
@@ -62,10 +72,11 @@ from steadfast.settings import Settings
 from steadfast.sla.ledger_folder import ledger_folder, service_name
 from steadfast.sla.quality_watch import QualityWatch
 from steadfast.sla.recorder import Recorder
-from steadfast.staffing import entail_employment, face_employment, gate_options, spool_group, worker_outboxes
 from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
-from steadfast.watchkeeping import health_watch
+
+if TYPE_CHECKING:
+    from steadfast.observability.traces.export import TraceExport
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +132,7 @@ class Service:
         self._health: HealthWatch | None = None
         self._nvml = Nvml()
         self._recorder: Recorder | None = None
+        self._traces: "TraceExport | None" = None
         self._stop_judging: Callable[[], None] = lambda: None
         self._attachment: Attachment | None = None
         self.exit_code = 0
@@ -172,6 +184,7 @@ class Service:
         first_key = self._open_keyring(self._database)
         self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
+        self._traces = open_traces(settings.telemetry, self._backend)
         if settings.jobs.enabled:
             self._jobs = self._backend.jobs = self._open_jobs(self._backend, self._database)
         if settings.telemetry.metrics:
@@ -246,6 +259,8 @@ class Service:
             self._backend.metrics.stop()
         if self._backend.status is not None:
             self._backend.status.stop()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
         if self._control is not None:
             await self._control.close()
         if self._database is not None:

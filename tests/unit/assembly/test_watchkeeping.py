@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from steadfast.assembly.watchkeeping import watched_folders
 from steadfast.settings import Settings
-from steadfast.watchkeeping import watched_folders
 
 
 def test_every_disk_that_must_not_run_full_is_watched_once_under_its_name(tmp_path: Path) -> None:

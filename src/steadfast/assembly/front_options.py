@@ -4,8 +4,8 @@ from pathlib import Path
 
 from steadfast.api.http_server import HttpOptions
 from steadfast.api.intake import IntakeLimits, Room
+from steadfast.assembly.staffing import spool_group
 from steadfast.settings import Settings
-from steadfast.staffing import spool_group
 
 
 def http_options(settings: Settings) -> HttpOptions:

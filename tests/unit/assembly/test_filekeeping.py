@@ -9,11 +9,7 @@ from pydantic import SecretStr
 from tests.databases import open_sqlite
 from tests.job_house import JobHouse, job_house
 
-from steadfast.blobs.folder import FolderStore
-from steadfast.blobs.s3 import S3BlobStore
-from steadfast.database.database import Database
-from steadfast.errors import ConfigError, QuotaExceeded
-from steadfast.filekeeping import (
+from steadfast.assembly.filekeeping import (
     callback_guard,
     open_library,
     open_references,
@@ -23,6 +19,10 @@ from steadfast.filekeeping import (
     open_webhooks,
     s3_options,
 )
+from steadfast.blobs.folder import FolderStore
+from steadfast.blobs.s3 import S3BlobStore
+from steadfast.database.database import Database
+from steadfast.errors import ConfigError, QuotaExceeded
 from steadfast.settings import BlobSettings, ReferenceSettings, Settings, WebhookSettings
 
 

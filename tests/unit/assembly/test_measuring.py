@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.databases import open_sqlite
 
-from steadfast.measuring import store_figures
+from steadfast.assembly.measuring import store_figures
 
 
 def test_a_new_service_keeps_nothing_and_its_database_is_a_file_that_is_looked_at(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from steadfast.admission.gate import Gate
 from steadfast.api.backend import JobTerms
+from steadfast.assembly.staffing import lending_folder
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.database import Database
 from steadfast.errors import OutputUnwritable
@@ -17,7 +18,6 @@ from steadfast.jobs.transaction import JobDatabase
 from steadfast.jobs.upkeep import Upkeep
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
-from steadfast.staffing import lending_folder
 
 
 def open_jobs(

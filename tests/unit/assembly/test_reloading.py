@@ -1,6 +1,6 @@
 """A reload changes what can change while requests run, and says plainly what cannot."""
 
-from steadfast.reloading import changes, takes_effect_at_reload
+from steadfast.assembly.reloading import changes, takes_effect_at_reload
 from steadfast.settings import Settings
 
 

@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from steadfast import staffing
 from steadfast.admission.rate import NO_LIMIT
+from steadfast.assembly import staffing
+from steadfast.assembly.staffing import (
+    devices_of,
+    entail_employment,
+    face_employment,
+    gate_options,
+    pool_options,
+)
 from steadfast.errors import ConfigError
 from steadfast.runtime.options import Device
 from steadfast.settings import Settings
-from steadfast.staffing import devices_of, entail_employment, face_employment, gate_options, pool_options
 
 
 def settings(tmp_path: Path, **sections: object) -> Settings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steadfast.model_supply import ModelSupply
+from steadfast.assembly.model_supply import ModelSupply
 from steadfast.models.store import ModelStore
 from steadfast.models.verification import digest
 from steadfast.settings import Settings

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable
 
 from steadfast import process_title
+from steadfast.assembly.service import ReadSettings, Service, Started
 from steadfast.guardian.attach import Attachment
 from steadfast.observability.logs import configure_logs
-from steadfast.service import ReadSettings, Service, Started
 from steadfast.settings import Settings
 
 _CHATTY = ("alembic", "uvicorn")

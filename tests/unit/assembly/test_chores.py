@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from steadfast.chores import Chores
+from steadfast.assembly.chores import Chores
 
 
 def test_a_chore_that_breaks_is_logged(caplog: pytest.LogCaptureFixture) -> None:

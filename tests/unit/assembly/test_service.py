@@ -7,14 +7,14 @@ FORBIDDEN = ("numpy", "cv2", "av", "PIL", "onnxruntime", "_dlib_pybind11", "torc
 
 
 def test_the_server_imports_nothing_that_touches_pixels_or_models() -> None:
-    code = f"import steadfast.service, sys; print([n for n in {FORBIDDEN!r} if n in sys.modules])"
+    code = f"import steadfast.assembly.service, sys; print([n for n in {FORBIDDEN!r} if n in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 
 
 def test_the_command_line_of_the_server_imports_nothing_either() -> None:
     code = (
-        "import sys\nfrom steadfast.cli import application, serve\nimport steadfast.server_process\n"
+        "import sys\nfrom steadfast.cli import application, serve\nimport steadfast.assembly.server_process\n"
         f"print([n for n in {FORBIDDEN!r} if n in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -23,7 +23,7 @@ def test_the_command_line_of_the_server_imports_nothing_either() -> None:
 
 def test_a_look_of_the_garbage_collector_does_not_hold_up_the_loop() -> None:
     code = (
-        "import gc, time\nimport steadfast.service as service\nservice.keep_pauses_short()\n"
+        "import gc, time\nimport steadfast.assembly.service as service\nservice.keep_pauses_short()\n"
         "seen = len(gc.get_objects())\nprint(seen)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
