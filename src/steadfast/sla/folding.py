@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Table, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from steadfast.database.database import Database
-from steadfast.sla.frames import FrameWriter, read_frames
+from steadfast.sla.frames import FRAME_BYTES, FrameKind, FrameWriter, read_frames
 from steadfast.sla.journal import is_being_written, journal_files, life_of
 from steadfast.sla.tables import CHUNKS, DURATIONS, ERRORS, LIVES, MINUTES, READINGS, SILENCES
 from steadfast.sla.tally import SILENCE_US, LifeSeen, ReadingSum, Tally, tally_file
 
 _SQUEEZE: Final = 6
+_KEPT: Final = frozenset({FrameKind.NAME, FrameKind.END})
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -47,28 +48,30 @@ def fold_file(database: Database, file: Path, *, instance: str, is_last_of_dead:
     tally = Tally()
     seen = tally_file(read_frames(content), tally, is_last_of_dead=is_last_of_dead)
     with database.writing() as connection:
-        if _claim(connection, file, tally, seen):
+        if _claim(connection, file, content, tally, seen):
             add_tally(connection, tally)
             _note_life(connection, life_of(file), instance, seen)
     file.unlink(missing_ok=True)
 
 
-def _claim(connection: Connection, file: Path, tally: Tally, seen: LifeSeen) -> bool:
+def _claim(connection: Connection, file: Path, content: bytes, tally: Tally, seen: LifeSeen) -> bool:
     values = {
         "file": file.stem,
-        "from_us": min((end.at_us for end in tally.ends), default=seen.first_us),
+        "from_us": tally.first_us or seen.first_us,
         "until_us": seen.last_us,
-        "requests": len(tally.ends),
-        "frames": packed(tally),
+        "requests": tally.requests,
+        "frames": packed(content, tally),
     }
     insert = insert_into(connection, CHUNKS).values(values).on_conflict_do_nothing()
     return bool(connection.execute(insert).rowcount)
 
 
-def packed(tally: Tally) -> bytes:
-    """Every request of it, in little room."""
-    writer = FrameWriter()
-    return zlib.compress(b"".join(writer.frame(end) for end in tally.ends), _SQUEEZE)
+def packed(content: bytes, tally: Tally) -> bytes:
+    """Every request of a file, in little room: its ends and names as they stand, and those that were lost."""
+    begins = range(0, len(content) - FRAME_BYTES + 1, FRAME_BYTES)
+    kept = [content[begin : begin + FRAME_BYTES] for begin in begins if content[begin] in _KEPT]
+    writer = FrameWriter()  # its names, which come last, replace those of the file
+    return zlib.compress(b"".join(kept + [writer.frame(end) for end in tally.lost]), _SQUEEZE)
 
 
 def unpacked(frames: bytes) -> bytes:

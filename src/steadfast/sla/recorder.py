@@ -77,16 +77,24 @@ class Recorder:
                     forget_at_s = time.monotonic() + _FORGET_EVERY_S
                     await database.run(forget_old, database, settings, datetime.now(UTC))
             await asyncio.sleep(self._fold_every_s)
-            self._journal.turn()
+            self.turn()
 
     def _fold(self, database: Database) -> None:
         fold(database, self._folder, instance=self._instance)
         absorb_jobs(database)
 
-    def close(self, database: Database | None) -> None:
-        """The server has ended in order. Blocks for the last fold."""
+    def turn(self) -> None:
+        """Begins a new file, so that what was written so far can be folded."""
+        self._journal.turn()
+
+    def deafen(self) -> None:
+        """Hears no more."""
         while self._deafen:
             self._deafen.pop()()
+
+    def close(self, database: Database | None) -> None:
+        """The server has ended in order. Blocks for the last fold."""
+        self.deafen()
         self._journal.close()
         if database is not None:
             with suppress(DatabaseProblem):  # the next start folds it

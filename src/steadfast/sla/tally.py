@@ -102,8 +102,12 @@ class Tally:
     """(hour, task, code) → requests that failed by our fault."""
     readings: dict[tuple[int, str, str], ReadingSum] = field(default_factory=dict)
     """(hour, engine, reading) → sums."""
-    ends: list[Frame] = field(default_factory=list)
-    """Every request that is over."""
+    requests: int = 0
+    """That are over."""
+    first_us: int = 0
+    """When the first of them was; 0: there are none."""
+    lost: list[Frame] = field(default_factory=list)
+    """Requests that ended with their server; no journal holds their ends."""
 
     def add_ends(self, frames: Iterable[Frame]) -> None:
         """Requests that are over."""
@@ -113,7 +117,6 @@ class Tally:
     def add(self, frame: Frame) -> None:
         """One frame of any kind."""
         if frame.kind is FrameKind.END:
-            self.ends.append(frame)
             self._count_end(frame)
         elif frame.kind is FrameKind.TAKEOVER:
             hour = frame.at_us // HOUR_US
@@ -123,6 +126,8 @@ class Tally:
             self.readings.setdefault(key, ReadingSum()).add(frame.value, VERDICTS[frame.outcome])
 
     def _count_end(self, frame: Frame) -> None:
+        self.requests += 1
+        self.first_us = min(self.first_us or frame.at_us, frame.at_us)
         outcome = OUTCOMES[frame.outcome]
         self.minutes[frame.at_us // MINUTE_US, frame.task, outcome] += 1
         hour = frame.at_us // HOUR_US
@@ -156,15 +161,17 @@ def tally_file(frames: Iterable[Frame], tally: Tally, *, is_last_of_dead: bool) 
         seen.see(frame)
         tally.add(frame)
     if is_last_of_dead:
-        for serial, at_us in open_us.items():
-            tally.add(
-                Frame(
-                    kind=FrameKind.END,
-                    at_us=max(at_us, seen.last_us),
-                    serial=serial,
-                    outcome=OUTCOMES.index(LOST),
-                    took_us=max(0, seen.last_us - at_us),
-                    code=LOST,
-                )
-            )
+        tally.lost += [_lost(serial, at_us, seen.last_us) for serial, at_us in open_us.items()]
+        tally.add_ends(tally.lost)
     return seen
+
+
+def _lost(serial: int, at_us: int, died_us: int) -> Frame:
+    return Frame(
+        kind=FrameKind.END,
+        at_us=max(at_us, died_us),
+        serial=serial,
+        outcome=OUTCOMES.index(LOST),
+        took_us=max(0, died_us - at_us),
+        code=LOST,
+    )
