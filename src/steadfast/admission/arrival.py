@@ -35,6 +35,11 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     are not negative; words are few. What nobody can know yet (`faces`) is simply absent."""
 
     @property
+    def kind(self) -> str:
+        """Which job of its task it is, where the task has several."""
+        return str(self.features.get("job", ""))
+
+    @property
     def flow(self) -> str:
         """Whose turn it is: requests of one flow share what one flow may have."""
         return self.key or neighbourhood(self.address)

@@ -59,12 +59,14 @@ class Gate:
     def knock(self, arrival: Arrival, *, body_is_here: bool = False) -> None:
         """Refuses, as soon as its headers are here, a request whose body need not be read at all.
 
-        Counts it against its rates. Where the body came with the headers nothing is saved by asking how long
-        the line is before `admit` does. Raises `RateLimited`, `Overloaded` or `ShuttingDown`.
+        Counts it against its rates. Where the body came with the headers little is saved by asking how long
+        the line is before `admit` does, unless most are refused. Raises `RateLimited`, `Overloaded` or
+        `ShuttingDown`.
         """
         self._take_tokens(arrival)
-        if not body_is_here:
-            self._lane(arrival.task).check(arrival)
+        lane = self._lane(arrival.task)
+        if not body_is_here or lane.is_refusing:
+            lane.check(arrival)
 
     def admit(self, arrival: Arrival, *, knocked: bool = False) -> Permit:
         """The permit to enter: `async with gate.admit(arrival) as permit`, which waits for its turn.

@@ -8,6 +8,7 @@ from steadfast.admission.arrival import Arrival, Priority
 from steadfast.admission.concurrency import ConcurrencyLimit
 from steadfast.admission.events import ConcurrencyChanged, Refusal, RequestRefused, RequestShed
 from steadfast.admission.inflow import Inflow
+from steadfast.admission.least_need import LeastNeed
 from steadfast.admission.permit import Permit
 from steadfast.admission.prediction import Forecast, ServiceTimePredictor
 from steadfast.admission.presence import Presence
@@ -25,6 +26,7 @@ _SHORT_S = 0.02
 """Waits that are over before anybody could act on them, so that it does not matter how long they are."""
 _HOPE = 0.7
 """A prediction of a wait may be that much too long before somebody is sent away for it."""
+_REFUSING_S = 1.0
 _LEFT_OF_WORK = 0.3
 """Of the usual time, what a request that should have been done by now is still expected to take."""
 
@@ -50,6 +52,8 @@ class Lane:
         self._counts: Counter[str] = Counter()
         self._refused: Counter[Refusal] = Counter()
         self._learn_at_s = 0.0
+        self._needs = LeastNeed()
+        self._refused_at_s = -_REFUSING_S
 
     def resize(self, max_waiting: int) -> None:
         """Another length of the line; who waits already stays."""
@@ -58,13 +62,14 @@ class Lane:
     # --- in ---------------------------------------------------------------------------------------------
 
     def check(self, arrival: Arrival) -> None:
-        """Raises `Overloaded` if such a request would be refused now, however little work it were."""
+        """Raises `Overloaded` if such a request would be refused now, were it the least work of its kind."""
         if not self._is_crowded:
             return
         if not self._line.is_full and self._longest_wait_s() < min(_SHORT_S, arrival.deadline_s / 2):
             return
         wait_s = self.predicted_wait_s(arrival.priority, arrival.flow)
-        if wait_s * (1.0 + self._calibration.reserve) > arrival.deadline_s:
+        needed_s = self._needs.of(arrival.kind)
+        if wait_s * (1.0 + self._calibration.reserve) + needed_s > arrival.deadline_s:
             raise self._refusal(arrival, Refusal.TOO_LATE, wait_s)
         if self._line.is_full and self._line.least_urgent_below(arrival.priority) is None:
             raise self._refusal(arrival, Refusal.QUEUE_FULL, wait_s)
@@ -80,7 +85,9 @@ class Lane:
             permit.raw_wait_s = self._raw_wait_s(arrival.priority, arrival.flow)
         permit.predicted_wait_s = self._calibration.correct(arrival.priority, permit.raw_wait_s)
         wait_s = permit.predicted_wait_s * (1.0 + self._calibration.reserve)
-        if wait_s + self._needed_s(permit) > arrival.deadline_s:
+        needed_s = self._needed_s(permit)
+        self._needs.note(arrival.kind, needed_s)
+        if wait_s + needed_s > arrival.deadline_s:
             raise self._refusal(arrival, Refusal.TOO_LATE, permit.predicted_wait_s)
         if self._line.is_full and not self._displace_for(permit):
             raise self._refusal(arrival, Refusal.QUEUE_FULL, permit.predicted_wait_s)
@@ -202,6 +209,7 @@ class Lane:
     # --- away -------------------------------------------------------------------------------------------
 
     def _refusal(self, arrival: Arrival, reason: Refusal, wait_s: float) -> Overloaded:
+        self._refused_at_s = self.clock()
         self._refused[reason] += 1
         publish(
             RequestRefused(task=self.task, priority=arrival.priority, reason=reason, retry_after_s=wait_s)
@@ -295,6 +303,11 @@ class Lane:
     def _is_crowded(self) -> bool:
         """Whether one that came now would have to wait."""
         return bool(self._waiters) or len(self._inside) >= self._limit.limit
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether somebody was refused a moment ago: the next one had better be asked about at the door."""
+        return self.clock() - self._refused_at_s < _REFUSING_S
 
     @property
     def waiting(self) -> int:

@@ -48,7 +48,7 @@ class FaceRoutes:
 
     async def swap(self, exchange: Exchange) -> None:
         """Answers a picture with its faces exchanged."""
-        visit = await self._enter(exchange)
+        visit = await self._enter(exchange, FaceJob.SWAP)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_swap(exchange, intake)
             answer, more = await self._carry_out(exchange, order, visit)
@@ -57,14 +57,14 @@ class FaceRoutes:
 
     async def faces(self, exchange: Exchange) -> None:
         """Answers what is known of the faces of a picture."""
-        visit = await self._enter(exchange)
+        visit = await self._enter(exchange, FaceJob.LIST)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_faces(exchange, intake)
             answer, more = await self._carry_out(exchange, order, visit)
         # What came in is given back first: nobody needs it while a slow client takes the answer.
         await send_answer(exchange, answer, more)
 
-    async def _enter(self, exchange: Exchange) -> Visit:
+    async def _enter(self, exchange: Exchange, job: FaceJob) -> Visit:
         """Refuses whom it can before anything of the body is read."""
         visit = Visit(
             began_s=time.monotonic(),
@@ -82,6 +82,7 @@ class FaceRoutes:
                 priority=priority_of(exchange, None),
                 deadline_s=deadline_s,
                 size_bytes=announced_bytes(exchange),
+                features={"job": job.value},
             ),
             body_is_here=exchange.inbox.is_complete,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 
@@ -116,8 +117,8 @@ def _checked(deadline_s: float) -> float:
 def _converted(fields: Mapping[str, str], kind: type[msgspec.Struct]) -> msgspec.Struct:
     if not fields:
         return kind()
-    booleans = {field.name for field in msgspec.structs.fields(kind) if field.type is bool}
-    given = {name: boolean_of(name, text) if name in booleans else text for name, text in fields.items()}
+    switches = _switches_of(kind)
+    given = {name: boolean_of(name, text) if name in switches else text for name, text in fields.items()}
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -125,6 +126,11 @@ def _converted(fields: Mapping[str, str], kind: type[msgspec.Struct]) -> msgspec
         raise InvalidOption(
             f"An option cannot be used: {error}.", remedy=f"The options are: {known}."
         ) from error
+
+
+@cache
+def _switches_of(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.type is bool)
 
 
 def boolean_of(name: str, text: str) -> bool:

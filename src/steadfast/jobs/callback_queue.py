@@ -17,9 +17,11 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     String,
     Table,
     Text,
+    bindparam,
     delete,
     exists,
     func,
@@ -127,8 +129,7 @@ def queue_call(
     connection.execute(CALLS.insert().values(values))
 
 
-def due_calls(connection: Connection, now: datetime, *, limit: int) -> list[Call]:
-    """What should be tried now: of each job the first that is not over."""
+def _due() -> Select[tuple[object, ...]]:
     earlier = CALLS.alias()
     is_behind = exists(
         select(earlier.c.id).where(
@@ -137,9 +138,18 @@ def due_calls(connection: Connection, now: datetime, *, limit: int) -> list[Call
             earlier.c.state == CallState.WAITING.value,
         )
     )
-    due = CALLS.c.state == CallState.WAITING.value, CALLS.c.due_at <= now, ~is_behind
-    query = select(CALLS).where(*due).order_by(CALLS.c.due_at, CALLS.c.entry_id).limit(limit)
-    return [_call_in(row) for row in connection.execute(query).all()]
+    due = CALLS.c.state == CallState.WAITING.value, CALLS.c.due_at <= bindparam("now"), ~is_behind
+    return select(CALLS).where(*due).order_by(CALLS.c.due_at, CALLS.c.entry_id).limit(bindparam("most"))
+
+
+_DUE = _due()
+"""Made once: it is asked every second, and making it costs more than asking."""
+
+
+def due_calls(connection: Connection, now: datetime, *, limit: int) -> list[Call]:
+    """What should be tried now: of each job the first that is not over."""
+    rows = connection.execute(_DUE, {"now": now, "most": limit})
+    return [_call_in(row) for row in rows.all()]
 
 
 def claim(connection: Connection, call: Call, until: datetime) -> bool:

@@ -170,6 +170,28 @@ def test_a_refusal_at_the_door_needs_no_body() -> None:
     run(test())
 
 
+def test_while_most_are_refused_the_door_asks_even_where_the_body_is_there_and_counts_the_work_itself() -> (
+    None
+):
+    async def test() -> None:
+        house = House()
+        await house.teach()
+        swap: dict[str, Any] = {"features": {"job": "swap"}, "deadline_s": 3.5}
+        request = Arrival(task=TASK, key="late", **swap)
+        await house.send(*"abcd", **swap)
+        house.gate.knock(request, body_is_here=True)  # nobody was refused yet: it is asked when it is read
+        await house.send(*(f"refused {number}" for number in range(20)), **swap)
+        assert len(house.failed) >= 20
+        # The wait alone would fit; with the least that its kind has needed of late it does not.
+        assert house.gate.predicted_wait_s(request) < 3.5
+        with pytest.raises(Overloaded):
+            house.gate.knock(request, body_is_here=True)
+        house.gate.knock(Arrival(task=TASK, key="quick", features={"job": "list"}, deadline_s=3.5))
+        await house.end()
+
+    run(test())
+
+
 def test_a_full_line_refuses_its_equals_but_gives_way_to_the_more_urgent(stated: list[Event]) -> None:
     async def test() -> None:
         house = House(max_waiting=3)
