@@ -1,7 +1,8 @@
 """Jobs, their items and what happened to them, as clients read it.
 
 What a client said of a job (labels, subject, callback, names of files) is for that client alone: an
-administrator who looks at jobs of others sees what they are and cost, not what they are called.
+administrator who looks at jobs of others sees what they are and cost, not what they are called nor what was
+typed: of a failure, which may quote that, the code.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from steadfast.jobs.port import HistoryEntry
 
 JOBS = "/v1/jobs"
 _MODEL = "model "
+_SENTENCES = frozenset({"detail", "remedy", "why"})
 
 
 def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
         "priority": job.order.priority.name.lower(),
         "degraded": list(job.degraded),
         "held": job.held or None,
-        "failure": failure_document(job.failure),
+        "failure": failure_document(job.failure, is_own=is_own),
         "progress": progress_document(job.progress),
         "attempts": job.attempts,
         "failed_attempts": job.failed_attempts,
@@ -38,7 +40,6 @@ def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
         ],
         "pin": job.pin,
         "cost": cost_document(job.cost),
-        "options": dict(job.order.options),
         "segment_s": job.order.segment_s,
         "on_segment_failure": job.order.on_segment_failure.value,
         "on_pin_lost": job.order.on_pin_lost.value,
@@ -51,6 +52,7 @@ def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
 
 def _words(job: Job) -> dict[str, Any]:
     return {
+        "options": dict(job.order.options),
         "labels": {
             name: value for name, value in job.order.labels.items() if not name.startswith(OWN_LABELS)
         },
@@ -91,7 +93,7 @@ def item_document(job: Job, item: Item, *, is_own: bool) -> dict[str, Any]:
         "target": _input_document(item, is_own=is_own),
         "sources": [source.sha256 for source in item.order.sources],
         "result": None,
-        "failure": failure_document(item.failure),
+        "failure": failure_document(item.failure, is_own=is_own),
         "degraded": list(item.degraded),
         "answered_from": item.answered_from or None,
         "report": dict(item.report),
@@ -112,7 +114,7 @@ def _input_document(item: Item, *, is_own: bool) -> dict[str, Any]:
     return {"sha256": target.sha256, "size_bytes": target.size_bytes} | named
 
 
-def attempt_document(attempt: Attempt) -> dict[str, Any]:
+def attempt_document(attempt: Attempt, *, is_own: bool) -> dict[str, Any]:
     """One try at a step."""
     return {
         "item": attempt.item,
@@ -122,24 +124,28 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "outcome": attempt.outcome.value,
         "fault": attempt.fault.value if attempt.fault else None,
         "code": attempt.code or None,
-        "detail": attempt.detail or None,
+        "detail": (attempt.detail or None) if is_own else None,
         "began_at": moment(attempt.began_at),
         "ended_at": moment(attempt.ended_at),
         "cost": cost_document(attempt.cost),
     }
 
 
-def entry_document(job_id: str, entry: HistoryEntry) -> dict[str, Any]:
-    """One thing that happened."""
-    data = dict(entry.data)
+def entry_document(job_id: str, entry: HistoryEntry, *, is_own: bool) -> dict[str, Any]:
+    """One thing that happened; only its owner is told sentences, which may quote what was typed."""
+    data = {name: value for name, value in entry.data.items() if is_own or name not in _SENTENCES}
     if entry.kind == "progress":
         data["share"] = share_of(data)
     return {"job": job_id, "id": entry.id or None, "kind": entry.kind, "at": moment(entry.at), "data": data}
 
 
-def failure_document(failure: JobFailure | None) -> dict[str, str] | None:
-    """Why something failed."""
-    return None if failure is None else msgspec.to_builtins(failure)
+def failure_document(failure: JobFailure | None, *, is_own: bool) -> dict[str, str] | None:
+    """Why something failed; to others than its owner only by code."""
+    if failure is None:
+        return None
+    if not is_own:
+        return {"code": failure.code, "detail": "Its owner can see why.", "remedy": ""}
+    return {"code": failure.code, "detail": failure.detail, "remedy": failure.remedy}
 
 
 def moment(at: datetime | None) -> str | None:

@@ -143,24 +143,28 @@ class JobRoutes:
 
     async def _attempts(self, exchange: Exchange, jobs: JobService, asker: Asker, job_id: str) -> None:
         limit = _number(exchange.query, "limit", 100)
+        is_own = (await jobs.get(asker.sees, job_id)).order.owner == asker.id
         found = await jobs.attempts(asker.sees, job_id, limit=limit)
-        await exchange.answer_json({"attempts": [attempt_document(attempt) for attempt in found]})
+        await exchange.answer_json(
+            {"attempts": [attempt_document(attempt, is_own=is_own) for attempt in found]}
+        )
 
     async def _events(self, exchange: Exchange, jobs: JobService, asker: Asker, job_id: str) -> None:
         after = _last_event(exchange)
         job = await jobs.get(asker.sees, job_id)
+        is_own = job.order.owner == asker.id
         if wants_web_socket(exchange):
             socket = WebSocket(exchange)
             _end_with_client(exchange)
             entries = beating(self._backend, jobs.watch(asker.sees, job_id, after=after))
-            await over_web_socket(socket, job_id, entries)
+            await over_web_socket(socket, job_id, entries, is_own=is_own)
             return
         if job.has_ended and not await jobs.history(asker.sees, job_id, after=after, limit=1):
             await exchange.answer(204, b"text/plain", b"")  # a browser comes back for ever, else
             return
         _end_with_client(exchange)
         entries = beating(self._backend, jobs.watch(asker.sees, job_id, after=after))
-        await exchange.answer_stream(b"text/event-stream", as_server_sent(job_id, entries))
+        await exchange.answer_stream(b"text/event-stream", as_server_sent(job_id, entries, is_own=is_own))
 
     async def _result(self, exchange: Exchange, jobs: JobService, asker: Asker, job_id: str) -> None:
         job = await jobs.get(asker.sees, job_id)

@@ -47,16 +47,18 @@ async def _next(watched: AsyncIterator[HistoryEntry]) -> HistoryEntry | None:
     return await anext(watched, None)
 
 
-async def as_server_sent(job_id: str, entries: AsyncIterator[HistoryEntry | None]) -> AsyncIterator[bytes]:
+async def as_server_sent(
+    job_id: str, entries: AsyncIterator[HistoryEntry | None], *, is_own: bool
+) -> AsyncIterator[bytes]:
     """In the form that browsers read (`text/event-stream`)."""
     yield b"retry: 2000\n\n"  # a client that lost the connection comes back after so many milliseconds
     async for entry in entries:
         # A client that is gone is noticed by writing to it.
-        yield b": still here\n\n" if entry is None else _event(job_id, entry)
+        yield b": still here\n\n" if entry is None else _event(job_id, entry, is_own=is_own)
 
 
 async def over_web_socket(
-    socket: WebSocket, job_id: str, entries: AsyncIterator[HistoryEntry | None]
+    socket: WebSocket, job_id: str, entries: AsyncIterator[HistoryEntry | None], *, is_own: bool
 ) -> None:
     """One message each, the same documents; ends when they do, or when the client wants no more."""
 
@@ -65,7 +67,7 @@ async def over_web_socket(
             if entry is None:
                 socket.ping()
             else:
-                await socket.send(msgspec.json.encode(entry_document(job_id, entry)))
+                await socket.send(msgspec.json.encode(entry_document(job_id, entry, is_own=is_own)))
 
     sending, leaving = asyncio.create_task(send()), asyncio.create_task(socket.closed.wait())
     try:
@@ -77,7 +79,7 @@ async def over_web_socket(
     await socket.close()
 
 
-def _event(job_id: str, entry: HistoryEntry) -> bytes:
+def _event(job_id: str, entry: HistoryEntry, *, is_own: bool) -> bytes:
     number = b"id: %d\n" % entry.id if entry.id else b""
-    document = msgspec.json.encode(entry_document(job_id, entry))
+    document = msgspec.json.encode(entry_document(job_id, entry, is_own=is_own))
     return number + b"event: " + entry.kind.encode() + b"\ndata: " + document + b"\n\n"
