@@ -29,6 +29,8 @@ from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, Unk
 from steadfast.events import is_heard, publish
 from steadfast.observability.request_log import RequestLog
 from steadfast.observability.requests import RequestEnded, RequestStarted
+from steadfast.observability.traces.port import RequestTrace
+from steadfast.runtime.caller import CALLER, Caller
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class Application:
         serial = next(self._serials) if is_work else 0
         if is_work and is_heard(RequestStarted):
             publish(RequestStarted(serial=serial, route=exchange.path))
+        trace = self._begin_trace(exchange, route) if self._backend.traces is not None else None
         try:
             if route is not None and route.is_work and self._backend.request_log is not None:
                 await self._answer_and_log(exchange, route, self._backend.request_log)
@@ -117,8 +120,27 @@ class Application:
             path = exchange.path if exchange.path in self._routes else "other"
             took_s = time.perf_counter() - began_s
             tally.count(path, exchange.status, took_s)
-            if is_work and is_heard(RequestEnded):
-                publish(request_ended(exchange, took_s, serial))
+            ended = None
+            if is_work and (trace is not None or is_heard(RequestEnded)):
+                ended = request_ended(exchange, took_s, serial)
+                publish(ended)
+            if trace is not None:
+                trace.end(exchange.status, ended)
+
+    def _begin_trace(self, exchange: Exchange, route: Route | None) -> RequestTrace | None:
+        """Of what works or submits; from here on the request says that it belongs to it."""
+        traces = self._backend.traces
+        is_traced = route is not None and (route.is_work or exchange.path == JOBS)
+        if traces is None or not is_traced:
+            return None
+        tracestate = exchange.headers.get(b"tracestate", b"").decode("latin-1")
+        trace = traces.begin(
+            exchange.method, exchange.path, traceparent=exchange.traceparent, tracestate=tracestate
+        )
+        exchange.headers[b"traceparent"] = trace.traceparent.encode()
+        if trace.is_recorded:
+            CALLER.set(Caller(traceparent=trace.traceparent))  # in the context of this request's own task
+        return trace
 
     def _route_below(self, path: str) -> Route | None:
         return next((route for prefix, route in self._routes_below.items() if path.startswith(prefix)), None)

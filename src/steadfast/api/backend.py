@@ -13,6 +13,7 @@ from steadfast.jobs.service import JobService
 from steadfast.observability.metrics.service_metrics import ServiceMetrics
 from steadfast.observability.request_log import RequestLog
 from steadfast.observability.status.board import StatusBoard
+from steadfast.observability.traces.port import Traces
 from steadfast.runtime.port import Runtime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.uploads.desk import UploadDesk
@@ -50,6 +51,8 @@ class Backend:
     """What `/metrics` shows; None: they are switched off."""
     status: StatusBoard | None = None
     """What `/v1/status` and `/status` show; None: they are switched off."""
+    traces: Traces | None = None
+    """Makes a trace of each request that works or submits; None: they are switched off."""
     metrics_need_key: bool = True
     """Whether it needs a key where requests need one."""
     uploads: UploadDesk | None = None

@@ -101,6 +101,7 @@ class Carrier:
                 segment_s=lease.segment_s,
                 target=files[0],
                 sources=tuple(files[1:]),
+                traceparent=lease.traceparent,
             )
 
     @asynccontextmanager

@@ -12,6 +12,8 @@ from steadfast.jobs.transaction import Transaction
 
 OWN_LABELS = "steadfast."
 """Labels that begin so are the service's; no client gives or sees them."""
+TRACE_LABEL = f"{OWN_LABELS}traceparent"
+"""Which trace a job was submitted in, if it is recorded."""
 _MOST_LABELS = 32
 
 
@@ -22,6 +24,14 @@ def check_labels(labels: Mapping[str, str]) -> None:
     for name, value in labels.items():
         if not 0 < len(name) <= 64 or len(value) > 200:
             raise InvalidOption("A label's name has 1 to 64 characters, its value at most 200.")
+
+
+def traceparent_of(labels: str) -> str:
+    """The trace of a job, from its labels as they lie in its row; empty: none."""
+    if TRACE_LABEL not in labels:  # nearly always, and looking costs less than decoding
+        return ""
+    found: dict[str, str] = decoded(labels)
+    return found.get(TRACE_LABEL, "")
 
 
 def set_labels(

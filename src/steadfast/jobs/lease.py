@@ -61,6 +61,8 @@ class Lease:
     parts: tuple[Part, ...]
     """Of a join."""
     leased_at: datetime
+    traceparent: str = ""
+    """Of the trace in which it was submitted; empty: none."""
 
     @property
     def job_id(self) -> str:

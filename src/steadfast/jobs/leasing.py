@@ -20,6 +20,7 @@ from steadfast.jobs.job import (
     StepKind,
     StepState,
 )
+from steadfast.jobs.labels import traceparent_of
 from steadfast.jobs.lease import Lease, Part, StepKey
 from steadfast.jobs.rows import AnyRow, decoded, pin_of, targets_of
 from steadfast.jobs.tables import JOBS, STEPS
@@ -202,6 +203,7 @@ def _lease(transaction: Transaction, job: AnyRow, step: AnyRow, key: StepKey) ->
         failures=step.failures,
         parts=_parts(transaction, key) if key.kind is StepKind.JOIN else (),
         leased_at=transaction.at,
+        traceparent=traceparent_of(job.labels),
     )
 
 

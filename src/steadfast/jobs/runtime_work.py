@@ -48,6 +48,7 @@ class RuntimeWork:
             request=_request(job, encoded(order)),
             deliver_to=self._new_file(),
             on_progress=on_progress,
+            number=order.segment.index,
         )
         return await self._carry_out(job, step, SegmentDone)
 
@@ -75,7 +76,7 @@ class RuntimeWork:
     async def _carry_out(self, job: StepJob, step: StepCall, kind: type[FieldsT]) -> Made[FieldsT]:
         file = step.deliver_to
         try:
-            with acting_for(Caller(job_id=job.job_id)):
+            with acting_for(Caller(job_id=job.job_id, traceparent=job.traceparent)):
                 outcome = await self._runtime.carry_out(job.task, step)
         except BaseException:
             if file is not None:

@@ -25,7 +25,7 @@ from steadfast.jobs.job import (
     Progress,
     ResultFile,
 )
-from steadfast.jobs.labels import OWN_LABELS, check_labels
+from steadfast.jobs.labels import OWN_LABELS, TRACE_LABEL, check_labels
 from steadfast.jobs.labels import set_labels as write_labels
 from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
 from steadfast.jobs.scheduler import Scheduler
@@ -33,6 +33,7 @@ from steadfast.jobs.speed import SpeedMeter
 from steadfast.jobs.submission import new_job_id, submit
 from steadfast.jobs.transaction import JobDatabase, Transaction
 from steadfast.jobs.upkeep import Upkeep
+from steadfast.runtime.caller import CALLER
 
 _WATCH_EVERY_S = 0.5
 _PAGE = 500
@@ -89,6 +90,8 @@ class JobService:
         _check(order, self._max_items)
         self._guard.check()
         chosen = job_id or new_job_id()
+        if traceparent := CALLER.get().traceparent:
+            order = replace(order, labels={**order.labels, TRACE_LABEL: traceparent})
         with suppress(IntegrityError):  # written before, by an attempt whose confirmation was lost
             await self.database.write(lambda t: submit(t, chosen, order))
         return await self.get(order.owner, chosen)

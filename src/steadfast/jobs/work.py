@@ -33,6 +33,8 @@ class StepJob:
     sources: tuple[Path, ...] = ()
     segment_s: float = 4.0
     """About how long segments are to be; only a plan needs it."""
+    traceparent: str = ""
+    """Of the trace that the job belongs to; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

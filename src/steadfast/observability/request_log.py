@@ -96,7 +96,7 @@ class RequestEntry:
         self._has_ended = False
 
     def __enter__(self) -> Self:
-        self._caller = CALLER.set(Caller(self._request_id))
+        self._caller = CALLER.set(Caller(self._request_id, traceparent=CALLER.get().traceparent))
         self._began_s = self._clock()
         if self._is_told:
             self._log.info("request_started", request_id=self._request_id, **self._fields)
@@ -155,7 +155,10 @@ def _ending_of(error: BaseException | None) -> dict[str, Any]:
 def with_request_id(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A structlog processor: every line that is written for a request carries its id."""
-    if "request_id" not in event and (request_id := CALLER.get().request_id):
-        event["request_id"] = request_id
+    """A structlog processor: every line that is written for a request carries its id and its trace's."""
+    caller = CALLER.get()
+    if caller.request_id and "request_id" not in event:
+        event["request_id"] = caller.request_id
+    if caller.traceparent and "trace_id" not in event:
+        event["trace_id"] = caller.traceparent[3:35]
     return event

@@ -15,6 +15,8 @@ class Caller:
 
     request_id: str = ""
     job_id: str = ""
+    traceparent: str = ""
+    """W3C Trace Context, where the stages of the work are wanted for a trace."""
 
 
 NOBODY = Caller()

@@ -242,6 +242,8 @@ class Dispatcher:
                 attempts=ticket.attempts,
                 waited_ms=(ticket.started_at_s - ticket.arrived_at_s) * 1000.0,
                 worked_ms=answer.took_ms,
+                started_at_s=ticket.started_at_s,
+                spans=tuple(answer.spans),
             )
         )
 

@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from steadfast.spans import SpanRecord
 from steadfast.task import CanaryVerdict, OperatingPoint
 from steadfast.task_steps import Operation
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Said in `Hello`; server and worker of different versions part at once."""
 
 MAX_MESSAGE_BYTES = 96 * 1024
@@ -109,6 +110,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     deadline_at_s: float
     operation: Operation = Operation.RUN
     """Anything but RUN: the blob is a `StepRequest`, and the fields say nothing."""
+    traceparent: str = ""
+    """W3C Trace Context of a request whose stages are wanted; empty: they are not."""
 
 
 class Run(Said):
@@ -204,6 +207,8 @@ class Finished(Said):
     device_bytes: int
     file: str = ""
     """Name of the file in the worker's outbox that is part of the answer; empty: there is none."""
+    spans: list[SpanRecord] = []
+    """Stages of the work, where they were wanted."""
 
 
 class Failed(Said):

@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ from steadfast.runtime.channel import WorkerChannel
 from steadfast.runtime.failure import failure_of
 from steadfast.runtime.messages import Failed, Finished, Item, NotLoaded, Said, Setup, Slice
 from steadfast.runtime.stepping import run_step
+from steadfast.spans import RECORDER, SpanRecord
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Request, Response, Task
 from steadfast.task_steps import Operation, StepRequest, StepResult
 
@@ -154,18 +156,22 @@ class _Serving:
         progress = _Report(self._channel, [item])
         began_s = time.perf_counter()
         try:
-            response: Response | SteadfastError = self._loaded().run(request, progress)
+            with RECORDER.recording(item.traceparent) as spans:
+                response: Response | SteadfastError = self._loaded().run(request, progress)
         except Exception as error:  # noqa: BLE001 — the border of the process: it becomes a recorded fact
             self._channel.send(Failed(item.request_id, failure_of(error)))
             return
-        self._answer(item, response, _ms(began_s, time.perf_counter()))
+        self._answer(item, response, _ms(began_s, time.perf_counter()), spans=spans)
 
     def _run_step(self, item: Item) -> None:
         """A step of a job: its file, if it makes one, ends up in the outbox under the request's number."""
         progress = _Report(self._channel, [item])
         began_s = time.perf_counter()
         try:
-            with TemporaryDirectory(dir=self._setup.outbox or None, prefix="step-") as folder:
+            with (
+                RECORDER.recording(item.traceparent) as spans,
+                TemporaryDirectory(dir=self._setup.outbox or None, prefix="step-") as folder,
+            ):
                 packed = bytes(self._arena.view_request(_only_slice(item)))
                 request = msgspec.msgpack.decode(packed, type=StepRequest)
                 result = run_step(self._loaded(), item.operation, request, Path(folder), progress)
@@ -174,7 +180,7 @@ class _Serving:
             self._channel.send(Failed(item.request_id, failure_of(error)))
             return
         answer = Response(fields=result.fields, cost=result.cost, degraded=result.degraded)
-        self._answer(item, answer, _ms(began_s, time.perf_counter()), file=name)
+        self._answer(item, answer, _ms(began_s, time.perf_counter()), file=name, spans=spans)
 
     def _put_out(self, item: Item, result: StepResult) -> str:
         if result.file is None:
@@ -189,9 +195,12 @@ class _Serving:
         items = [item for item, _ in ready]
         began_s = time.perf_counter()
         try:
-            responses = self._loaded().run_batch(
-                [request for _, request in ready], _Report(self._channel, items)
-            )
+            # What is done for one of a batch is done for all.
+            traced = next((item.traceparent for item in items if item.traceparent), "")
+            with RECORDER.recording(traced) as spans:
+                responses = self._loaded().run_batch(
+                    [request for _, request in ready], _Report(self._channel, items)
+                )
         except Exception as error:  # noqa: BLE001 — the same border
             failure = failure_of(error)
             for item in items:
@@ -199,16 +208,24 @@ class _Serving:
             return
         took_ms = _ms(began_s, time.perf_counter())
         for item, response in zip(items, responses, strict=True):
-            self._answer(item, response, took_ms)
+            self._answer(item, response, took_ms, spans=spans if item.traceparent else ())
 
     def _answer(
-        self, item: Item, response: Response | SteadfastError, took_ms: float, *, file: str = ""
+        self,
+        item: Item,
+        response: Response | SteadfastError,
+        took_ms: float,
+        *,
+        file: str = "",
+        spans: Sequence[SpanRecord] = (),
     ) -> None:
         if isinstance(response, SteadfastError):
             self._channel.send(Failed(item.request_id, failure_of(response)))
             return
         try:
-            self._channel.send(self._finished(item, response, took_ms, file))
+            finished = self._finished(item, response, took_ms, file)
+            finished.spans = list(spans)
+            self._channel.send(finished)
         except ArenaFull:
             error = ServiceError("The answer is larger than the shared memory it travels in.")
             self._channel.send(Failed(item.request_id, failure_of(error)))

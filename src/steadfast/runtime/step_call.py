@@ -23,3 +23,5 @@ class StepCall:
     on_progress: OnProgress | None = None
     """Hears of units done: the heartbeat that renews a lease."""
     deadline_s: float = LONGEST_STEP_S
+    number: int = 0
+    """Of a segment, for who watches."""

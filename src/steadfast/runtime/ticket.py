@@ -14,6 +14,7 @@ from steadfast.runtime.arena import Buffer
 from steadfast.runtime.caller import CALLER, Caller
 from steadfast.runtime.exit_reason import RequestShape
 from steadfast.runtime.told_options import options_told
+from steadfast.spans import SpanRecord
 from steadfast.task_steps import Operation
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """From `submit` to the start of the dispatch that succeeded."""
     worked_ms: float
     """Inside the worker, in that dispatch."""
+    started_at_s: float = 0.0
+    """Start of that dispatch, on CLOCK_MONOTONIC; 0: not told."""
+    spans: tuple[SpanRecord, ...] = ()
+    """Stages of the work, where they were wanted."""
 
     def decode(self, kind: type[AnswerT]) -> AnswerT:
         """The task's own answer as the type it declared."""

@@ -167,7 +167,12 @@ class WorkerProcess:
             for blob in ticket.blobs
         ]
         return messages.Item(
-            ticket.id, msgspec.Raw(ticket.fields), blobs, ticket.deadline_at_s, ticket.operation
+            ticket.id,
+            msgspec.Raw(ticket.fields),
+            blobs,
+            ticket.deadline_at_s,
+            ticket.operation,
+            ticket.caller.traceparent,
         )
 
     def check_canary(self) -> None:

@@ -32,6 +32,7 @@ from steadfast.media.output import check_output, writing_aside
 from steadfast.media.planes import PlaneCanvas
 from steadfast.media.video_reader import MediaItem, open_video
 from steadfast.media.video_writer import VideoWriter
+from steadfast.spans import RECORDER
 from steadfast.tasks.channel import BrokenOff, Channel
 from steadfast.tasks.frame_processing import Analysis, FrameOutcome, FrameProcessor
 from steadfast.tasks.frame_tally import FrameTally
@@ -206,7 +207,8 @@ class FrameRun(Generic[Analysis, WrittenT]):
 
     def _guarded(self, stage: Callable[[], None]) -> None:
         try:
-            stage()
+            with RECORDER.stage(stage.__name__.removeprefix("_")):
+                stage()
         except BrokenOff:
             pass
         except BaseException as error:  # noqa: BLE001 — raised again in the thread that started the run
