@@ -24,6 +24,12 @@ from tests.picture_files import encoded
 from tests.secrets_everywhere import Secrets, files_below, png_with_text, with_metadata
 from tests.serving_house import FAULTY, ServingHouse, serving
 
+from steadfast.admission.keys import KeyStore
+from steadfast.admission.scopes import Scope
+from steadfast.database.connection import database_options
+from steadfast.database.database import open_database
+from steadfast.settings import load_settings
+
 OPEN = {
     "STEADFAST_SERVER__REQUIRE_KEYS": "always",
     "STEADFAST_SERVER__IDEMPOTENCY_HOURS": "1",
@@ -123,6 +129,7 @@ def asked_in_every_way(house: ServingHouse, secrets: Secrets, picture: bytes) ->
     )
     _ask_for_entailment(client, secrets, picture)
     _upload(client, secrets)
+    _submit_jobs(house, secrets, picture)
     for path in ("", "/v1/", "/v1/incidents/", "/v1/crashes/", "/v1/jobs/", "/v1/uploads/", "/health/"):
         client.get(path + "/" * (not path) + at(f"path {path}"))
     client.get("/health", params={"task": at("task")})
@@ -156,6 +163,55 @@ def _upload(client: httpx.Client, secrets: Secrets) -> None:
     }
     client.patch(announced.headers["location"], content=at("upload piece").encode(), headers=piece)
     client.patch(f"/v1/uploads/{at('upload id')}", headers={"Tus-Resumable": "1.0.0", "Upload-Offset": "0"})
+
+
+_WORDS_OF_JOBS = {
+    *(f"job {part}" for part in ("source name", "target name", "label", "label name", "subject", "callback")),
+    *(f"changed {part}" for part in ("label", "label name")),
+    *(f"job field {name}" for name in ("faces", "format", "codec")),
+}
+"""What a job is told and called by who submitted it: kept in its rows, and told to nobody else."""
+
+
+def _submit_jobs(house: ServingHouse, secrets: Secrets, picture: bytes) -> None:
+    """By somebody who is no administrator."""
+    at = secrets.at
+    database = open_database(database_options(load_settings(None).database, house.data_dir))
+    try:
+        token = KeyStore(database).create(name="somebody", scopes=[Scope.JOBS]).token
+    finally:
+        database.close()
+    client = house.new_client()
+    client.headers["Authorization"] = f"Bearer {token}"
+    files = [
+        ("source", (at("job source name"), picture)),
+        ("target", (at("job target name") + ".jpg", picture)),
+    ]
+    words = {
+        "labels": json.dumps({at("job label name"): at("job label")}),
+        "subject": at("job subject"),
+        "callback_url": f"https://{at('job callback').lower()}.invalid/",
+    }
+    key = {"Idempotency-Key": at("job idempotency key"), "X-Request-ID": at("job request id")}
+    accepted = client.post("/v1/jobs", files=files, data=words, headers=key)
+    assert accepted.status_code == 202, accepted.text
+    for name in ("faces", "format", "priority", "pairing", "expires_in", "codec", "callback_url", "labels"):
+        client.post("/v1/jobs", files=files, data={name: at(f"job field {name}")})
+    client.post("/v1/jobs", files=files, data={at("job field name"): "x"})
+    for reference in ("upload:", "s3://bucket/", "file:///", ""):
+        client.post(
+            "/v1/jobs", json={"source": reference + at("reference"), "target": [reference + at("named")]}
+        )
+    client.post("/v1/jobs", json={at("job json key"): at("job json")})
+    one = f"/v1/jobs/{accepted.json()['id']}"
+    client.patch(one, json={"labels": {at("changed label name"): at("changed label")}})
+    client.patch(one, json={"priority": at("changed priority")})
+    client.get("/v1/jobs", params={"label": f"{at('asked label')}=x", "state": at("asked state")})
+    client.get("/v1/jobs", params={"subject": at("asked subject"), "cursor": at("cursor")})
+    client.get(f"{one}/events", headers={"Last-Event-ID": at("last event")})
+    client.get(f"{one}/result", params={"item": at("item")}, headers={"Range": at("range")})
+    client.get(f"/v1/jobs/{at('job id')}/{at('job part')}")
+    client.post("/v1/jobs/purge", json={"subject": at("purged subject")})
 
 
 def _say_nonsense(house: ServingHouse, secrets: Secrets) -> None:
@@ -235,7 +291,7 @@ def leaks(house: ServingHouse, secrets: Secrets, *more: bytes) -> dict[str, list
     texts = everything_written(house) | {f"said {at}": text for at, text in enumerate(more)}
     found = {name: set(secrets.found_in(text)) for name, text in texts.items()}
     # The protocol of uploads has the service give an upload's metadata back to its owner.
-    found["steadfast.db"] -= {"upload metadata", "upload key"}
+    found["steadfast.db"] -= {"upload metadata", "upload key"} | _WORDS_OF_JOBS
     return {name: sorted(places) for name, places in found.items() if places}
 
 
