@@ -8,6 +8,18 @@ from steadfast.jobs.job import JobState
 
 _BINARY = {"type": "string", "format": "binary"}
 _FIELDS: dict[str, dict[str, Any]] = {
+    "task": {
+        "type": "string",
+        "enum": ["face_swap", "visual_entailment"],
+        "default": "face_swap",
+        "description": "What is done with the targets; fields of the other task are refused.",
+    },
+    "texts": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Of visual_entailment: sentences asked of each target; in a form: JSON, or a line each.",
+    },
+    "caption": {"type": "string", "description": "Of visual_entailment: what is known of each target."},
     "faces": {"type": "string", "default": "largest", "description": "As in /v1/swap."},
     "min_similarity": {"type": "number", "description": "To the reference."},
     "enhance": {"type": "boolean", "default": False},
@@ -164,9 +176,14 @@ def _job_elsewhere() -> None:
 def _body() -> dict[str, Any]:
     files = {"type": "array", "items": _BINARY}
     named = {"type": "array", "items": {"type": "string"}, "description": "`upload:ID`, `s3://…`, `file://…`"}
-    form = {"source": files, "target": files, "reference": _BINARY, **_FIELDS}
-    document = {"source": named, "target": named, "reference": {"type": "string"}, **_FIELDS}
-    required = ["source", "target"]
+    form = {"source": files, "target": files, "reference": _BINARY, "questions": _BINARY, **_FIELDS}
+    document = {
+        "source": named,
+        "target": named,
+        **{name: {"type": "string"} for name in ("reference", "questions")},
+        **_FIELDS,
+    }
+    required = ["target"]
     return {
         "required": True,
         "content": {

@@ -11,7 +11,9 @@ from steadfast.api.options import boolean_of
 from steadfast.errors import InvalidOption, MalformedRequest
 from steadfast.jobs.job import JobPriority, OnPinLost, OnSegmentFailure
 from steadfast.jobs.labels import OWN_LABELS
+from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_job_options import FaceJobOptions
+from steadfast.tasks.face_messages import TASK as FACES
 
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)")
@@ -38,10 +40,9 @@ class Pairing(StrEnum):
 
 
 class JobFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of a job; those of the task follow after the first group."""
+    """The fields that every job has; each task adds its own."""
 
-    pairing: Pairing | None = None
-    """None: together for one target, each for several."""
+    task: str = FACES
     priority: PriorityName = PriorityName.NORMAL
     callback_url: str = ""
     expires_in: str = ""
@@ -54,6 +55,16 @@ class JobFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     on_pin_lost: OnPinLost = OnPinLost.WAIT
     segment_s: float | None = None
 
+    def task_options(self, *, has_reference: bool) -> dict[str, Any]:
+        """What the task is told; the worker checks it against the file it has."""
+        raise NotImplementedError
+
+
+class FaceJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a job that puts faces into pictures and videos."""
+
+    pairing: Pairing | None = None
+    """None: together for one target, each for several."""
     faces: str = "largest"
     min_similarity: float | None = None
     enhance: bool = False
@@ -75,6 +86,21 @@ class JobFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         }
 
 
+class EntailJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a job that holds sentences against pictures; sentences that differ come as a file of questions."""
+
+    texts: tuple[str, ...] = ()
+    """Asked of every picture."""
+    caption: str | None = None
+
+    def task_options(self, *, has_reference: bool) -> dict[str, Any]:  # noqa: ARG002 — a matter of faces
+        """Nothing: the sentences are a file beside the picture."""
+        return {}
+
+
+_KINDS: Mapping[str, type[JobFields]] = {FACES: FaceJobFields, ENTAIL: EntailJobFields}
+
+
 class JobChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be changed of a job; what is absent stays."""
 
@@ -85,12 +111,14 @@ class JobChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def fields_of_form(fields: Mapping[str, str]) -> JobFields:
     """Out of a form's texts. Raises `InvalidOption`, `MalformedRequest`."""
     given: dict[str, Any] = dict(fields)
-    kinds = {one.name: one.type for one in msgspec.structs.fields(JobFields)}
+    kinds = {one.name: one.type for one in msgspec.structs.fields(_kind_of(given))}
     for name, text in fields.items():
         if kinds.get(name) is bool:
             given[name] = boolean_of(name, text)
     if "labels" in fields:
         given["labels"] = _labels(fields["labels"])
+    if "texts" in fields:
+        given["texts"] = _texts(fields["texts"])
     return _checked(given, is_text=True)
 
 
@@ -135,16 +163,30 @@ def refuse_own_labels(labels: Mapping[str, str]) -> None:
         )
 
 
+def _kind_of(given: Mapping[str, Any]) -> type[JobFields]:
+    kind = _KINDS.get(str(given.get("task", FACES)))
+    if kind is None:
+        raise InvalidOption(f"There is no such task. The tasks are: {', '.join(_KINDS)}.")
+    return kind
+
+
 def _checked(given: Mapping[str, Any], *, is_text: bool) -> JobFields:
+    kind = _kind_of(given)
     try:
-        fields = msgspec.convert(given, JobFields, strict=not is_text)
+        fields = msgspec.convert(given, kind, strict=not is_text)
     except msgspec.ValidationError as error:
-        known = ", ".join(one.name for one in msgspec.structs.fields(JobFields))
+        known = ", ".join(one.name for one in msgspec.structs.fields(kind))
         raise InvalidOption(
             f"A field cannot be used: {error}.",
-            remedy=f"Beside source, target and reference there are: {known}.",
+            remedy=f"Beside the files there are: {known}.",
         ) from error
     refuse_own_labels(fields.labels)
+    if isinstance(fields, FaceJobFields):
+        _check_faces(fields)
+    return fields
+
+
+def _check_faces(fields: FaceJobFields) -> None:
     if not 1 <= fields.quality <= 100:
         raise InvalidOption(
             f"The field quality is {fields.quality}; it must be from 1 to 100.",
@@ -152,7 +194,16 @@ def _checked(given: Mapping[str, Any], *, is_text: bool) -> JobFields:
         )
     if not 0 <= fields.max_bad_frames <= 1:
         raise InvalidOption("max_bad_frames is a share of the frames, from 0 to 1.")
-    return fields
+
+
+def _texts(text: str) -> list[str]:
+    """A JSON list, or a sentence per line."""
+    if text.lstrip().startswith("["):
+        try:
+            return msgspec.json.decode(text, type=list[str])
+        except msgspec.DecodeError as error:
+            raise MalformedRequest("The field texts is no JSON list of sentences.") from error
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def _labels(text: str) -> dict[str, str]:

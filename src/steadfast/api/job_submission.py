@@ -15,6 +15,8 @@ from steadfast.api.forms import Form, read_form
 from steadfast.api.intake import Held, Intake, announced_bytes
 from steadfast.api.job_answers import JOBS, job_document
 from steadfast.api.job_fields import (
+    EntailJobFields,
+    FaceJobFields,
     JobFields,
     Pairing,
     fields_of_document,
@@ -22,6 +24,7 @@ from steadfast.api.job_fields import (
     seconds_of,
 )
 from steadfast.api.job_inputs import Holder, InputResolver, JobIntake
+from steadfast.api.job_sentences import SentenceKeeper
 from steadfast.api.replays import KeptAnswer, Wanted, key_in
 from steadfast.blobs.library import BlobLibrary
 from steadfast.errors import (
@@ -37,9 +40,8 @@ from steadfast.jobs.labels import OWN_LABELS
 from steadfast.jobs.port import JobFilter
 from steadfast.jobs.service import JobService
 from steadfast.jobs.submission import new_job_id
-from steadfast.tasks.face_messages import TASK
 
-_FILES = frozenset({"source", "target", "reference"})
+_FILES = frozenset({"source", "target", "reference", "questions"})
 _MOST_PARTS = 2048
 _MOST_DOCUMENT_BYTES = 16 << 20
 _HOLD_S = 60.0
@@ -54,6 +56,7 @@ class Inputs:
     targets: Sequence[InputFile]
     sources: Sequence[InputFile]
     reference: InputFile | None
+    questions: InputFile | None = None
 
 
 class JobSubmission:
@@ -106,7 +109,7 @@ class JobSubmission:
             fields, inputs = await self._read_form(exchange, holder)
         else:
             raise WrongContentType("A job is sent as multipart/form-data or as application/json.")
-        return self._order(fields, inputs, holder)
+        return self._order(fields, inputs, await self._items(fields, inputs, holder), holder)
 
     async def _read_form(self, exchange: Exchange, holder: Holder) -> tuple[JobFields, Inputs]:
         uploads, limits = self._backend.uploads, self._backend.limits
@@ -122,13 +125,14 @@ class JobSubmission:
         async def kept(parts: Sequence[Held]) -> list[InputFile]:
             return [await self._resolver.of_part(part, holder) for part in parts]
 
-        references = form.named("reference")
-        if len(references) > 1:
-            raise MalformedRequest("The form has more than one part named reference.")
+        for name in ("reference", "questions"):
+            if len(form.named(name)) > 1:
+                raise MalformedRequest(f"The form has more than one part named {name}.")
         return Inputs(
             targets=await kept(form.named("target")),
             sources=await kept(form.named("source")),
-            reference=(await kept(references))[0] if references else None,
+            reference=next(iter(await kept(form.named("reference"))), None),
+            questions=next(iter(await kept(form.named("questions"))), None),
         )
 
     async def _read_document(self, exchange: Exchange, holder: Holder) -> tuple[JobFields, Inputs]:
@@ -142,18 +146,21 @@ class JobSubmission:
         async def kept(name: str) -> list[InputFile]:
             return [await self._resolver.of_reference(one, holder) for one in named[name]]
 
-        if len(named["reference"]) > 1:
-            raise MalformedRequest("There is more than one reference.")
-        reference = await kept("reference")
+        for name in ("reference", "questions"):
+            if len(named[name]) > 1:
+                raise MalformedRequest(f"There is more than one {name}.")
         return fields, Inputs(
             targets=await kept("target"),
             sources=await kept("source"),
-            reference=reference[0] if reference else None,
+            reference=next(iter(await kept("reference")), None),
+            questions=next(iter(await kept("questions")), None),
         )
 
     # --- the order --------------------------------------------------------------------------------------
 
-    def _order(self, fields: JobFields, inputs: Inputs, holder: Holder) -> JobOrder:
+    def _order(
+        self, fields: JobFields, inputs: Inputs, items: tuple[ItemOrder, ...], holder: Holder
+    ) -> JobOrder:
         terms = self._backend.job_terms
         if fields.callback_url:
             if self._backend.callbacks is None:
@@ -161,8 +168,8 @@ class JobSubmission:
             self._backend.callbacks.check(fields.callback_url)
         return JobOrder(
             owner=holder.owner,
-            task=TASK,
-            items=self._items(inputs, fields.pairing),
+            task=fields.task,
+            items=items,
             options=fields.task_options(has_reference=inputs.reference is not None),
             priority=fields.priority.value_among_jobs,
             on_segment_failure=fields.on_segment_failure,
@@ -177,7 +184,23 @@ class JobSubmission:
             keep_results_s=self._kept_s("keep_results", fields.keep_results),
         )
 
-    def _items(self, inputs: Inputs, pairing: Pairing | None) -> tuple[ItemOrder, ...]:
+    async def _items(self, fields: JobFields, inputs: Inputs, holder: Holder) -> tuple[ItemOrder, ...]:
+        if isinstance(fields, EntailJobFields):
+            if not self._backend.entailment.enabled:
+                raise InvalidOption(
+                    "Visual entailment is switched off (entailment.enabled).",
+                    remedy="Have the operator set entailment.enabled to true.",
+                )
+            if inputs.sources or inputs.reference:
+                raise MalformedRequest(f"A job of {fields.task} has neither source nor reference.")
+            keeper = SentenceKeeper(library=self._library, holder=holder)
+            return await asyncio.to_thread(keeper.items, fields, inputs.targets, inputs.questions)
+        if inputs.questions is not None:
+            raise MalformedRequest(f"A job of {fields.task} has no questions.")
+        assert isinstance(fields, FaceJobFields)
+        return self._pairs(inputs, fields.pairing)
+
+    def _pairs(self, inputs: Inputs, pairing: Pairing | None) -> tuple[ItemOrder, ...]:
         for name, files in (("target", inputs.targets), ("source", inputs.sources)):
             if not files:
                 raise MalformedRequest(f"There is no {name} in the request.")

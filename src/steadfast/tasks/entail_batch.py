@@ -1,9 +1,8 @@
 """Many questions out of a file: each may fail, none stops the others, and a second run goes on from there."""
 
-import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from steadfast.errors import ExitCode, InputMissing, InvalidOption, OutputUnwrit
 from steadfast.media.limits import MediaLimits
 from steadfast.media.output import write_bytes_aside
 from steadfast.tasks.entail_file import Asked, EntailReport, entail_files
-
-_COLUMNS = "image, text and, if there is one, caption"
+from steadfast.tasks.entail_questions import NamedQuestion, questions_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,36 +59,15 @@ def read_rows(file: Path) -> list[Row]:
         raise InputMissing(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise InvalidOption(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
-    found = _from_lines(text) if file.suffix.lower() in (".jsonl", ".ndjson") else _from_csv(text, file)
-    return [_row(number, values, file.parent) for number, values in enumerate(found, start=1)]
+    found = questions_in(text, str(file))
+    return [_row(number, question, file.parent) for number, question in enumerate(found, start=1)]
 
 
-def _from_csv(text: str, file: Path) -> Iterator[Mapping[str, Any] | SteadfastError]:
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    if not {"image", "text"} <= set(reader.fieldnames or ()):
-        raise InvalidOption(f"{file} has no columns image and text.", remedy=f"Its heading names {_COLUMNS}.")
-    return iter(list(reader))
-
-
-def _from_lines(text: str) -> Iterator[Mapping[str, Any] | SteadfastError]:
-    for line in filter(str.strip, text.split("\n")):
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            yield InvalidOption(f"The line is no JSON: {error}.", remedy=f"Each line has {_COLUMNS}.")
-            continue
-        yield values if isinstance(values, dict) else InvalidOption("The line is no JSON object.")
-
-
-def _row(number: int, values: Mapping[str, Any] | SteadfastError, folder: Path) -> Row:
-    if isinstance(values, SteadfastError):
-        return Row(number=number, asked=None, problem=values)
-    image, text, caption = values.get("image"), values.get("text"), values.get("caption") or None
-    if not isinstance(image, str) or not image or not isinstance(text, str):
-        problem = InvalidOption("The line names no image or no text.", remedy=f"Each line has {_COLUMNS}.")
-        return Row(number=number, asked=None, problem=problem)
-    caption = caption if isinstance(caption, str) else None
-    return Row(number=number, asked=Asked(image=folder / image, text=text, caption=caption))
+def _row(number: int, question: NamedQuestion | SteadfastError, folder: Path) -> Row:
+    if isinstance(question, SteadfastError):
+        return Row(number=number, asked=None, problem=question)
+    asked = Asked(image=folder / question.image, text=question.text, caption=question.caption)
+    return Row(number=number, asked=asked)
 
 
 def run_rows(

@@ -1,6 +1,7 @@
 """Jobs of the entailment task: many sentences about one picture, in segments that may be done by any worker.
 
-A batch of many pictures is a job of many items, one picture each; the result of an item is JSON Lines.
+A batch of many pictures is a job of many items, one picture each with a file of its sentences; the result of
+an item is JSON Lines.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from steadfast.entailment.answer import ANSWERS
-from steadfast.entailment.hygiene import CleanText, clean_sentence
+from steadfast.entailment.hygiene import clean_sentence
 from steadfast.entailment.model import EntailmentModel, Judgement, Pixels, Question
 from steadfast.errors import InvalidOption, PinLost, SteadfastError
 from steadfast.media.limits import MediaLimits
@@ -28,6 +29,7 @@ from steadfast.task_steps import (
     SegmentOrder,
     StepResult,
 )
+from steadfast.tasks.entail_questions import Sentence, unpacked_sentences
 
 _PER_SEGMENT = 64
 _TOGETHER = 16
@@ -38,12 +40,8 @@ _DIGITS = 6
 
 
 class EntailJobOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of one item: its only input is the picture."""
+    """Options of one item; its inputs are a file of sentences (`entail_questions`) and the picture."""
 
-    texts: tuple[str, ...]
-    """Sentences in English; each gets a line of the result, in order."""
-    caption: str | None = None
-    """What is known of the picture beside its pixels."""
     segment_s: float = 4.0
     """Not used: segments are counted in sentences."""
 
@@ -65,13 +63,11 @@ class EntailJobs:
 
     def plan(self, job: EntailJobInput, progress: Progress) -> StepResult:
         """Cuts the sentences; a picture that cannot be read fails the item here, before anything waits."""
-        if len(job.inputs) != 1:
-            raise InvalidOption(f"One picture belongs to a question, not {len(job.inputs)}.")
-        if not job.options.texts:
+        count = len(_sentences(job))
+        if not count:
             raise InvalidOption("There is no sentence.", remedy="Give at least one in texts.")
-        picture = read_picture(job.inputs[0], self.limits, name="The image")
+        picture = read_picture(job.inputs[-1], self.limits, name="The image")
         progress(1, 1)
-        count = len(job.options.texts)
         segments = tuple(
             PlannedSegment(
                 index=index, units=min(_PER_SEGMENT, count - first), brief=first.to_bytes(8, "big")
@@ -88,14 +84,13 @@ class EntailJobs:
         """A line for each of its sentences; one that cannot be asked has an error and stops no other."""
         if order.pin != self.pin:
             raise PinLost("The model that the job was begun with is not the one that works here.")
-        picture = read_picture(job.inputs[0], self.limits, name="The image")
+        picture = read_picture(job.inputs[-1], self.limits, name="The image")
         first, count = int.from_bytes(order.segment.brief, "big"), order.segment.units
-        texts = job.options.texts[first : first + count]
-        caption = None if job.options.caption is None else clean_sentence(job.options.caption, name="caption")
+        sentences = _sentences(job)[first : first + count]
         lines: list[str] = []
         for start in range(0, count, _TOGETHER):
-            group = texts[start : start + _TOGETHER]
-            lines += self._lines(picture.pixels, group, caption, untouched=order.untouched)
+            group = sentences[start : start + _TOGETHER]
+            lines += self._lines(picture.pixels, group, untouched=order.untouched)
             progress(len(lines), count)
         file = job.folder / "answers.jsonl"
         write_bytes_aside(file, "".join(lines).encode())
@@ -103,25 +98,27 @@ class EntailJobs:
         done = SegmentDone(units=count, report={"answered": count - failed, "failed": failed})
         return StepResult(fields=done, file=file, cost={"pixels": float(picture.width * picture.height)})
 
-    def _lines(
-        self, pixels: Pixels, texts: Sequence[str], caption: CleanText | None, *, untouched: bool
-    ) -> list[str]:
-        asked: list[Question | SteadfastError] = []
-        for text in texts:
-            try:
-                if untouched:
-                    raise InvalidOption("The segment failed too often and was left out, as the job wants.")
-                clean = clean_sentence(text)
-                self.model.check(clean, caption)
-                asked.append(Question(pixels=pixels, text=clean, caption=caption))
-            except SteadfastError as error:
-                asked.append(error)
+    def _lines(self, pixels: Pixels, sentences: Sequence[Sentence], *, untouched: bool) -> list[str]:
+        asked = [self._question(pixels, sentence, untouched=untouched) for sentence in sentences]
         questions = [one for one in asked if isinstance(one, Question)]
         judgements = iter(self.model.judge(questions) if questions else [])
         return [
-            _answered(text, one, next(judgements)) if isinstance(one, Question) else _failed(text, one)
-            for text, one in zip(texts, asked, strict=True)
+            _answered(sentence, one, next(judgements))
+            if isinstance(one, Question)
+            else _failed(sentence, one)
+            for sentence, one in zip(sentences, asked, strict=True)
         ]
+
+    def _question(self, pixels: Pixels, sentence: Sentence, *, untouched: bool) -> Question | SteadfastError:
+        try:
+            if untouched:
+                raise InvalidOption("The segment failed too often and was left out, as the job wants.")
+            text = clean_sentence(sentence.text)
+            caption = None if sentence.caption is None else clean_sentence(sentence.caption, name="caption")
+            self.model.check(text, caption)
+            return Question(pixels=pixels, text=text, caption=caption)
+        except SteadfastError as error:
+            return error
 
     def join(
         self, job: EntailJobInput, order: JoinOrder, parts: Sequence[Path], progress: Progress
@@ -138,22 +135,36 @@ class EntailJobs:
         return StepResult(fields=JoinDone(units=content.count(b"\n"), report=report), file=file)
 
 
-def _answered(text: str, question: Question, judgement: Judgement) -> str:
+def _sentences(job: EntailJobInput) -> list[Sentence]:
+    if len(job.inputs) != 2:
+        raise InvalidOption(
+            f"A file of sentences and a picture belong to an item, not {len(job.inputs)} files."
+        )
+    return unpacked_sentences(job.inputs[0].read_bytes())
+
+
+def _asked(sentence: Sentence) -> dict[str, object]:
+    named = {} if sentence.caption is None else {"caption": sentence.caption}
+    return {"text": sentence.text, **named}
+
+
+def _answered(sentence: Sentence, question: Question, judgement: Judgement) -> str:
     shares = zip(ANSWERS, judgement.probabilities, strict=True)
+    captions = () if question.caption is None else question.caption.warnings
     return _line(
         {
-            "text": text,
+            **_asked(sentence),
             "answer": judgement.answer.value,
             "probabilities": {answer.value: round(share, _DIGITS) for answer, share in shares},
             "in_domain": judgement.in_domain,
-            "warnings": [*question.text.warnings, *judgement.warnings],
+            "warnings": [*question.text.warnings, *captions, *judgement.warnings],
         }
     )
 
 
-def _failed(text: str, error: SteadfastError) -> str:
+def _failed(sentence: Sentence, error: SteadfastError) -> str:
     told = {"code": error.code, "detail": error.detail, "remedy": error.remedy}
-    return _line({"error": told, "text": text})
+    return _line({"error": told, **_asked(sentence)})
 
 
 def _line(document: dict[str, object]) -> str:

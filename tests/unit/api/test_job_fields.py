@@ -1,8 +1,17 @@
 """What a request may say of a job."""
 
+import json
+
 import pytest
 
-from steadfast.api.job_fields import change_of, fields_of_document, fields_of_form, seconds_of
+from steadfast.api.job_fields import (
+    EntailJobFields,
+    FaceJobFields,
+    change_of,
+    fields_of_document,
+    fields_of_form,
+    seconds_of,
+)
 from steadfast.errors import CallerError, InvalidOption, MalformedRequest
 from steadfast.jobs.job import JobPriority
 
@@ -72,3 +81,36 @@ def test_a_change_names_priority_or_labels_and_nothing_else() -> None:
     for body in (b"", b"[]", b'{"state": "succeeded"}', b'{"priority": "urgent"}'):
         with pytest.raises(MalformedRequest):
             change_of(body)
+
+
+def test_a_job_is_of_faces_unless_it_says_otherwise() -> None:
+    fields = fields_of_form({"quality": "80"})
+    assert isinstance(fields, FaceJobFields)
+    options = fields.task_options(has_reference=True)
+    assert (fields.task, options["quality"], options["has_reference"]) == ("face_swap", 80, True)
+
+
+@pytest.mark.parametrize("texts", ["One.\nTwo, too.\n\n", json.dumps(["One.", "Two, too."])])
+def test_sentences_stand_in_lines_or_in_a_list(texts: str) -> None:
+    fields = fields_of_form({"task": "visual_entailment", "texts": texts, "caption": "A day."})
+    assert isinstance(fields, EntailJobFields)
+    assert (fields.texts, fields.caption) == (("One.", "Two, too."), "A day.")
+    assert fields.task_options(has_reference=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"task": "sudoku"}, "visual_entailment"),
+        ({"task": "visual_entailment", "texts": ["One."], "enhance": True}, "enhance"),
+        ({"texts": ["One."]}, "texts"),
+    ],
+)
+def test_what_a_task_does_not_know_is_refused_by_name(given: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidOption, match=told):
+        fields_of_document(given)
+
+
+def test_a_list_that_is_none_is_refused() -> None:
+    with pytest.raises(MalformedRequest, match="texts"):
+        fields_of_form({"task": "visual_entailment", "texts": '["One."'})

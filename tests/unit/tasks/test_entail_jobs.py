@@ -13,6 +13,7 @@ from steadfast.errors import InvalidOption, PinLost, UnsupportedMedia
 from steadfast.media.limits import DEFAULT_LIMITS
 from steadfast.task_steps import Job, JobPlan, JoinDone, JoinOrder, SegmentDone, SegmentOrder
 from steadfast.tasks.entail_jobs import EntailJobOptions, EntailJobs
+from steadfast.tasks.entail_questions import Sentence, packed_sentences
 
 
 @pytest.fixture
@@ -33,7 +34,9 @@ def progress(done: int, total: int | None = None) -> None:
 def job(picture: Path, texts: tuple[str, ...], name: str = "step") -> Job[EntailJobOptions]:
     folder = picture.parent / name
     folder.mkdir()
-    return Job(options=EntailJobOptions(texts=texts), inputs=(picture,), folder=folder)
+    sentences = folder / "sentences.jsonl"
+    sentences.write_bytes(packed_sentences([Sentence(text=text) for text in texts]))
+    return Job(options=EntailJobOptions(), inputs=(sentences, picture), folder=folder)
 
 
 def planned(jobs: EntailJobs, picture: Path, texts: tuple[str, ...]) -> JobPlan:
@@ -72,9 +75,7 @@ def test_the_same_order_makes_the_same_bytes(jobs: EntailJobs, picture: Path) ->
     texts = ("It is day.", "It is <b>day</b>.")
     (first,) = carried_out(jobs, picture, texts)
     content = first.read_bytes()
-    plan = jobs.plan(
-        Job(options=EntailJobOptions(texts=texts), inputs=(picture,), folder=first.parent), progress
-    )
+    plan = jobs.plan(job(picture, texts, "plan again"), progress)
     assert isinstance(plan.fields, JobPlan)
     again = jobs.run_segment(
         job(picture, texts, "again"), SegmentOrder(segment=plan.fields.segments[0], pin=jobs.pin), progress
@@ -107,6 +108,8 @@ def test_another_model_than_it_was_begun_with_gives_it_back(jobs: EntailJobs, pi
 def test_what_cannot_be_done_is_refused_by_the_plan(jobs: EntailJobs, picture: Path) -> None:
     with pytest.raises(InvalidOption, match="no sentence"):
         jobs.plan(job(picture, ()), progress)
+    with pytest.raises(InvalidOption, match="not 1 files"):
+        jobs.plan(Job(options=EntailJobOptions(), inputs=(picture,), folder=picture.parent), progress)
     picture.write_bytes(b"nothing")
     with pytest.raises(UnsupportedMedia):
         jobs.plan(job(picture, ("day",), "other"), progress)
