@@ -17,7 +17,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "texts": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Of visual_entailment: sentences asked of each target; in a form: JSON, or a line each.",
+        "description": "Of visual_entailment: sentences asked of each target; in forms JSON or a line each.",
     },
     "caption": {"type": "string", "description": "Of visual_entailment: what is known of each target."},
     "faces": {"type": "string", "default": "largest", "description": "As in /v1/swap."},
