@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from steadfast.observability.metrics.family import Bounds, Family, Kind
+from steadfast.observability.metrics.histogram import Histogram
 
 # A `_created` sample beside each series would double what is scraped; a restart shows in other ways.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -34,6 +35,7 @@ class Instrument:
         self._bounds = Bounds(family)
         self._series: dict[tuple[str, ...], Any] = {}
         self._metric = _metric_of(family, registry)
+        self._is_histogram = family.kind is Kind.HISTOGRAM
 
     def at(self, *values: str) -> Series:
         """The series of these labels' values."""
@@ -47,7 +49,7 @@ class Instrument:
         admitted = self._bounds.admit(values)
         known = self._series.get(admitted)
         if known is None:
-            known = self._metric.labels(*admitted) if admitted else self._metric
+            known = self._metric.labels(*admitted) if admitted or self._is_histogram else self._metric
             self._series[admitted] = known  # never under a value that was not admitted: those have no end
         return known
 
@@ -100,8 +102,8 @@ def _empty(family: Family) -> CounterMetricFamily | GaugeMetricFamily:
 
 def _metric_of(family: Family, registry: CollectorRegistry) -> Any:
     if family.kind is Kind.HISTOGRAM:
-        return prometheus_client.Histogram(
-            family.name, family.meaning, family.label_names, registry=registry, buckets=family.buckets
-        )
+        histogram = Histogram(family.name, family.meaning, family.label_names, family.buckets)
+        registry.register(histogram)
+        return histogram
     kind = prometheus_client.Counter if family.kind is Kind.COUNTER else prometheus_client.Gauge
     return kind(family.name, family.meaning, family.label_names, registry=registry)
