@@ -240,7 +240,7 @@ def _qualities(evidence: Evidence, settings: ObjectiveSettings) -> Iterator[Achi
             name = reading.value.replace("_", " ")
             yield Achievement(
                 name=f"{name} {engine}",
-                says=f"{settings.quality_kept:.0%} of the sampled results have a {name} of {which} {bound:g}",
+                says=f"{name} of {which} {bound:g} in {settings.quality_kept:.0%} of the sampled results",
                 target=settings.quality_kept,
                 good=sums.met,
                 total=sums.met + sums.missed,

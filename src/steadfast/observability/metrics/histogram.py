@@ -1,4 +1,4 @@
-"""Histograms that are counted into on one thread: a request counts into seven, so one must cost almost nothing.
+"""Histograms that are counted into on one thread: a request counts into seven, so one must cost little.
 
 prometheus-client's own takes two locks and looks at the bounds one by one.
 """
