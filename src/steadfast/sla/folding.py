@@ -63,7 +63,8 @@ def _claim(connection: Connection, file: Path, content: bytes, tally: Tally, see
         "frames": packed(content, tally),
     }
     insert = insert_into(connection, CHUNKS).values(values).on_conflict_do_nothing()
-    return bool(connection.execute(insert).rowcount)
+    # Not its rowcount: psycopg does not always know it.
+    return connection.execute(insert.returning(CHUNKS.c.file)).first() is not None
 
 
 def packed(content: bytes, tally: Tally) -> bytes:

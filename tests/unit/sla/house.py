@@ -23,9 +23,9 @@ _BEAT_US = 500_000
 class LedgerHouse:
     """One data folder and whoever serves from it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.folder = folder / "ledger"
-        self.database: Database = open_sqlite(folder)
+        self.database = database or open_sqlite(folder)
         self.now_us = round(BEGIN.timestamp() * 1e6)
         self.journal: Journal | None = None
         self._serial = 0
