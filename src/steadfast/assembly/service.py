@@ -132,7 +132,7 @@ class Service:
         self._health: HealthWatch | None = None
         self._nvml = Nvml()
         self._recorder: Recorder | None = None
-        self._traces: "TraceExport | None" = None
+        self._traces: TraceExport | None = None
         self._stop_judging: Callable[[], None] = lambda: None
         self._attachment: Attachment | None = None
         self.exit_code = 0
