@@ -8,6 +8,7 @@ with it. A lock that ends with the process says which lives last.
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,8 @@ class Journal:
         """Raises `OutputUnwritable` where the folder cannot be written."""
         self._folder = folder
         self._now_us = now_us
-        self.life = f"{now_us():017d}-{os.getpid()}"
+        # Where several write into one database, two containers may have the same pid at the same moment.
+        self.life = f"{now_us():017d}-{os.getpid()}-{secrets.token_hex(3)}"
         self._number = 0
         self._open: dict[int, int] = {}
         self._kept = bytearray()
