@@ -6,7 +6,7 @@ were measured, on CLOCK_MONOTONIC, which is turned into the wall clock here.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.context import Context
@@ -17,7 +17,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from steadfast.errors import SteadfastError
 from steadfast.observability.requests import RequestEnded
 from steadfast.runtime.ticket import Outcome
-from steadfast.spans import SpanRecord
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class Tracing:
         self, name: str, traceparent: str, outcome: Outcome, attributes: Attributes | None = None
     ) -> None:
         """What a worker did for a request or for a step of a job, with its stages below it."""
-        ended_at_s = outcome.started_at_s + outcome.worked_ms / 1000
+        ns, ended_at_s = _WallClock(), outcome.started_at_s + outcome.worked_ms / 1000
         said: dict[str, str | int | float | bool] = {
             "steadfast.worker": outcome.worker,
             "steadfast.attempts": outcome.attempts,
@@ -71,48 +70,46 @@ class Tracing:
         within = context_of(traceparent)
         if outcome.waited_ms >= _WORTH_A_SPAN_MS:
             began_at_s = outcome.started_at_s - outcome.waited_ms / 1000
-            self._span("dispatch", within, began_at_s).end(_ns(outcome.started_at_s))
-        span = self._span(name, within, outcome.started_at_s, said)
-        self._tell_stages(span, outcome.spans, outcome.started_at_s, ended_at_s)
-        span.end(_ns(ended_at_s))
+            self._span("dispatch", within, ns(began_at_s)).end(ns(outcome.started_at_s))
+        span = self._span(name, within, ns(outcome.started_at_s), said)
+        self._tell_stages(span, outcome, ns)
+        span.end(ns(ended_at_s))
 
     def tell_failure(
         self, name: str, traceparent: str, error: BaseException, *, began_at_s: float, attributes: Attributes
     ) -> None:
         """Work that was given to the runtime and failed, or was taken back."""
-        now_s = time.monotonic()
-        span = self._span(name, context_of(traceparent), began_at_s, attributes)
+        span = self._span(name, context_of(traceparent), _WallClock()(began_at_s), attributes)
         code = error.code if isinstance(error, SteadfastError) else type(error).__name__
         span.set_attribute("error.type", code)
         span.set_status(Status(StatusCode.ERROR, code))
-        span.end(_ns(now_s))
+        span.end()
 
-    def _tell_stages(
-        self, parent: Span, stages: Sequence[SpanRecord], began_at_s: float, ended_at_s: float
-    ) -> None:
+    def _tell_stages(self, parent: Span, outcome: Outcome, ns: "_WallClock") -> None:
         """Those of a worker, which is not trusted: nothing of it lies outside the time in which it worked."""
-        within = context_of(traceparent_of(parent))
-        for stage in stages[:_MOST_STAGES]:
+        within, began_at_s = context_of(traceparent_of(parent)), outcome.started_at_s
+        ended_at_s = began_at_s + outcome.worked_ms / 1000
+        for stage in outcome.spans[:_MOST_STAGES]:
             first = min(max(stage.began_at_s, began_at_s), ended_at_s)
             last = min(max(stage.ended_at_s, first), ended_at_s)
             attributes = {"steadfast.cpu_s": round(stage.cpu_s, 6)} if stage.cpu_s else None
-            self._span(stage.name[:40], within, first, attributes).end(_ns(last))
+            self._span(stage.name[:40], within, ns(first), attributes).end(ns(last))
 
     def tell_part(self, name: str, parent: Span, began_at_s: float, took_s: float) -> None:
         """A part of a request that the server itself has measured."""
         if took_s * 1000 >= _WORTH_A_SPAN_MS:
-            within = context_of(traceparent_of(parent))
-            self._span(name, within, began_at_s).end(_ns(began_at_s + took_s))
+            ns, within = _WallClock(), context_of(traceparent_of(parent))
+            self._span(name, within, ns(began_at_s)).end(ns(began_at_s + took_s))
 
     def _span(
         self,
         name: str,
         within: Context,
-        began_at_s: float,
+        began_at_ns: int,
         attributes: Attributes | None = None,
     ) -> Span:
         return self._tracer.start_span(
-            name, context=within, kind=SpanKind.INTERNAL, attributes=attributes, start_time=_ns(began_at_s)
+            name, context=within, kind=SpanKind.INTERNAL, attributes=attributes, start_time=began_at_ns
         )
 
 
@@ -187,6 +184,11 @@ def context_of(traceparent: str, tracestate: str = "") -> Context:
     )
 
 
-def _ns(at_s: float) -> int:
-    """Nanoseconds since 1970 of a moment on CLOCK_MONOTONIC."""
-    return time.time_ns() - round((time.monotonic() - at_s) * _NS_PER_S)
+class _WallClock:
+    """Moments on CLOCK_MONOTONIC as nanoseconds since 1970; one for spans that must fit each other."""
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def __call__(self, at_s: float) -> int:
+        return self._offset_ns + round(at_s * _NS_PER_S)

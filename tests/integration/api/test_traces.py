@@ -1,0 +1,90 @@
+"""A real server, a real worker, a real receiver of OTLP: one trace from HTTP to the stages of the models."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.otlp_receiver import OtlpReceiver, otlp_receiver
+from tests.serving_house import ServingHouse, serving
+
+CALLERS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[OtlpReceiver]:
+    with otlp_receiver() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def house(receiver: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingHouse]:
+    settings = {
+        "STEADFAST_FACES__ENGINE": "embedded",
+        "STEADFAST_RUNTIME__WORKERS": "1",
+        "STEADFAST_RUNTIME__SPARES": "0",
+        "STEADFAST_TELEMETRY__TRACES": "true",
+        "STEADFAST_TELEMETRY__OTLP_URL": receiver.url,
+        "STEADFAST_TELEMETRY__OTLP_HEADERS": "authorization=Bearer hush-hush",
+    }
+    with serving(tmp_path_factory.mktemp("traced") / "data", settings, spares=0) as running:
+        yield running
+
+
+def test_a_request_is_one_trace_down_to_the_stages_in_the_worker(
+    house: ServingHouse, receiver: OtlpReceiver, collins_path: Path, hopper_path: Path
+) -> None:
+    files = {"source": collins_path.read_bytes(), "target": hopper_path.read_bytes()}
+    answer = house.client.post("/v1/swap", files=files)
+    assert answer.status_code == 200, answer.text
+    trace_id = answer.headers["traceparent"][3:35]
+    spans = receiver.await_span(trace_id, "POST /v1/swap")
+    assert {"receive", "worker", "decode", "analyse", "swap", "encode"} <= set(spans)
+    root, worker = spans["POST /v1/swap"], spans["worker"]
+    assert worker.parent_span_id == root.span_id
+    for stage in ("decode", "analyse", "swap", "encode"):
+        assert spans[stage].parent_span_id == worker.span_id
+        assert worker.start_time_unix_nano <= spans[stage].start_time_unix_nano
+        assert spans[stage].end_time_unix_nano <= worker.end_time_unix_nano
+    assert root.start_time_unix_nano <= worker.start_time_unix_nano
+    assert worker.end_time_unix_nano <= root.end_time_unix_nano
+    assert receiver.resources[0]["service.name"] == "steadfast"
+    assert receiver.headers[0]["authorization"] == "Bearer hush-hush"
+    _is_in_log_and_exemplars(house, trace_id)
+
+
+def _is_in_log_and_exemplars(house: ServingHouse, trace_id: str) -> None:
+    lines = (house.data_dir / "stderr.log").read_text().splitlines()
+    of_trace = [json.loads(line)["event"] for line in lines if trace_id in line]
+    assert {"request_started", "request_ended"} <= set(of_trace)
+    assert "hush-hush" not in "".join(lines)
+    scraped = house.client.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
+    assert f'trace_id="{trace_id}"' in scraped
+
+
+def test_a_job_goes_on_with_the_trace_it_was_submitted_in(
+    house: ServingHouse, receiver: OtlpReceiver, collins_path: Path, hopper_path: Path
+) -> None:
+    files = {"source": collins_path.read_bytes(), "target": hopper_path.read_bytes()}
+    answer = house.client.post("/v1/jobs", files=files, headers={"traceparent": CALLERS})
+    assert answer.status_code == 202, answer.text
+    spans = receiver.await_span(CALLERS[3:35], "job join")
+    submitted = spans["POST /v1/jobs"]
+    assert submitted.parent_span_id.hex() == CALLERS[36:52]
+    for step in ("job plan", "job segment", "job join"):
+        assert spans[step].parent_span_id == submitted.span_id
+    labels = house.client.get(f"/v1/jobs/{answer.json()['id']}").json()["labels"]
+    assert labels == {}
+
+
+def test_a_caller_that_is_not_recorded_costs_no_span(
+    house: ServingHouse, receiver: OtlpReceiver, hopper_path: Path
+) -> None:
+    unrecorded = f"00-{'1' * 32}-{'2' * 16}-00"
+    answer = house.client.post(
+        "/v1/faces", content=hopper_path.read_bytes(), headers={"traceparent": unrecorded}
+    )
+    assert answer.status_code == 200
+    later = house.client.post("/v1/faces", content=hopper_path.read_bytes())
+    receiver.await_span(later.headers["traceparent"][3:35], "POST /v1/faces")
+    assert receiver.of_trace("1" * 32) == {}
