@@ -11,8 +11,8 @@ from steadfast.settings.values import OptionalPath, Section
 class EntailmentSettings(Section):
     """How sentences are held against pictures."""
 
-    enabled: bool = False
-    """Whether `/v1/entail` is served; it takes worker processes of its own."""
+    enabled: bool = True
+    """Whether `/v1/entail` is served; its worker and its spares take 60 MB each with the embedded model."""
     backend: Literal["embedded", "ofa", "vlm"] = "embedded"
     """Which model answers: embedded knows coloured shapes and comes with this program; ofa is what
     `steadfast models convert ofa` made; vlm a `transformers` folder (extra `vlm`; not calibrated)."""

@@ -47,6 +47,7 @@ def settings_of(data_dir: Path, workers: int) -> Settings:
         "data_dir": data_dir,
         "server": {"port": 0},
         "faces": {"engine": "embedded"},
+        "entailment": {"enabled": False},
         "models": {"dir": data_dir / "models", "auto_pull": "never"},
         "runtime": {"workers": workers, "spares": 0},
         "health": {"enabled": False},

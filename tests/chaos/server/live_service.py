@@ -165,6 +165,7 @@ def start(
         "faces__engine": "embedded",
         "models__dir": folder / "models",
         "models__auto_pull": "never",
+        "entailment__enabled": "false",  # these tests are about faces, and count workers
         "runtime__face_task": task,
         "runtime__python_path": f"{_ROOT},{_ROOT / 'src'}",
         "runtime__spares": spares,
