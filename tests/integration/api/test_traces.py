@@ -1,6 +1,5 @@
 """A real server, a real worker, a real receiver of OTLP: one trace from HTTP to the stages of the models."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,14 +49,11 @@ def test_a_request_is_one_trace_down_to_the_stages_in_the_worker(
     assert worker.end_time_unix_nano <= root.end_time_unix_nano
     assert receiver.resources[0]["service.name"] == "steadfast"
     assert receiver.headers[0]["authorization"] == "Bearer hush-hush"
-    _is_in_log_and_exemplars(house, trace_id)
+    _is_in_exemplars(house, trace_id)
 
 
-def _is_in_log_and_exemplars(house: ServingHouse, trace_id: str) -> None:
-    lines = (house.data_dir / "stderr.log").read_text().splitlines()
-    of_trace = [json.loads(line)["event"] for line in lines if trace_id in line]
-    assert {"request_started", "request_ended"} <= set(of_trace)
-    assert "hush-hush" not in "".join(lines)
+def _is_in_exemplars(house: ServingHouse, trace_id: str) -> None:
+    assert "hush-hush" not in (house.data_dir / "stderr.log").read_text()
     scraped = house.client.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
     assert f'trace_id="{trace_id}"' in scraped
 
