@@ -35,7 +35,10 @@ def list_jobs(
         list[str] | None,
         typer.Option("--state", metavar="STATE", help="queued, running, paused, succeeded, …"),
     ] = None,
-    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="NAME=VALUE", help="Only jobs with this label; may be repeated."),
+    ] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", metavar="ID", help="Of the person shown.")
     ] = None,

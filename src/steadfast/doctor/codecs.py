@@ -12,6 +12,7 @@ from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
 from steadfast.doctor.finding import Finding, Health, Section
+from steadfast.media.encoder_opening import open_encoder
 from steadfast.media.encoders import ENCODERS, Encoder
 
 _NEEDED = ("libx264", "aac")  # the default of MP4 outputs, and the sound that is re-encoded for it
@@ -40,7 +41,7 @@ def why_it_fails(encoder: Encoder) -> str | None:
         context.pix_fmt = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
         context.framerate, context.time_base = Fraction(25), Fraction(1, 25)
         context.options = dict(encoder.fixed_options)
-        context.open()
+        open_encoder(context)
     except UnknownCodecError:
         return "not in this build of FFmpeg"
     except (av.error.FFmpegError, ValueError) as error:

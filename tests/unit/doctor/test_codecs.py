@@ -1,5 +1,7 @@
 """An encoder counts only if it opens."""
 
+import os
+
 import pytest
 
 from steadfast.doctor import codecs
@@ -54,3 +56,11 @@ def test_what_the_libraries_print_when_they_open_stays_off_the_terminal(
 ) -> None:
     examined()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler"), reason="schedulers are asked for as Linux has them"
+)
+def test_looking_at_encoders_leaves_the_process_as_it_was_scheduled() -> None:
+    list(examine_codecs())
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
