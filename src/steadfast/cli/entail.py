@@ -78,6 +78,8 @@ def entail_batch(
     app = open_app(invocation.settings)
     report = _run(invocation, rows, app.open_entailment(), output)
     invocation.output.show(report, lambda: _sums(report, output))
+    for failure in report.failures:
+        invocation.output.warn(failure)
     if report.exit_code:
         raise typer.Exit(int(report.exit_code))
 

@@ -14,6 +14,8 @@ from steadfast.media.output import write_bytes_aside
 from steadfast.tasks.entail_file import Asked, EntailReport, entail_files
 from steadfast.tasks.entail_questions import NamedQuestion, questions_in
 
+_FAILURES_TOLD = 5
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -42,6 +44,8 @@ class EntailBatchReport:
     """Answered by an earlier run."""
     failed: int
     exit_code: ExitCode
+    failures: tuple[str, ...] = ()
+    """Why, of the first few: for people; all of them stand in the output."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -88,12 +92,13 @@ def run_rows(
     waiting = [row for row in rows if row.number not in kept]
     _write_anew(output, [kept[number] for number in sorted(kept)])
     on_done(len(kept))
-    answered, failures = 0, list[SteadfastError]()
+    answered, failures, told = 0, list[SteadfastError](), list[str]()
     with output.open("a", encoding="utf-8") as stream:
         for first in range(0, len(waiting), together):
             group = waiting[first : first + together]
             results = _answers_to(group, model, limits)
             failures += [result for result in results if isinstance(result, SteadfastError)]
+            told += _told(group, results)
             answered += sum(isinstance(result, EntailReport) for result in results)
             stream.writelines(_line(row, result) for row, result in zip(group, results, strict=True))
             stream.flush()  # what is answered survives whatever happens next
@@ -103,7 +108,13 @@ def run_rows(
         skipped=len(kept),
         failed=len(failures),
         exit_code=failures[0].exit_code if failures else ExitCode.OK,
+        failures=tuple(told[:_FAILURES_TOLD]),
     )
+
+
+def _told(group: Sequence[Row], results: Sequence[EntailReport | SteadfastError]) -> list[str]:
+    pairs = zip(group, results, strict=True)
+    return [f"Row {row.number}: {one.detail}" for row, one in pairs if isinstance(one, SteadfastError)]
 
 
 def _answers_to(

@@ -111,3 +111,11 @@ def test_a_line_that_is_no_json_fails_alone(folder: Path) -> None:
 def test_a_missing_file_of_questions_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputMissing, match=r"nothing\.csv"):
         read_rows(tmp_path / "nothing.csv")
+
+
+def test_the_first_failures_are_told_beside_the_file(folder: Path) -> None:
+    rows = "".join(f"gone{number}.png,It is day.\n" for number in range(1, 9))
+    report, _, _ = run(questions(folder, f"image,text\nbright.png,It is day.\n{rows}"), together=2)
+    assert report.failed == 8
+    assert [failure.partition(":")[0] for failure in report.failures] == [f"Row {n}" for n in range(2, 7)]
+    assert "gone1.png" in report.failures[0]
