@@ -157,15 +157,15 @@ def through_http(name: str, url: str, content: bytes, clients: int, seconds: flo
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
         # A service that has answered nothing yet predicts long waits, and would turn a crowd away.
-        wrk(1, min(seconds, 2.0))
+        wrk(1, min(seconds, 2))
         said = wrk(clients, seconds)
     if "Non-2xx" in said:
         raise SystemExit(f"requests failed:\n{said}")
     return Row(
         name=name,
         per_second=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
-        p50_ms=_ms(_found(r"50%\s+(\S+)", said)),
-        p99_ms=_ms(_found(r"99%\s+(\S+)", said)),
+        p50_ms=_ms(_found(r"\n +50%\s+(\S+)", said)),
+        p99_ms=_ms(_found(r"\n +99%\s+(\S+)", said)),
     )
 
 
@@ -208,7 +208,7 @@ def ofa_rows(folder: Path, content: bytes, seconds: float) -> list[Row]:
         "STEADFAST_RUNTIME__LOAD_S": "300",
     }
     with served(given) as url:
-        rows.append(through_http("ofa: HTTP, 1 client", url, content, 1, max(seconds, 20.0)))
+        rows.append(through_http("ofa: HTTP, 1 client", url, content, 1, max(seconds, 20)))
     return rows
 
 
@@ -216,7 +216,7 @@ def main() -> None:
     """Prints the table, then the two figures that have a bar."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ofa", type=Path)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=int, default=4)
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed; it is a package of most distributions")

@@ -1,6 +1,7 @@
 """The embedded model: knows coloured shapes, comes with the package, and says where its world ends."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from steadfast.entailment.words import MAX_WORDS, THINGS, numbers_of, unknown_wo
 from steadfast.errors import TextTooLong
 from steadfast.inference.outputs import require_shape
 from steadfast.inference.sessions import ModelSession
+from steadfast.inference.threads import owned_cores
 
 SIDE_PX = 64
 """Of the picture that it sees."""
@@ -19,6 +21,8 @@ _UNKNOWN_PICTURE = "The picture is no drawing of coloured shapes; the embedded m
 _UNKNOWN_SENTENCE = "The sentence names no shape; the embedded model knows nothing else."
 _NO_CAPTIONS = "The embedded model does not read captions."
 _WORDS_TOLD = 5
+_LEAST_SHARE = 4
+"""Questions that one core is given; fewer are not worth the way."""
 
 
 class EmbeddedModel:
@@ -31,6 +35,8 @@ class EmbeddedModel:
     def __init__(self, session: ModelSession, revision: str = "") -> None:
         self._session = session
         self.revision = revision
+        self._cores = owned_cores()
+        self._sharers = ThreadPoolExecutor(self._cores, "judge")
 
     def check(self, question_text: CleanText, caption: CleanText | None) -> None:  # noqa: ARG002
         """Refuses sentences of more words than it has places for."""
@@ -39,7 +45,13 @@ class EmbeddedModel:
             raise TextTooLong(f"The text has {count} words; the embedded model reads {MAX_WORDS} at most.")
 
     def judge(self, questions: Sequence[Question]) -> list[Judgement]:
-        """All of them in one run."""
+        """All of them, shared out among the cores: one run of so small a network is not worth several."""
+        share = max(_LEAST_SHARE, -(-len(questions) // self._cores))
+        shares = [questions[first : first + share] for first in range(0, len(questions), share)]
+        every = map if len(shares) == 1 else self._sharers.map
+        return [judgement for done in every(self._judge, shares) for judgement in done]
+
+    def _judge(self, questions: Sequence[Question]) -> list[Judgement]:
         words = [words_of(question.text.text) for question in questions]
         pictures = np.stack([picture_for_model(question.pixels) for question in questions])
         answers = self._session.run({"pictures": pictures, "ids": _table(words)})

@@ -1,6 +1,7 @@
 """Visual entailment in a worker: pictures are decoded and models asked here, in a process that may die."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,6 +12,7 @@ from steadfast.entailment.loading import EMBEDDED, load_model
 from steadfast.entailment.model import EntailmentModel, Judgement, Question
 from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, SteadfastError
 from steadfast.inference.sessions import SessionCache
+from steadfast.inference.threads import owned_cores
 from steadfast.media.limits import MediaLimits
 from steadfast.media.pictures import read_picture
 from steadfast.models.store import ModelState, ModelStore
@@ -48,6 +50,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
         self._point = OperatingPoint()
         self._sessions: SessionCache | None = None
         self._model: EntailmentModel | None = None
+        self._readers = ThreadPoolExecutor(owned_cores(), "read")
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         """Caches, then batches, then the accelerator."""
@@ -86,8 +89,10 @@ class VisualEntailmentTask(Task[EntailRequest]):
         """All questions in one run of the model; a picture that cannot be read costs nobody else anything."""
         began_s = perf_counter()
         read: list[Question | SteadfastError] = []
-        for number, request in enumerate(requests, start=1):
-            read.append(self._question(request))
+        # Decoding lets go of Python's lock, and takes longer than a small model does.
+        every = map if len(requests) == 1 else self._readers.map
+        for number, question in enumerate(every(self._question, requests), start=1):
+            read.append(question)
             progress(number, len(requests) + 1)
         questions = [question for question in read if isinstance(question, Question)]
         decoded_s = perf_counter()
