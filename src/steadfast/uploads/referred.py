@@ -56,7 +56,7 @@ class ReferenceReader:
     ) -> None:
         """Raises `ConfigError` for a root that is none."""
         self._library = library
-        self._file_roots = [_file_root(root) for root in file_roots]
+        self._file_roots = [(name, folder) for root in file_roots for name, folder in _file_roots(root)]
         self._s3_roots = [_s3_root(root) for root in s3_roots]
         self._max_bytes = max_bytes
         self._open_bucket = open_bucket
@@ -77,9 +77,9 @@ class ReferenceReader:
 
     def _keep_file(self, reference: str, space: str, owner: str, role: str) -> Referred:
         path = _path_in(reference)
-        for root in self._file_roots:
-            if path.is_relative_to(root):
-                with _opened_below(root, path.relative_to(root).parts) as descriptor:
+        for name, root in self._file_roots:
+            if path.is_relative_to(name):
+                with _opened_below(root, path.relative_to(name).parts) as descriptor:
                     size_bytes = _size_of_file(descriptor)
                     pieces = self._bounded(_pieces(descriptor), reference, size_bytes)
                     blob = self._library.keep_pieces(pieces, space=space, owner=owner, role=role)
@@ -177,14 +177,17 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
         yield piece
 
 
-def _file_root(root: Path) -> Path:
+def _file_roots(root: Path) -> Iterator[tuple[Path, Path]]:
+    """What clients may call it, and where it lies: the name that the operator gave may go over links."""
     try:
         resolved = root.resolve(strict=True)
     except OSError as error:
         raise ConfigError(f"The folder {root} of references.file_roots is not there.") from error
     if not resolved.is_dir() or resolved == Path("/"):
         raise ConfigError(f"{root} in references.file_roots is no folder that may be opened to clients.")
-    return resolved
+    yield resolved, resolved
+    if (named := root.absolute()) != resolved:
+        yield named, resolved
 
 
 def _s3_root(root: str) -> tuple[str, str]:

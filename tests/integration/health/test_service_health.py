@@ -60,6 +60,9 @@ def test_a_killed_worker_is_an_incident_an_alert_and_a_report_and_it_recovers(
     house: ServingHouse, hook: Hook
 ) -> None:
     house.await_ready()
+    house.until(
+        lambda: bool(house.client.get("/health").json()["readings"])
+    )  # the report holds the last ones
     house.workers()[0].send_signal(signal.SIGKILL)
     house.until(lambda: any(one["outcome"] == "recovered" for one in incidents(house, "worker_died")))
     one = incidents(house, "worker_died")[0]

@@ -51,6 +51,16 @@ def test_a_file_below_a_root_is_copied_in(reader: ReferenceReader, library: Blob
     assert keep(reader, f"file://localhost{root}/deep/c.mp4").blob.size_bytes == 7
 
 
+def test_a_root_may_be_called_as_the_operator_called_it_though_that_goes_over_a_link(
+    library: BlobLibrary, bucket: MemoryStore, root: Path, tmp_path: Path
+) -> None:
+    called = tmp_path / "called"
+    called.symlink_to(root)
+    reader = ReferenceReader(library, file_roots=[called], max_bytes=100, open_bucket=lambda name: bucket)
+    assert keep(reader, f"file://{called}/a%20b.mp4").name == "a b.mp4"
+    assert keep(reader, f"file://{root}/deep/c.mp4").name == "c.mp4"
+
+
 def test_nothing_outside_a_root_is_told_of(reader: ReferenceReader, tmp_path: Path) -> None:
     for path in (tmp_path / "secret", tmp_path / "nothing", tmp_path / "videos-of-others" / "d.mp4"):
         with pytest.raises(ReferenceRefused):
