@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from steadfast.admission.arrival import Priority
-from steadfast.events import Event
+from steadfast.events import Event, FrequentEvent
 
 
 class Refusal(StrEnum):
@@ -19,9 +19,8 @@ class Refusal(StrEnum):
     CLOSED = "closed"  # the service is stopping
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestRefused(Event):
-    """A request was turned away at the door."""
+class RequestRefused(FrequentEvent, kw_only=True, frozen=True, gc=False):
+    """A request was turned away at the door; the line at its end says so in the log."""
 
     task: str
     priority: Priority

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 _MOST_LINES: Final = 10_000
-_BREATH_S: Final = 0.005
+_BREATH_S: Final = 0.02
 
 
 class LineWriter:

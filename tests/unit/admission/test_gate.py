@@ -12,18 +12,19 @@ from steadfast.admission.events import ConcurrencyChanged, Refusal, RequestRefus
 from steadfast.admission.gate import Gate, GateOptions
 from steadfast.admission.rate import Rate
 from steadfast.errors import Overloaded, RateLimited, ShuttingDown
-from steadfast.events import Event, subscribe
+from steadfast.events import Event, subscribe, subscribe_to
 
 TASK = "swap"
 SERVICE_S = 1.0
 
 
 @pytest.fixture
-def stated() -> Iterator[list[Event]]:
-    events: list[Event] = []
-    end = subscribe(events.append)
+def stated() -> Iterator[list[Event | RequestRefused]]:
+    events: list[Event | RequestRefused] = []
+    ends = subscribe(events.append), subscribe_to(RequestRefused, events.append)
     yield events
-    end()
+    for end in ends:
+        end()
 
 
 class House:
@@ -192,7 +193,9 @@ def test_while_most_are_refused_the_door_asks_even_where_the_body_is_there_and_c
     run(test())
 
 
-def test_a_full_line_refuses_its_equals_but_gives_way_to_the_more_urgent(stated: list[Event]) -> None:
+def test_a_full_line_refuses_its_equals_but_gives_way_to_the_more_urgent(
+    stated: list[Event | RequestRefused],
+) -> None:
     async def test() -> None:
         house = House(max_waiting=3)
         await house.send("inside")
@@ -270,7 +273,9 @@ def test_a_failed_request_frees_its_place_and_teaches_nothing() -> None:
     run(test())
 
 
-def test_who_can_no_longer_be_done_in_time_is_sent_away_before_the_deadline(stated: list[Event]) -> None:
+def test_who_can_no_longer_be_done_in_time_is_sent_away_before_the_deadline(
+    stated: list[Event | RequestRefused],
+) -> None:
     async def test() -> None:
         house = House(workers=4)
         await house.teach()
@@ -411,7 +416,7 @@ def test_at_the_end_of_grace_those_who_still_wait_are_sent_away() -> None:
     run(test())
 
 
-def test_a_change_of_the_limit_is_stated(stated: list[Event]) -> None:
+def test_a_change_of_the_limit_is_stated(stated: list[Event | RequestRefused]) -> None:
     async def test() -> None:
         gate = Gate()
         gate.staff(TASK, 3)
