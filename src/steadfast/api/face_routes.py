@@ -1,9 +1,9 @@
 """`POST /v1/swap` and `POST /v1/faces`: from bytes on the wire to a request in a worker, and back."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
+from zlib import crc32
 
 import msgspec
 
@@ -112,7 +112,7 @@ class FaceRoutes:
                 format=options.format,
                 quality=options.quality,
                 measure=options.measure,
-                sample=self._backend.sampled > 0 and random.random() < self._backend.sampled,  # noqa: S311
+                sample=is_sampled([*sources, target], self._backend.sampled),
             ),
             blobs=_filled([*sources, *reference, target]),
             deadline_s=self._deadline(exchange, options.deadline_s),
@@ -211,6 +211,18 @@ def _the_one(found: Sequence[Held], name: str) -> Held:
     if len(found) != 1:
         raise MalformedRequest(f"The form must have one part named {name}; it has {len(found)}.")
     return found[0]
+
+
+def is_sampled(blobs: Sequence[Held], share: float) -> bool:
+    """Whether the result is measured: by lot, and the same lot whenever the same request comes again.
+
+    A lot drawn anew each time would make one request into two: for what is poison, and for what was asked
+    before under an `Idempotency-Key`. Sizes are all of a request that does not depend on how it came in.
+    """
+    if share <= 0.0:
+        return False
+    sizes = ",".join(str(held.size_bytes) for held in blobs)
+    return crc32(sizes.encode()) < share * 2**32
 
 
 def features_of(request: FaceRequest, blobs: Sequence[Held], engine: str) -> dict[str, float | str]:
