@@ -60,7 +60,7 @@ def steadfast(
     config: ConfigOption = None,
     version: VersionOption = False,  # noqa: ARG001 — its callback acts
 ) -> None:
-    """Swap faces in photos and videos.
+    """Swap faces in photos and videos, and ask whether a sentence fits a picture; here or as a service.
 
     Only with the consent of the people shown: a swapped picture says in its metadata that it is one.
     """
