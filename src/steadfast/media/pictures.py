@@ -1,8 +1,6 @@
 """Pictures as they are read: upright BGR pixels, and what else of the file an output should keep."""
 
 import io
-import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from PIL import Image
 
 from steadfast.errors import DamagedMedia, OutOfHostMemory, SteadfastError, UnsupportedMedia
 from steadfast.media.canvas import ArrayCanvas, BgrImage, Canvas
+from steadfast.media.complaints import complaints
 from steadfast.media.deep_canvas import DeepCanvas, DeepImage, upper_bits
 from steadfast.media.headers import heif_size, webp_size
 from steadfast.media.limits import DEFAULT_LIMITS, MediaLimits, check_pixels, read_picture_file
@@ -36,8 +35,6 @@ _MORE = {
     FileFormat.TIFF: "It has several pages; only the first is used.",
     FileFormat.HEIC: "It holds several pictures; only the main one is used.",
 }
-# `warnings.catch_warnings` changes the whole process, so decoders that warn take turns.
-_one_decoder_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,11 +120,9 @@ def _with_opened(
         check_pixels(label, *size, limits)
     codecs = _CODECS.get(found, [found.value.upper()])
     try:
-        with _one_decoder_at_a_time, warnings.catch_warnings(record=True) as complaints:
-            warnings.simplefilter("always")
-            with Image.open(io.BytesIO(data), formats=codecs) as image:
-                check_pixels(label, image.width, image.height, limits)
-                return work(image), bool(complaints)
+        with complaints() as heard, Image.open(io.BytesIO(data), formats=codecs) as image:
+            check_pixels(label, image.width, image.height, limits)
+            return work(image), bool(heard)
     except SteadfastError:
         raise
     except MemoryError as error:

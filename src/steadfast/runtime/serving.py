@@ -265,7 +265,9 @@ class _Report:
         self._ids = {item.request_id for item in items}
         self._first_id = items[0].request_id
         self._deadline_at_s = max(item.deadline_at_s for item in items)
-        self._said_at_s = 0.0
+        # A request that is over sooner is told by its answer: reporting would wake the server for nothing.
+        # Steps of jobs report at once, which renews their lease.
+        self._said_at_s = 0.0 if items[0].operation is not Operation.RUN else time.monotonic()
 
     def __call__(self, done: int, total: int | None = None) -> None:
         now_s = time.monotonic()

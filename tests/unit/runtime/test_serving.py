@@ -134,6 +134,11 @@ def test_an_answer_that_does_not_fit_is_a_failure(server: Server) -> None:
     assert isinstance(failed, m.Failed)
 
 
+def test_work_that_is_soon_over_wakes_the_server_once(server: Server) -> None:
+    said = server.order(m.Load(0), m.Run([server.item(Act(do="units", seconds=0.011))]))
+    assert [type(message) for message in said] == [m.Loaded, m.Finished]
+
+
 def test_work_past_its_deadline_stops_at_the_next_unit(server: Server) -> None:
     item = server.item(Act(do="units", seconds=5.0), deadline_at_s=0.0)
     said = server.order(m.Load(0), m.Run([item]))
