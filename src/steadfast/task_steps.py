@@ -65,6 +65,8 @@ class SegmentOrder(msgspec.Struct, frozen=True, kw_only=True):
     """That of the plan; a worker that cannot keep it raises `PinLost`."""
     untouched: bool = False
     """Whether the original is wanted instead: the segment failed too often and the user said `keep`."""
+    sample: bool = False
+    """Whether the quality of what is made is measured; what is made is the same."""
 
 
 class SegmentDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,8 @@ class SegmentDone(msgspec.Struct, frozen=True, kw_only=True):
     """What the task tells the join about this part."""
     report: dict[str, int | float | str] = {}
     """Counts for people and for the account: frames swapped, frames that kept their original."""
+    readings: dict[str, float] = {}
+    """Where it was sampled: how good it is, by the names of `readings.QualityReading`."""
 
 
 class JoinOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import KeptAnswer
 from steadfast.api.reply import Header
 from steadfast.events import is_heard, publish
-from steadfast.observability.quality import ResultSampled
+from steadfast.readings import ResultSampled
 from steadfast.tasks.face_messages import CONTENT_TYPES, TASK, FaceAnswer, FaceJob
 
 _JSON = b"application/json"

@@ -37,7 +37,7 @@ def open_jobs(
     for folder in (lending, delivery):
         _empty(folder)
     jobs = JobDatabase(database, library, here=Incarnation.of_this_process())
-    work = RuntimeWork(runtime, delivery)
+    work = RuntimeWork(runtime, delivery, sampled=settings.objectives.sampled)
     options = SchedulerOptions(
         tasks=tasks,
         lease_s=settings.jobs.lease_s,

@@ -20,6 +20,7 @@ from steadfast.observability.line_writer import LineWriter
 from steadfast.observability.redaction import OF_THIS_PROCESS, Redactor
 from steadfast.observability.request_log import with_request_id
 from steadfast.settings import LogSettings
+from steadfast.settings.secret_files import secret_text
 
 _TEMPLATES_OF = ("steadfast", "uvicorn.error")
 """Loggers whose messages are constants with arguments: the constant may be told. Of every other library only
@@ -98,7 +99,9 @@ def _redaction(settings: LogSettings) -> list[Processor]:
 
 def redactor_for(settings: LogSettings) -> Redactor:
     """One that makes the same hashes wherever it is used in this process."""
-    return Redactor(settings.hash_key.get_secret_value() if settings.hash_key else OF_THIS_PROCESS)
+    return Redactor(
+        secret_text("logs.hash_key", settings.hash_key, settings.hash_key_file) or OF_THIS_PROCESS
+    )
 
 
 def _renderer(settings: LogSettings, stream: TextIO) -> Processor:

@@ -65,6 +65,8 @@ class FaceSettings(Section):
     glasses: Literal["remove", "keep"] = "remove"
     """What becomes of glasses that the target wears (embedded and standard): remove, the face becomes wholly
     the source's, who brings their own; keep, they stay in front, and with them much of who the target was."""
+    distance_batch: int = Field(default=256, ge=2)
+    """Sampled faces, of one worker, between which one Fréchet distance is made (`objectives.sampled`)."""
 
 
 class NeuralSettings(Section):

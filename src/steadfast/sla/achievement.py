@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from steadfast.observability.quality import QualityReading
+from steadfast.readings import QualityReading
 from steadfast.settings import ObjectiveSettings
 from steadfast.sla.evidence import Evidence
 from steadfast.sla.intervals import clipped, total_us, without

@@ -8,7 +8,8 @@ from typing import Final
 from steadfast.errors import Severity
 from steadfast.events import publish, subscribe_to
 from steadfast.health.detection.sign import Sign
-from steadfast.observability.quality import QualityMeasured, QualityReading, ResultSampled, Verdict
+from steadfast.observability.quality import QualityMeasured, Verdict
+from steadfast.readings import QualityReading, ResultSampled
 from steadfast.settings import ObjectiveSettings
 from steadfast.sla.targets import bound_of, quality_targets, verdict_of
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from steadfast.observability.quality import QualityReading, Verdict
+from steadfast.observability.quality import Verdict
 from steadfast.observability.requests import RequestOutcome, SizeClass
+from steadfast.readings import QualityReading
 from steadfast.sla.frames import Frame, FrameKind
 
 LOST: Final = "lost"

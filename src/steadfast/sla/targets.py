@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from steadfast.observability.quality import QualityReading, Verdict
+from steadfast.observability.quality import Verdict
+from steadfast.readings import QualityReading
 from steadfast.settings import ObjectiveSettings, QualityTargets
 
 NEURAL_GPU: Final = {

@@ -15,13 +15,15 @@ from steadfast.errors import InvalidOption, PinLost
 from steadfast.faces.roles import Engine
 from steadfast.faces.selection import Selection, SelectionRule, parse_selection
 from steadfast.inference.threads import owned_cores
+from steadfast.media.delivered_frames import frames_of_segment, frames_of_video
 from steadfast.media.encoders import VideoOptions
-from steadfast.media.frame_index import Span
+from steadfast.media.frame_index import LEAD_IN_FRAMES, Span
 from steadfast.media.limits import MediaLimits, kind_of
 from steadfast.media.provenance import video_metadata
 from steadfast.media.sniff import MediaKind
 from steadfast.media.video_reader import open_video
 from steadfast.media.video_writer import WrittenVideo
+from steadfast.readings import Readings
 from steadfast.task import Progress
 from steadfast.task_steps import (
     Job,
@@ -41,10 +43,12 @@ from steadfast.tasks.job_photos import JobPhotos
 from steadfast.tasks.leading_person import PersonMark, leaders
 from steadfast.tasks.output_mark import mark_of
 from steadfast.tasks.picture_job import swap_picture_of
+from steadfast.tasks.quality_sample import QualitySampler, readings_or_none
 from steadfast.tasks.result_formats import CONTENT_TYPES, suffix_for
 from steadfast.tasks.step_account import PacketCount, Spent
 from steadfast.tasks.video_pipeline import VideoRequest, process_video
 from steadfast.tasks.video_report import Progress as VideoProgress
+from steadfast.tasks.video_sample import SampledFrameSwap
 from steadfast.tasks.video_segments import (
     SegmentedVideo,
     SegmentNote,
@@ -85,6 +89,8 @@ class FaceJobs:
     limits: MediaLimits
     pin: Mapping[str, str]
     """What of this worker a job pins."""
+    sampler: QualitySampler
+    """What measures the results of orders that say so."""
     on_accelerator: bool = False
     """Whether time at work is time of a device."""
     clock: Callable[[], float] = time.monotonic
@@ -183,7 +189,10 @@ class FaceJobs:
         match brief.kind:
             case "picture":
                 cast = None if order.untouched else self.photos.cast(job, _selection(job))
-                done, file = swap_picture_of(job, cast, self.engine, self.limits, suffix=brief.suffix)
+                sampler = self.sampler if order.sample else None
+                done, file = swap_picture_of(
+                    job, cast, self.engine, self.limits, suffix=brief.suffix, sampler=sampler
+                )
             case "video":
                 done, file = self._do_whole_video(job, brief, order, progress)
             case _:
@@ -195,11 +204,12 @@ class FaceJobs:
     ) -> tuple[SegmentDone, Path]:
         assert brief.span is not None
         file = job.folder / "segment"
+        processor, sampled = self._processor(job, order, brief)
         note = write_segment(
             self._video(job, brief.suffix, brief.threads),
             brief.span,
             file,
-            self._processor(job, order.untouched, brief.leader),
+            processor,
             encoding=order.pin,
             frames_of_video=brief.frames_of_video,
             on_progress=_telling(progress, order.segment.units),
@@ -213,8 +223,9 @@ class FaceJobs:
             "faces_swapped": account.faces_swapped,
             "pixels": _pixels(order.pin) * account.frames,
         }
-        done = SegmentDone(units=account.frames, note=msgspec.msgpack.encode(note), report=report)
-        return done, file
+        readings = self._readings(sampled, frames_of_segment, file)
+        coded = msgspec.msgpack.encode(note)
+        return SegmentDone(units=account.frames, note=coded, report=report, readings=readings), file
 
     def _do_whole_video(
         self, job: FaceJobInput, brief: SegmentBrief, order: SegmentOrder, progress: Progress
@@ -232,13 +243,15 @@ class FaceJobs:
             engine=self.engine.name.value,
             models=self.engine.models,
         )
-        made = process_video(request, self._processor(job, order.untouched), _telling(progress, None))
+        processor, sampled = self._processor(job, order, brief)
+        made = process_video(request, processor, _telling(progress, None))
+        readings = self._readings(sampled, frames_of_video, file)
         report = {name: value for name, value in made.as_dict().items() if name != "seconds"}
         note = msgspec.msgpack.encode({**report, "notes": [*self.engine.notes, *made.notes]})
         counts: dict[str, int | float | str] = {
             name: value for name, value in report.items() if isinstance(value, int)
         }
-        return SegmentDone(units=made.frames, note=note, report=counts), file
+        return SegmentDone(units=made.frames, note=note, report=counts, readings=readings), file
 
     # --- join -------------------------------------------------------------------------------------------
 
@@ -286,13 +299,31 @@ class FaceJobs:
             clock=self.clock,
         )
 
-    def _processor(self, job: FaceJobInput, untouched: bool, mark: PersonMark | None = None) -> Any:
-        if untouched:
-            return Untouched()
-        leader = None if mark is None else mark.embedding()
-        return FrameSwap(
+    def _processor(
+        self, job: FaceJobInput, order: SegmentOrder, brief: SegmentBrief
+    ) -> tuple[Any, SampledFrameSwap | None]:
+        """What changes the frames; and the same once more where it is to be measured."""
+        if order.untouched:
+            return Untouched(), None
+        leader = None if brief.leader is None else brief.leader.embedding()
+        frames = FrameSwap(
             self.engine, self.photos.cast(job, _selection(job)), enhance=job.options.enhance, leader=leader
         )
+        if not order.sample:
+            return frames, None
+        leads_in = brief.span is not None and brief.span.lead_pts is not None
+        sampled = SampledFrameSwap(frames, skip=LEAD_IN_FRAMES if leads_in else 0)
+        return sampled, sampled
+
+    def _readings(
+        self,
+        sampled: SampledFrameSwap | None,
+        delivered: Callable[[Path], Iterator[tuple[float, VideoFrame]]],
+        file: Path,
+    ) -> Readings:
+        if sampled is None:
+            return {}
+        return readings_or_none(lambda: sampled.readings(delivered(file), self.sampler))
 
     def _cost(self, done: SegmentDone, spent: Spent) -> dict[str, float]:
         said = done.report

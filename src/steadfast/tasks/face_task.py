@@ -32,8 +32,8 @@ from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
 from steadfast.tasks.job_photos import naming_inputs
 from steadfast.tasks.output_mark import mark_of
-from steadfast.tasks.picture_swap import PictureSwap, swap_picture
-from steadfast.tasks.quality_sample import QualitySampler
+from steadfast.tasks.picture_swap import swap_picture
+from steadfast.tasks.quality_sample import QualitySampler, readings_or_none
 from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.verified_models import VerifiedModels
 
@@ -158,7 +158,8 @@ class FaceTask(Task[FaceRequest]):
         wanted = _format_for(fields, target)
         content, notes = encode_picture(done.picture, wanted, quality=fields.quality, mark=mark_of(engine))
         watch.lap("write")
-        readings = self._sample(target, done, content) if fields.sample else {}
+        sampler = self._quality if fields.sample else None
+        readings = readings_or_none(lambda: sampler.measure(target, done, content)) if sampler else {}
         answer = self._answer(
             watch,
             target,
@@ -172,10 +173,12 @@ class FaceTask(Task[FaceRequest]):
         cost = _cost(target, done.faces_found, swapped=len(done.swapped))
         return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
 
-    def _sample(self, before: Picture, done: PictureSwap, content: bytes) -> dict[str, float]:
+    @property
+    def _quality(self) -> QualitySampler:
+        """One for requests and jobs: the more faces, the sooner there is a distance."""
         if self._sampler is None or self._sampler.engine is not self._loaded:
-            self._sampler = QualitySampler(self._loaded)
-        return self._sampler.measure(before, done, content)
+            self._sampler = QualitySampler(self._loaded, batch=self._settings.faces.distance_batch)
+        return self._sampler
 
     # --- jobs -------------------------------------------------------------------------------------------
 
@@ -213,6 +216,7 @@ class FaceTask(Task[FaceRequest]):
                 limits=self._limits,
                 pin=pin_of(self._loaded, self._sum_of, provider=provider),
                 on_accelerator=provider != "cpu",
+                sampler=self._quality,
             )
         return self._jobs
 

@@ -1,65 +1,90 @@
-"""How good one delivered picture is, in numbers; looked at in the worker, and no pixel is kept.
+"""How good what is delivered is, in numbers; looked at in the worker, and no pixel is kept.
 
-What is measured is what the caller gets: the encoded bytes, decoded again.
+What is measured is what the caller gets: the encoded bytes, decoded again. Videos are in `video_sample`.
 """
 
+import logging
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfast.errors import SteadfastError
 from steadfast.faces.analyse import analyse
-from steadfast.faces.face import Face, Points
+from steadfast.faces.face import Embedding, Face, Points
 from steadfast.faces.roles import Engine
 from steadfast.faces.similarity import similarity
 from steadfast.faces.suppression import box_overlap
 from steadfast.media.canvas import ArrayCanvas, BgrImage, GreyImage
 from steadfast.media.pictures import Picture
-from steadfast.tasks.picture_swap import PictureSwap, SwappedFace
+from steadfast.readings import Readings
+from steadfast.tasks.picture_swap import PictureSwap
 
 _SAME_PLACE: Final = 0.3
 _IDENTICAL_DB: Final = 100.0
 """Stands for a picture in which nothing differs."""
-_BATCH: Final = 256
 
-Readings = dict[str, float]
-"""By the names of `QualityReading`."""
+_log = logging.getLogger(__name__)
+
+
+def readings_or_none(measure: Callable[[], Readings]) -> Readings:
+    """What was measured; nothing, and a line in the log, where that failed: the result is good without it."""
+    try:
+        return measure()
+    except SteadfastError as error:
+        _log.warning("quality was not measured", extra={"code": error.code})
+    except Exception as error:  # noqa: BLE001 — a result that is done must not be lost by looking at it
+        _log.warning("quality was not measured", extra={"code": type(error).__name__})
+    return {}
 
 
 class QualitySampler:
-    """Measures results; keeps sums of embeddings until there are enough for a distance."""
+    """Measures results; keeps embeddings until there are enough for a distance, and nothing else."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, batch: int = 256) -> None:
+        """`batch`: faces between which one Fréchet distance is made."""
         self.engine = engine
-        self._distance = FaceDistance()
+        self._distance = FaceDistance(batch)
 
     def measure(self, before: Picture, done: PictureSwap, content: bytes) -> Readings:
-        """The readings of one answer; of several faces, the worst. What cannot be measured is not there."""
+        """The readings of one picture; of several faces, the worst. What cannot be measured is not there."""
         after = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         if after is None or after.shape != before.pixels.shape or not done.swapped:
             return {}
-        outside = _outside(before, done)
-        readings = _fidelity(before.pixels, np.asarray(after, np.uint8), outside)
-        found = analyse(ArrayCanvas(np.asarray(after, np.uint8)), self.engine)
-        for swapped in done.swapped:
-            self._look(swapped, found, readings, outside.shape)
+        delivered = np.asarray(after, np.uint8)
+        readings = fidelity(before.pixels, delivered, _outside(before, done))
+        faces = [(one.before, one.source.embedding) for one in done.swapped]
+        return readings | self.look(delivered, faces)
+
+    def look(self, after: BgrImage, swapped: Sequence[tuple[Face, Embedding]]) -> Readings:
+        """What the engine itself sees in the places of swapped faces; each with who it should be now."""
+        readings: Readings = {}
+        found = analyse(ArrayCanvas(after), self.engine)
+        for before, source in swapped:
+            self._look_at(before, source, found, readings, after.shape)
         return readings
 
-    def _look(
-        self, swapped: SwappedFace, found: list[Face], readings: Readings, shape: tuple[int, ...]
+    def _look_at(
+        self,
+        before: Face,
+        source: Embedding,
+        found: list[Face],
+        readings: Readings,
+        shape: tuple[int, ...],
     ) -> None:
-        face = max(found, key=lambda one: box_overlap(one.box, swapped.before.box), default=None)
-        if face is None or box_overlap(face.box, swapped.before.box) < _SAME_PLACE:
+        face = max(found, key=lambda one: box_overlap(one.box, before.box), default=None)
+        if face is None or box_overlap(face.box, before.box) < _SAME_PLACE:
             readings["identity"] = min(0.0, readings.get("identity", 0.0))  # there is no face any more
             return
-        overlap = outline_overlap(swapped.before.landmarks.points, face.landmarks.points, shape)
+        overlap = outline_overlap(before.landmarks.points, face.landmarks.points, shape)
         readings["mask_overlap"] = min(overlap, readings.get("mask_overlap", 1.0))
         if face.embedding is None:
             return
-        alike = float(similarity(face.embedding, swapped.source.embedding))
+        alike = float(similarity(face.embedding, source))
         readings["identity"] = round(min(alike, readings.get("identity", 1.0)), 4)
-        distance = self._distance.add(face.embedding.vector, swapped.source.embedding.vector)
+        distance = self._distance.add(face.embedding.vector, source.vector)
         if distance is not None:
             readings["face_distance"] = round(distance, 3)
 
@@ -71,7 +96,7 @@ class FaceDistance:
     Inception's: |m1 − m2|² + tr(C1 + C2 − 2 (C1 C2)^½).
     """
 
-    def __init__(self, batch: int = _BATCH) -> None:
+    def __init__(self, batch: int) -> None:
         self._batch = batch
         self._outputs: list[NDArray[np.float32]] = []
         self._sources: list[NDArray[np.float32]] = []
@@ -122,7 +147,8 @@ def _outside(before: Picture, done: PictureSwap) -> NDArray[np.bool_]:
     return outside
 
 
-def _fidelity(before: BgrImage, after: BgrImage, outside: NDArray[np.bool_]) -> Readings:
+def fidelity(before: BgrImage, after: BgrImage, outside: NDArray[np.bool_]) -> Readings:
+    """How much what should be as it was is as it was."""
     if not outside.any():
         return {}
     error = float(np.mean(np.square(before[outside].astype(np.float32) - after[outside])))

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 
 from steadfast.database.database import Database
 from steadfast.settings import ObjectiveSettings
@@ -25,7 +25,7 @@ class LedgerHouse:
 
     def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.folder = folder / "ledger"
-        self.database = database or open_sqlite(folder)
+        self.database = database or open_migrated_sqlite(folder)
         self.now_us = round(BEGIN.timestamp() * 1e6)
         self.journal: Journal | None = None
         self._serial = 0

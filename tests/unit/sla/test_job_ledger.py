@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 from tests.job_house import JobHouse, job_house
 
 from steadfast.database.database import Database
@@ -18,7 +18,7 @@ from steadfast.sla.tables import JOBS
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty one."""
-    opened = open_sqlite(tmp_path)
+    opened = open_migrated_sqlite(tmp_path)
     yield opened
     opened.close()
 

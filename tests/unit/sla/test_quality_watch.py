@@ -6,7 +6,8 @@ import pytest
 
 from steadfast.events import publish, subscribe_to
 from steadfast.health.detection.sign import Sign
-from steadfast.observability.quality import QualityMeasured, ResultSampled, Verdict
+from steadfast.observability.quality import QualityMeasured, Verdict
+from steadfast.readings import ResultSampled
 from steadfast.settings import ObjectiveSettings, QualityTargets
 from steadfast.sla.quality_watch import QualityWatch
 

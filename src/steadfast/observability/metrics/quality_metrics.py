@@ -9,7 +9,8 @@ from steadfast.events import subscribe_to
 from steadfast.observability.metrics.family import Family, Kind, Label, words_of
 from steadfast.observability.metrics.instrument import Counting
 from steadfast.observability.metrics.labels import ENGINE
-from steadfast.observability.quality import QualityMeasured, QualityReading, Verdict
+from steadfast.observability.quality import QualityMeasured, Verdict
+from steadfast.readings import QualityReading
 
 _READING: Final = Label(
     name="reading",

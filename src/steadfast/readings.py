@@ -1,0 +1,32 @@
+"""How good results are, as numbers: what a worker that looked at one of them says, as plain data.
+
+Whoever hands the result on states `ResultSampled`; whoever knows what was promised judges it.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from steadfast.events import FrequentEvent
+
+Readings: TypeAlias = dict[str, float]
+"""By the names of `QualityReading`; what could not be measured is not there."""
+
+
+class QualityReading(StrEnum):
+    """What was measured of a result."""
+
+    IDENTITY = "identity"  # similarity of the swapped face to its source, in the engine's own space
+    FLICKER = "flicker"  # change from frame to frame inside the mask, relative to the original's
+    PSNR_OUTSIDE = "psnr_outside"  # decibels, of what lies outside the mask
+    SSIM_OUTSIDE = "ssim_outside"  # the same, by structure
+    MASK_OVERLAP = "mask_overlap"  # intersection over union
+    FACE_DISTANCE = "face_distance"  # Fréchet distance in embedding space between outputs and sources
+
+
+class ResultSampled(FrequentEvent, kw_only=True, frozen=True, gc=False):
+    """A worker has looked at one of its results."""
+
+    task: str
+    engine: str
+    readings: Readings
+    """A worker said them."""
