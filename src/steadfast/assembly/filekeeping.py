@@ -6,20 +6,18 @@ The store and the library over it, the desk for uploads, retention, callbacks.
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from steadfast.blobs.folder import FolderStore
 from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.s3 import S3BlobStore, S3Options
 from steadfast.blobs.store import BlobStore
 from steadfast.database.database import Database
-from steadfast.errors import ConfigError
 from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.callback_post import SignedPost
 from steadfast.jobs.retention import Retention, RetentionTerms
 from steadfast.jobs.transaction import JobDatabase
 from steadfast.jobs.webhooks import WebhookCourier, webhook_secret
 from steadfast.settings import BlobSettings, Settings, WebhookSettings
+from steadfast.settings.secret_files import secret_text
 from steadfast.uploads.desk import UploadDesk, UploadLimits
 from steadfast.uploads.referred import ReferenceReader
 from steadfast.uploads.upload import UploadRows
@@ -52,7 +50,7 @@ def s3_options(settings: BlobSettings, bucket: str, prefix: str = "") -> S3Optio
         endpoint=settings.endpoint,
         region=settings.region,
         access_key_id=settings.access_key_id,
-        secret_access_key=_secret(
+        secret_access_key=secret_text(
             "blobs.secret_access_key", settings.secret_access_key, settings.secret_access_key_file
         ),
         path_style=settings.path_style,
@@ -114,19 +112,7 @@ def open_webhooks(settings: Settings, jobs: JobDatabase) -> WebhookCourier | Non
     guard, webhooks = callback_guard(settings.webhooks), settings.webhooks
     if guard is None:
         return None
-    given = _secret("webhooks.secret", webhooks.secret, webhooks.secret_file)
+    given = secret_text("webhooks.secret", webhooks.secret, webhooks.secret_file)
     post = SignedPost(guard, secret=webhook_secret(settings.data_dir, given), timeout_s=webhooks.timeout_s)
     give_up_after = timedelta(hours=webhooks.give_up_after_hours)
     return WebhookCourier(jobs, post, at_once=webhooks.at_once, give_up_after=give_up_after)
-
-
-def _secret(name: str, value: SecretStr | None, file: Path | None) -> str | None:
-    if value is not None:
-        return value.get_secret_value()
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"The file of {name} cannot be read: {reason}.") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from steadfast.api.backend import Backend
 from steadfast.errors import ConfigError
 from steadfast.settings import TelemetrySettings
+from steadfast.settings.secret_files import secret_text
 
 if TYPE_CHECKING:
     from steadfast.observability.traces.export import TraceExport
@@ -34,7 +35,7 @@ def open_traces(settings: TelemetrySettings, backend: Backend) -> "TraceExport |
 
 def headers_of(settings: TelemetrySettings) -> dict[str, str]:
     """By name. Raises `ConfigError` for what is none, without saying what stands there."""
-    given = settings.otlp_headers.get_secret_value() if settings.otlp_headers is not None else ""
+    given = secret_text("telemetry.otlp_headers", settings.otlp_headers, settings.otlp_headers_file) or ""
     headers = {}
     for pair in filter(None, (part.strip() for part in given.split(","))):
         name, parted, value = pair.partition("=")

@@ -14,6 +14,7 @@ from steadfast.database.failure import translating
 from steadfast.errors import ConfigError, DatabaseProblem
 from steadfast.settings import DatabaseSettings
 
+from steadfast.settings.secret_files import secret_text
 FILE_NAME = "steadfast.db"
 WRITING = "steadfast_writing"
 """The execution option of a connection that will write."""
@@ -44,9 +45,11 @@ class DatabaseOptions:
 
 def database_options(settings: DatabaseSettings, data_dir: Path) -> DatabaseOptions:
     """The options out of the settings. Raises `ConfigError` for a URL that cannot work."""
-    given = settings.url.get_secret_value() if settings.url is not None else None
+    given = secret_text("database.url", settings.url, settings.url_file)
     url = _parsed(given) if given else URL.create("sqlite", database=str(data_dir / FILE_NAME))
     return DatabaseOptions(
+    if url.get_backend_name() != "sqlite" and url.password is None:
+        url = url.set(password=secret_text("database.password", None, settings.password_file))
         url=url,
         is_durable=settings.synchronous == "full",
         busy_timeout_s=settings.busy_timeout_s,

@@ -19,6 +19,8 @@ class LogSettings(Section):
     hash_key: SecretStr | None = None
     """Key of the hashes that stand for addresses; none: a new one at each start, so that they can be compared
     within one run only."""
+    hash_key_file: OptionalPath = None
+    """File that holds it; instances that share one tell of an address alike."""
     slow_ms: float = Field(default=5000.0, gt=0)
     """A request that takes longer gets an event of its own, with the reason."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from steadfast.settings.values import Cores, Names, Section
+from steadfast.settings.values import Cores, Names, OptionalPath, Section
 
 
 class DatabaseSettings(Section):
@@ -13,6 +13,10 @@ class DatabaseSettings(Section):
     url: SecretStr | None = None
     """`postgresql://user:password@host/name` (needs the `postgres` extra); none: a SQLite file in the data
     folder."""
+    url_file: OptionalPath = None
+    """File that holds it."""
+    password_file: OptionalPath = None
+    """File that holds the password, where the URL names none."""
     synchronous: Literal["full", "normal"] = "full"
     """SQLite only. full: what was confirmed survives a power cut; normal: it survives any death of a process,
     but the last moments before a power cut may be lost; faster on slow disks."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from steadfast.settings.values import Section
+from steadfast.settings.values import OptionalPath, Section
 
 
 class TelemetrySettings(Section):
@@ -24,6 +24,8 @@ class TelemetrySettings(Section):
     """Where spans are sent: an OpenTelemetry collector, or what else takes OTLP over HTTP (protobuf)."""
     otlp_headers: SecretStr | None = None
     """Headers of what is sent, as `name=value,name=value`: a receiver of somebody else's wants a key."""
+    otlp_headers_file: OptionalPath = None
+    """File that holds them."""
     traces_sampled: float = Field(default=1.0, ge=0, le=1)
     """Part of the traces that begin here which is recorded; what a caller has decided is followed."""
     survey_every_s: float = Field(default=15.0, gt=0)
