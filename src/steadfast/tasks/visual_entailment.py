@@ -7,9 +7,9 @@ from time import perf_counter
 from typing import Any
 
 from steadfast.entailment.canary import check_model
-from steadfast.entailment.hygiene import clean_sentence
+from steadfast.entailment.hygiene import CleanText, clean_sentence
 from steadfast.entailment.loading import EMBEDDED, load_model
-from steadfast.entailment.model import EntailmentModel, Judgement, Question
+from steadfast.entailment.model import EntailmentModel, Judgement, Pixels, Question
 from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, SteadfastError
 from steadfast.inference.sessions import SessionCache
 from steadfast.inference.threads import owned_cores
@@ -88,12 +88,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
     ) -> Sequence[Response | SteadfastError]:
         """All questions in one run of the model; a picture that cannot be read costs nobody else anything."""
         began_s = perf_counter()
-        read: list[Question | SteadfastError] = []
-        # Decoding lets go of Python's lock, and takes longer than a small model does.
-        every = map if len(requests) == 1 else self._readers.map
-        for number, question in enumerate(every(self._question, requests), start=1):
-            read.append(question)
-            progress(number, len(requests) + 1)
+        read = self._read(requests, progress)
         questions = [question for question in read if isinstance(question, Question)]
         decoded_s = perf_counter()
         judgements = iter(self._judge(questions))
@@ -109,13 +104,29 @@ class VisualEntailmentTask(Task[EntailRequest]):
             self.release_memory()
         return answers
 
-    def _question(self, request: Request[EntailRequest]) -> Question | SteadfastError:
+    def _read(
+        self, requests: Sequence[Request[EntailRequest]], progress: Progress
+    ) -> list[Question | SteadfastError]:
+        """Every picture is opened once, however many sentences are about it, and several at a time."""
+        contents = [_content(request.blobs[0]) for request in requests]
+        distinct = list(dict.fromkeys(contents))
+        # Decoding lets go of Python's lock, and takes longer than a small model does.
+        every = map if len(distinct) == 1 else self._readers.map
+        opened: dict[bytes, Pixels | SteadfastError] = {}
+        for content, pixels in zip(distinct, every(self._pixels, distinct), strict=True):
+            opened[content] = pixels
+            progress(len(opened), len(distinct) + 1)
+        return [
+            _question(request, opened[content]) for request, content in zip(requests, contents, strict=True)
+        ]
+
+    def _pixels(self, content: bytes) -> Pixels | SteadfastError:
         try:
-            text, caption = _texts(request.fields)
-            picture = read_picture(_content(request.blobs[0]), self._limits, name="The image")
+            if not content:
+                raise EmptyInput("The picture is empty.")
+            return read_picture(content, self._limits, name="The image").pixels
         except SteadfastError as error:
             return error
-        return Question(pixels=picture.pixels, text=text, caption=caption)
 
     def _judge(self, questions: Sequence[Question]) -> list[Judgement]:
         if not questions:
@@ -183,13 +194,20 @@ class VisualEntailmentTask(Task[EntailRequest]):
             self._sessions = None
 
 
-def _texts(fields: EntailRequest) -> tuple[Any, Any]:
+def _question(request: Request[EntailRequest], pixels: Pixels | SteadfastError) -> Question | SteadfastError:
+    if isinstance(pixels, SteadfastError):
+        return pixels
+    try:
+        text, caption = _texts(request.fields)
+    except SteadfastError as error:
+        return error
+    return Question(pixels=pixels, text=text, caption=caption)
+
+
+def _texts(fields: EntailRequest) -> tuple[CleanText, CleanText | None]:
     caption = None if fields.caption is None else clean_sentence(fields.caption, name="caption")
     return clean_sentence(fields.text), caption
 
 
 def _content(blob: Blob) -> bytes:
-    content = blob.read_bytes() if isinstance(blob, Path) else bytes(blob)
-    if not content:
-        raise EmptyInput("The picture is empty.")
-    return content
+    return blob.read_bytes() if isinstance(blob, Path) else bytes(blob)

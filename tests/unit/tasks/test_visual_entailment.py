@@ -13,6 +13,7 @@ from steadfast.entailment.canary import check_model
 from steadfast.entailment.model import Judgement, Question
 from steadfast.errors import DamagedMedia, EmptyInput, EmptyText, InvalidOption, TextTooLong, UnsupportedMedia
 from steadfast.inference.sessions import SessionCache
+from steadfast.media import pictures
 from steadfast.settings import InferenceSettings
 from steadfast.task import OperatingPoint, Request, Response, Rung
 from steadfast.tasks import visual_entailment
@@ -69,6 +70,28 @@ def test_one_bad_picture_costs_nobody_else_anything(
         Response,
     ]
     assert model.batches == [2]
+
+
+def test_a_picture_that_several_ask_about_is_opened_once(
+    task: VisualEntailmentTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[bytes] = []
+    read_picture = pictures.read_picture
+
+    def listen(content: bytes, *rest: Any, **more: Any) -> Any:
+        opened.append(content)
+        return read_picture(content, *rest, **more)
+
+    monkeypatch.setattr(visual_entailment, "read_picture", listen)
+    asked = [request(png(230), "It is day."), request(png(9)), request(png(230), "It is night.")]
+    answers = task.run_batch(asked, progress)
+    assert sorted(opened) == sorted([png(230), png(9)])
+    found = [answer.fields for answer in answers if isinstance(answer, Response)]
+    assert [answer.answer for answer in found if isinstance(answer, EntailAnswer)] == [
+        Answer.YES,
+        Answer.NO,
+        Answer.YES,
+    ]
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_runs(task: VisualEntailmentTask) -> None:
