@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import open_migrated_sqlite
 from tests.job_house import JobHouse, job_house
 
 from steadfast.api.job_fields import EntailJobFields
 from steadfast.api.job_inputs import Holder
 from steadfast.api.job_sentences import SentenceKeeper
 from steadfast.blobs.blob import BlobAddress
-from steadfast.database.connection import database_options
-from steadfast.database.database import open_database
 from steadfast.errors import InvalidOption
 from steadfast.jobs.job import InputFile, ItemOrder
-from steadfast.settings import DatabaseSettings
 from steadfast.tasks.entail_questions import Sentence, unpacked_sentences
 
 TASK = "visual_entailment"
@@ -22,7 +20,7 @@ TASK = "visual_entailment"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[JobHouse]:
-    database = open_database(database_options(DatabaseSettings(synchronous="normal"), tmp_path))
+    database = open_migrated_sqlite(tmp_path)
     with job_house(database, tmp_path) as one:
         yield one
     database.close()

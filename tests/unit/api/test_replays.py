@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import open_migrated_sqlite
 from tests.unit.api.asgi import run
 
 from steadfast.admission.idempotency import Claim, IdempotencyStore
 from steadfast.api.intake import Held, Room
 from steadfast.api.replays import KeptAnswer, Replays, Wanted, fingerprint_of, key_in
-from steadfast.database.connection import database_options
-from steadfast.database.database import Database, open_database
+from steadfast.database.database import Database
 from steadfast.errors import IdempotencyInProgress, MalformedRequest
-from steadfast.settings import DatabaseSettings
 
 WANTED = Wanted(owner="k1", key="once", fingerprint="f" * 64, hold_s=30.0)
 ANSWER = KeptAnswer(status=200, content_type=b"image/png", headers=[(b"x-a", b"1")], body=b"\x00picture")
@@ -41,7 +40,7 @@ def wall() -> Wall:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(database_options(DatabaseSettings(), tmp_path))
+    opened = open_migrated_sqlite(tmp_path)
     yield opened
     opened.close()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 from tests.job_house import JobHouse, job_house
 
 from steadfast.assembly.filekeeping import (
@@ -28,7 +28,7 @@ from steadfast.settings import BlobSettings, ReferenceSettings, Settings, Webhoo
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.blob_stores import memory_store
-from tests.databases import Clock, open_sqlite
+from tests.databases import Clock, open_migrated_sqlite
 
 from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.memory import MemoryStore
@@ -14,7 +14,7 @@ from steadfast.database.database import Database
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 

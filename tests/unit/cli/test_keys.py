@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 
 from steadfast.admission.keys import KeyStore
 from steadfast.cli.application import run
@@ -30,7 +30,7 @@ def test_a_key_made_on_a_clean_machine_opens_the_service(
 ) -> None:
     assert run(["keys", "create", "--name", "camera"]) is ExitCode.OK
     shown = capsys.readouterr()
-    database = open_sqlite(data_dir)
+    database = open_migrated_sqlite(data_dir)
     key = KeyStore(database).verify(shown.out.strip())
     database.close()
     assert (key.name, sorted(key.scopes)) == ("camera", ["jobs", "swap"])
@@ -64,7 +64,7 @@ def test_a_revoked_key_is_refused_from_then_on(data_dir: Path, capsys: pytest.Ca
     made = answer_of(capsys)
     assert run(["keys", "revoke", made["id"]]) is ExitCode.OK
     assert "revoked" in capsys.readouterr().out
-    database = open_sqlite(data_dir)
+    database = open_migrated_sqlite(data_dir)
     with pytest.raises(KeyRefused):
         KeyStore(database).verify(made["key"])
     database.close()
@@ -89,7 +89,7 @@ def test_an_empty_list_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) 
 def test_a_database_of_a_newer_version_is_one_sentence(
     data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    database = open_sqlite(data_dir)
+    database = open_migrated_sqlite(data_dir)
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     database.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 
 from steadfast.database.database import Database
 from steadfast.errors import IncidentUnknown, Severity
@@ -112,7 +112,7 @@ def test_the_gravest_stands_first() -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 

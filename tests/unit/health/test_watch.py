@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import open_sqlite
+from tests.databases import open_migrated_sqlite
 from tests.unit.health.probes.surroundings import pool, snapshot, worker
 from tests.unit.health.probes.test_scheduler import Counting, Failing
 from tests.unit.health.test_remedies import Port
@@ -39,7 +39,7 @@ def with_watch(folder: Path, act: Callable[[HealthWatch, Port], Any], **settings
     """Lives as the service does, for one act."""
 
     async def live() -> Any:
-        database, port = open_sqlite(folder), Port()
+        database, port = open_migrated_sqlite(folder), Port()
         clock = asyncio.get_running_loop().time
         healer = Healer(port, tasks=lambda: ["face_swap"], snapshot=lambda _: None, leave=lambda _: None)
         watch = HealthWatch(
@@ -81,7 +81,7 @@ def test_a_fact_becomes_an_incident_that_is_over_when_the_house_is_whole_and_is_
         assert (changes[0], changes[-1]) == (Change.OPENED, Change.ENDED)
 
     with_watch(tmp_path, act)
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     kept = {one.kind: one for one in IncidentStore(database).list()}
     database.close()
     assert kept["worker_died"].outcome is Outcome.RECOVERED
@@ -138,7 +138,7 @@ def test_the_death_of_the_server_before_is_an_incident_and_its_open_ones_are_clo
         watch._note_server_death({"signal": "SIGKILL"})
 
     with_watch(tmp_path, act)
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     outcomes = {one.kind: one.outcome for one in IncidentStore(database).list()}
     database.close()
     assert outcomes == {"worker_died": Outcome.RESTARTED, "server_died": Outcome.PASSED}

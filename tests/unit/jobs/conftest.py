@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import open_migrated_sqlite
 from tests.job_house import JobHouse, job_house
 
-from steadfast.database.connection import database_options
-from steadfast.database.database import Database, open_database
-from steadfast.settings import DatabaseSettings
+from steadfast.database.database import Database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    # No test here cuts the power, and every commit that waits for a busy disk costs the test its time.
-    database = open_database(database_options(DatabaseSettings(synchronous="normal"), tmp_path))
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import Clock, open_sqlite
+from tests.databases import Clock, open_migrated_sqlite
 
 from steadfast.blobs.folder import FolderStore
 from steadfast.blobs.library import BlobLibrary
@@ -21,7 +21,7 @@ MakeDesk = Callable[[], UploadDesk]
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 

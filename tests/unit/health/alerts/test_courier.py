@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.databases import Clock, open_sqlite
+from tests.databases import Clock, open_migrated_sqlite
 from tests.unit.health.alerts.incidents import change, incident, notice
 from tests.unit.health.probes.surroundings import Hand
 
@@ -39,7 +39,7 @@ def with_courier(
     """Lives as the service does, for one act."""
 
     async def live() -> Any:
-        database, clock = open_sqlite(folder), Clock()
+        database, clock = open_migrated_sqlite(folder), Clock()
         box = Outbox(database, now=clock, keep_for=timedelta(days=1))
         group = Grouping(Route(channel="slack"), instance="i", group_s=0, per_hour=9, clock=Hand())
         courier = Courier(channels={channel: receiver}, groupings=[group], outbox=box, aside=database.run)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.databases import Clock, open_sqlite
+from tests.databases import Clock, open_migrated_sqlite
 from tests.unit.health.alerts.incidents import notice
 
 from steadfast.database.database import Database
@@ -15,16 +15,16 @@ from steadfast.health.alerts.outbox import Outbox
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_sqlite(tmp_path)
+    database = open_migrated_sqlite(tmp_path)
     yield database
     database.close()
 
 
 def test_an_alert_survives_the_process_that_queued_it(tmp_path: Path) -> None:
-    first = open_sqlite(tmp_path)
+    first = open_migrated_sqlite(tmp_path)
     Outbox(first).put("slack", notice())
     first.close()
-    second = open_sqlite(tmp_path)
+    second = open_migrated_sqlite(tmp_path)
     (letter,) = Outbox(second).due()
     assert (letter.channel, letter.notice) == ("slack", notice())
     second.close()
