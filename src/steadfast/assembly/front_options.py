@@ -4,6 +4,7 @@ from pathlib import Path
 
 from steadfast.api.http_server import HttpOptions
 from steadfast.api.intake import IntakeLimits, Room
+from steadfast.assembly.container_share import bodies_bytes
 from steadfast.assembly.staffing import spool_group
 from steadfast.settings import Settings
 
@@ -37,7 +38,7 @@ def body_room(settings: Settings) -> Room:
     """Room for all bodies together, in memory and on disk."""
     return Room(
         folder=spool_folder(settings),
-        memory_bytes=settings.server.all_buffers_bytes,
+        memory_bytes=bodies_bytes(settings),
         disk_bytes=settings.server.scratch_quota_bytes,
         file_group=spool_group(settings),
     )

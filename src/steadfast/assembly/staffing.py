@@ -6,10 +6,19 @@ from pathlib import Path
 
 from steadfast.admission.gate import GateOptions
 from steadfast.admission.rate import NO_LIMIT, Rate
+from steadfast.assembly.container_share import (
+    EMBEDDED_ENTAILMENT_BYTES,
+    counted_spares,
+    fitting_workers,
+    spares_of,
+    waiting_requests,
+    worker_room_bytes,
+)
 from steadfast.errors import ConfigError
+from steadfast.inference.threads import owned_cores
 from steadfast.models.verification import Vouched
 from steadfast.runtime.devices import cuda_devices
-from steadfast.runtime.memory import cgroup_limit_bytes, share_of_limit
+from steadfast.runtime.memory import share_of_room
 from steadfast.runtime.options import (
     ArenaOptions,
     ConfinementOptions,
@@ -30,10 +39,6 @@ CORES_PER_WORKER = 4
 _CUDA_PROVIDERS = frozenset({"cuda", "tensorrt"})
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 _CPU = Device(name="cpu", environment=_NO_GPU)
-_SERVER_BYTES = 384 << 20
-"""What the server, the guardian and bodies in memory take of a container's limit."""
-_EMBEDDED_BYTES = 192 << 20
-"""What a worker with the embedded model of entailment takes of it."""
 _ANSWER_BYTES = 384 << 20
 """Room for an uncompressed answer of the largest picture; memory is only taken where it is written."""
 
@@ -63,7 +68,7 @@ def _options_on(
     soft_bytes, hard_bytes = _memory_limits(settings)
     return PoolOptions(
         devices=devices,
-        spares=None if runtime.spares == "auto" else runtime.spares,
+        spares=spares_of(settings),
         worker=_worker_options(settings, len(devices), readable),
         retry=RetryOptions(
             max_attempts=runtime.max_attempts,
@@ -87,7 +92,7 @@ def gate_options(settings: Settings) -> GateOptions:
     """How much is let in."""
     admission = settings.admission
     return GateOptions(
-        max_waiting=admission.max_waiting,
+        max_waiting=waiting_requests(settings),
         rate_of_key=_rate(admission.requests_per_s_by_key, admission.burst_by_key),
         rate_of_address=_rate(admission.requests_per_s_by_address, admission.burst_by_address),
     )
@@ -100,12 +105,7 @@ def _rate(per_s: float, burst: int) -> Rate:
 def devices_of(settings: Settings, workers: int = 0) -> tuple[Device, ...]:
     """One entry per worker, `workers` or as the settings say; a variable that the driver reads chooses it."""
     found = _found_devices(settings)
-    usual = (
-        max(1, (len(settings.runtime.cores) or cores()) // CORES_PER_WORKER)
-        if found == (_CPU,)
-        else len(found)
-    )
-    count = workers or settings.runtime.workers or usual
+    count = workers or settings.runtime.workers or _usual(settings, found)
     return tuple(found[number % len(found)] for number in range(count))
 
 
@@ -126,20 +126,31 @@ def _every_gpu() -> tuple[Device, ...]:
     return cuda_devices() if find_spec("onnxruntime") is not None else ()
 
 
+def _usual(settings: Settings, found: tuple[Device, ...]) -> int:
+    """One worker per GPU; on the CPU as many as there are cores for, and memory in the container."""
+    if found != (_CPU,):
+        return len(found)
+    return fitting_workers(settings, max(1, _usable_cores(settings) // CORES_PER_WORKER))
+
+
+def _usable_cores(settings: Settings) -> int:
+    """Those that were chosen, or all; never more than the container's quota."""
+    return min(len(settings.runtime.cores) or cores(), cores())
+
+
 def _memory_limits(settings: Settings) -> tuple[int, int]:
     """Soft and hard, by the container's limit and all who share it; (0, 0) where there is none."""
-    limit_bytes = cgroup_limit_bytes()
-    if limit_bytes is None:
+    room_bytes = worker_room_bytes(settings)
+    if room_bytes is None:
         return 0, 0
-    spares = 1 if settings.runtime.spares == "auto" else settings.runtime.spares
-    processes, taken_bytes = len(devices_of(settings)) + spares, _SERVER_BYTES
+    spares = counted_spares(settings)
+    processes = len(devices_of(settings)) + spares
     if settings.entailment.enabled:
-        more = len(devices_of(settings, settings.entailment.workers)) + spares
-        if settings.entailment.backend == "embedded":  # small; a share like that of faces would be wasted
-            taken_bytes += more * _EMBEDDED_BYTES
-        else:
-            processes += more
-    return share_of_limit(limit_bytes, processes=processes, server_bytes=taken_bytes)
+        if settings.entailment.backend != "embedded":
+            processes += len(devices_of(settings, settings.entailment.workers)) + spares
+        else:  # small; a share like that of faces would be wasted
+            room_bytes = max(0, room_bytes - spares * EMBEDDED_ENTAILMENT_BYTES)
+    return share_of_room(room_bytes, processes=processes)
 
 
 def _device(name: str) -> Device:
@@ -150,8 +161,8 @@ def _device(name: str) -> Device:
 
 
 def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    """Those that this process may use: its affinity, cut by the container's CPU quota."""
+    return owned_cores()
 
 
 def worker_cores(settings: Settings) -> tuple[int, ...]:
@@ -177,7 +188,7 @@ def _worker_options(settings: Settings, count: int, readable: tuple[Path, ...]) 
         os.chown(scratch, *user)
     return WorkerOptions(
         python_path=runtime.python_path,
-        threads=runtime.threads or max(1, (len(own_cores) or cores()) // count),
+        threads=runtime.threads or max(1, _usable_cores(settings) // count),
         affinity=own_cores,
         nice=runtime.nice,
         max_address_space_bytes=runtime.max_address_space_bytes,

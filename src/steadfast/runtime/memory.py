@@ -36,12 +36,11 @@ def _limit_in(file: Path) -> int | None:
     return int(text) if text.isdigit() and int(text) < _NO_LIMIT_BYTES else None
 
 
-def share_of_limit(limit_bytes: int, *, processes: int, server_bytes: int) -> tuple[int, int]:
-    """Soft and hard resident memory of one worker, so that all together stay below the cgroup's limit.
+def share_of_room(room_bytes: int, *, processes: int) -> tuple[int, int]:
+    """Soft and hard resident memory of one worker, so that all together stay within `room_bytes`.
 
     At the soft one it is replaced without a gap, at the hard one it is killed by us: on cgroup v2 with
-    group kill the kernel would end the whole container instead. `processes`: workers and spares;
-    `server_bytes`: what the server and the arenas take.
+    group kill the kernel would end the whole container instead. `processes`: workers and spares.
     """
-    share = max(0, limit_bytes - server_bytes) // max(1, processes)
+    share = max(0, room_bytes) // max(1, processes)
     return int(share * 0.8), int(share * 0.95)

@@ -48,7 +48,8 @@ class ServerSettings(Section):
     buffer_bytes: int = Field(default=16 << 20, ge=0)
     """Bytes of one body that are kept in memory; a longer one goes to the scratch folder."""
     all_buffers_bytes: int = Field(default=512 << 20, ge=1)
-    """Bytes of all bodies together that are kept in memory; beyond it they go to the scratch folder."""
+    """Bytes of all bodies together that are kept in memory, and never more than an eighth of a container's
+    limit; beyond it they go to the scratch folder."""
     scratch_quota_bytes: int = Field(default=4 << 30, ge=1)
     """Bytes of all bodies together in the scratch folder; beyond it requests are refused for a while."""
     header_timeout_s: float = Field(default=10.0, gt=0)
@@ -61,6 +62,9 @@ class ServerSettings(Section):
     """Seconds for which an idle connection is kept open."""
     max_connections: int = Field(default=4096, ge=1)
     """Connections open at one time."""
+    preflight: bool = False
+    """Whether a start first looks for what cannot work (`steadfast doctor --preflight`) and ends with one
+    sentence and status 78 if it finds it; on in the container images."""
     idempotency_hours: float = Field(default=24.0, gt=0)
     """Hours for which the answer to an `Idempotency-Key` is kept and repeated."""
 
@@ -73,13 +77,13 @@ class RuntimeSettings(Section):
     python_path: Names = ()
     """Folders in which workers look for modules first."""
     workers: int = Field(default=0, ge=0)
-    """Workers; 0: one per device, and on the CPU one per four cores."""
+    """Workers; 0: one per device, and on the CPU one per four cores, as far as a container's memory goes."""
     devices: Names = ("auto",)
     """Where workers run, in turn: `cpu`, `cuda:0`, `cuda:MIG-…`, or `cuda` for every GPU and MIG instance;
     auto: `cuda` where there is one and `inference.providers` names it, else `cpu`."""
-    spares: Annotated[int, Field(ge=0)] | Literal["auto"] = 1
+    spares: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Loaded and idle workers per device that take over when one dies; auto: one, unless the device's memory
-    cannot hold two."""
+    or the container's limit cannot hold two."""
     threads: int = Field(default=0, ge=0)
     """Threads of one worker; 0: the cores, shared out among the workers."""
     cores: Cores = ()
@@ -134,7 +138,8 @@ class AdmissionSettings(Section):
     """How much is let in."""
 
     max_waiting: int = Field(default=256, ge=0)
-    """Requests that may wait for a worker; more are refused at once."""
+    """Requests that may wait for a worker, in a container at most one per mebibyte that it has for bodies; more
+    are refused at once."""
     requests_per_s_by_key: float = Field(default=0.0, ge=0)
     """Requests per second that one API key may send in the long run; 0: no limit."""
     burst_by_key: int = Field(default=50, ge=1)

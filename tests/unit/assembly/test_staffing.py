@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from steadfast.admission.rate import NO_LIMIT
-from steadfast.assembly import staffing
+from steadfast.assembly import container_share, staffing
 from steadfast.assembly.staffing import (
     devices_of,
     entail_employment,
@@ -73,11 +73,11 @@ def test_by_itself_it_takes_every_gpu_that_there_is_and_a_provider_can_use(
 def test_a_container_s_limit_is_shared_out_among_workers_and_spares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: 4 << 30)
+    monkeypatch.setattr(container_share, "cgroup_limit_bytes", lambda: 4 << 30)
     given = settings(tmp_path, runtime={"devices": ["cpu"], "workers": 1, "spares": 1})
     recycle = pool_options(given).recycle
     assert 0 < recycle.soft_rss_bytes < recycle.hard_rss_bytes < 2 << 30
-    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: None)
+    monkeypatch.setattr(container_share, "cgroup_limit_bytes", lambda: None)
     assert pool_options(given).recycle.hard_rss_bytes == 0
 
 
@@ -140,7 +140,7 @@ def test_entailment_has_its_own_workers_and_reads_its_own_folder(tmp_path: Path)
 def test_what_entailment_takes_of_a_container_is_left_out_of_the_faces_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staffing, "cgroup_limit_bytes", lambda: 4 << 30)
+    monkeypatch.setattr(container_share, "cgroup_limit_bytes", lambda: 4 << 30)
     runtime = {"devices": ["cpu"], "workers": 1, "spares": 1}
     without = pool_options(settings(tmp_path, runtime=runtime, entailment={"enabled": False})).recycle
     embedded = pool_options(settings(tmp_path, runtime=runtime, entailment={"enabled": True})).recycle

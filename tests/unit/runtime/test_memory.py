@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from steadfast.runtime.memory import cgroup_limit_bytes, resident_bytes, share_of_limit
+from steadfast.runtime.memory import cgroup_limit_bytes, resident_bytes, share_of_room
 
 GIB = 1 << 30
 
@@ -17,10 +17,10 @@ def test_memory_that_is_touched_is_seen_and_a_process_that_is_gone_has_none() ->
 
 
 def test_all_shares_together_stay_below_the_limit() -> None:
-    soft, hard = share_of_limit(8 * GIB, processes=3, server_bytes=1 * GIB)
+    soft, hard = share_of_room(8 * GIB, processes=3)
     assert soft < hard
-    assert 3 * hard + GIB < 8 * GIB
-    assert share_of_limit(0, processes=1, server_bytes=GIB) == (0, 0)
+    assert 3 * hard < 8 * GIB
+    assert share_of_room(-1, processes=0) == (0, 0)
 
 
 def proc(tmp_path: Path, line: str) -> Path:
