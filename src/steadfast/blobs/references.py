@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -68,6 +69,19 @@ REFERENCES = Table(
 )
 _BATCH = 200
 """Addresses in one statement."""
+
+# Made once: at every submission they are asked for each input, and making them costs more than asking.
+_HOLD = (
+    update(BLOBS)
+    .where(
+        BLOBS.c.space == bindparam("of_space"),
+        BLOBS.c.made_from == bindparam("of_group"),
+        BLOBS.c.sha256 == bindparam("of_sha256"),
+    )
+    .values(free_since=None)
+)
+_REFER_ON_SQLITE = sqlite.insert(REFERENCES).on_conflict_do_nothing()
+_REFER_ON_POSTGRESQL = postgresql.insert(REFERENCES).on_conflict_do_nothing()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,12 +133,12 @@ def find(connection: Connection, address: BlobAddress) -> Blob:
 
 def refer(connection: Connection, address: BlobAddress, *, owner: str, role: str, now: datetime) -> None:
     """Has the file kept for its owner; a second time changes nothing. Raises `BlobMissing` if it is gone."""
-    held = connection.execute(update(BLOBS).where(_is(address)).values(free_since=None))
-    if held.rowcount != 1:
+    names = {"of_space": address.space, "of_group": address.group, "of_sha256": address.sha256}
+    if connection.execute(_HOLD, names).rowcount != 1:
         raise BlobMissing(f"The file {address} is not kept any more.")
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    refer_to = _REFER_ON_SQLITE if connection.dialect.name == "sqlite" else _REFER_ON_POSTGRESQL
     values = {"owner": owner, "role": role, **_key(address), "referred_at": now}
-    connection.execute(insert(REFERENCES).values(values).on_conflict_do_nothing())
+    connection.execute(refer_to, values)
 
 
 def release(

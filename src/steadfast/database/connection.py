@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from steadfast.database.checkpoints import LONGEST_LOG_PAGES
 from steadfast.database.failure import translating
 from steadfast.errors import ConfigError, DatabaseProblem
 from steadfast.settings import DatabaseSettings
-
 from steadfast.settings.secret_files import secret_text
+
 FILE_NAME = "steadfast.db"
 WRITING = "steadfast_writing"
 """The execution option of a connection that will write."""
@@ -47,9 +48,9 @@ def database_options(settings: DatabaseSettings, data_dir: Path) -> DatabaseOpti
     """The options out of the settings. Raises `ConfigError` for a URL that cannot work."""
     given = secret_text("database.url", settings.url, settings.url_file)
     url = _parsed(given) if given else URL.create("sqlite", database=str(data_dir / FILE_NAME))
-    return DatabaseOptions(
     if url.get_backend_name() != "sqlite" and url.password is None:
         url = url.set(password=secret_text("database.password", None, settings.password_file))
+    return DatabaseOptions(
         url=url,
         is_durable=settings.synchronous == "full",
         busy_timeout_s=settings.busy_timeout_s,
@@ -128,6 +129,7 @@ def _pragmas(options: DatabaseOptions) -> tuple[str, ...]:
         "foreign_keys = ON",
         "trusted_schema = OFF",  # functions named in a tampered schema are not run
         f"journal_size_limit = {64 << 20}",  # after a burst the log gives its space back
+        f"wal_autocheckpoint = {LONGEST_LOG_PAGES}",  # long before that, `checkpoints` does it in a thread
     )
 
 

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
+from steadfast.database.checkpoints import Checkpointer
 from steadfast.database.connection import WRITING, DatabaseOptions, connect
 from steadfast.database.failure import translating
 from steadfast.database.migration import upgrade
@@ -28,6 +29,7 @@ class Database:
         # SQLite lets one write at a time, and whoever finds it busy sleeps and looks again, for longer and
         # longer. The threads of this process wait for each other instead, and are woken at once.
         self._turn = threading.Lock() if options.file is not None else None
+        self._checkpointer = Checkpointer(engine) if options.file is not None else None
         self._threads = ThreadPoolExecutor(options.pool_size, thread_name_prefix="database")
 
     @contextmanager
@@ -41,6 +43,8 @@ class Database:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield connection
+            if self._checkpointer is not None:
+                self._checkpointer.committed()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -73,6 +77,8 @@ class Database:
     def close(self) -> None:
         """Waits for what runs, and lets go of every connection."""
         self._threads.shutdown(wait=True)
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self.engine.dispose()
 
 

@@ -1,6 +1,8 @@
 """What all tables share: one metadata, names for constraints, and times that are always UTC."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime, MetaData
 from sqlalchemy.engine import Dialect
@@ -42,12 +44,18 @@ class UtcTime(TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """From the database; a list of jobs has hundreds of them, so SQLite's texts are read in one go."""
+        return _out_of_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_result_value(
         self,
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002
     ) -> datetime | None:
-        """From the database."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        """From PostgreSQL."""
+        return None if value is None else value.astimezone(UTC)
+
+
+def _out_of_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")

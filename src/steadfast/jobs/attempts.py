@@ -6,8 +6,8 @@ from datetime import datetime
 from steadfast.jobs.job import AttemptOutcome, Cost, Fault, StepKind
 from steadfast.jobs.lease import Lease, StepKey
 from steadfast.jobs.rows import AnyRow
-from steadfast.jobs.tables import ATTEMPTS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import INSERT_ATTEMPT
 
 _MOST_DETAIL = 2_000
 _NOTHING = Cost()
@@ -29,7 +29,7 @@ def record_attempt(transaction: Transaction, step: Lease | AnyRow, ending: Endin
     """Writes down an attempt at a step that was leased: by this incarnation, or by the one its row names."""
     key, token, holder, began_at = _what_was_leased(transaction, step)
     transaction.connection.execute(
-        ATTEMPTS.insert(),
+        INSERT_ATTEMPT,
         {
             "job_id": key.job_id,
             "item": key.item,

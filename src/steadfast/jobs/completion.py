@@ -17,9 +17,9 @@ from steadfast.jobs.lease import Lease
 from steadfast.jobs.leasing import wake_for
 from steadfast.jobs.rows import AnyRow, as_json, decoded, pin_of, sum_of, together
 from steadfast.jobs.submission import first_step
-from steadfast.jobs.tables import ITEMS, STEPS
+from steadfast.jobs.tables import ITEMS
 from steadfast.jobs.transaction import Transaction
-from steadfast.jobs.updates import lock_job, the_item, update_held, update_item, update_job
+from steadfast.jobs.updates import INSERT_STEPS, lock_job, the_item, update_held, update_item, update_job
 from steadfast.task_steps import JobPlan, JoinDone, SegmentDone
 
 RESULT_ROLE = "result"
@@ -60,7 +60,7 @@ def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -
         report=as_json(plan.facts),
         segments_left=len(plan.segments),
     )
-    transaction.connection.execute(STEPS.insert(), _segment_rows(lease, plan))
+    transaction.connection.execute(INSERT_STEPS, _segment_rows(lease, plan))
     booked |= {
         "segments_total": job.segments_total + len(plan.segments),
         "units_total": job.units_total + plan.units,
@@ -83,7 +83,7 @@ def segment_done(transaction: Transaction, lease: Lease, done: SegmentDone, blob
     booked |= {"units_done": job.units_done + lease.units, "segments_done": job.segments_done + 1}
     if left == 0:
         join = first_step(lease.job_id, lease.key.item, StepKind.JOIN, units=1)
-        transaction.connection.execute(STEPS.insert(), join)
+        transaction.connection.execute(INSERT_STEPS, join)
         booked["ready_steps"] = job.ready_steps + 1
     update_job(transaction, job.id, **booked)
     if left == 0:

@@ -13,8 +13,8 @@ from steadfast.jobs.events import JobSubmitted
 from steadfast.jobs.history import note
 from steadfast.jobs.job import InputFile, ItemOrder, JobOrder, JobState, StepKind, StepState
 from steadfast.jobs.rows import as_json, space_of, sum_of
-from steadfast.jobs.tables import ITEMS, JOBS, LABELS, STEPS
 from steadfast.jobs.transaction import Transaction
+from steadfast.jobs.updates import INSERT_ITEMS, INSERT_JOB, INSERT_LABELS, INSERT_STEPS
 
 INPUT_ROLE = "input"
 """What an input is to its job, among references to files."""
@@ -42,13 +42,13 @@ def submit(transaction: Transaction, job_id: str, order: JobOrder) -> None:
     """Records a job under an id that nobody has. Raises `BlobMissing` where an input is not kept."""
     inputs = _different_inputs(order)
     _hold(transaction, job_id, order.owner, inputs)
-    transaction.connection.execute(JOBS.insert(), _job_values(transaction, job_id, order, inputs))
+    transaction.connection.execute(INSERT_JOB, _job_values(transaction, job_id, order, inputs))
     rows = [_item_values(job_id, number, order, item) for number, item in enumerate(order.items)]
-    transaction.connection.execute(ITEMS.insert(), rows)
+    transaction.connection.execute(INSERT_ITEMS, rows)
     plans = [first_step(job_id, number, StepKind.PLAN) for number in range(len(order.items))]
-    transaction.connection.execute(STEPS.insert(), plans)
+    transaction.connection.execute(INSERT_STEPS, plans)
     if order.labels:
-        transaction.connection.execute(LABELS.insert(), list(_label_values(job_id, order)))
+        transaction.connection.execute(INSERT_LABELS, list(_label_values(job_id, order)))
     note(transaction, job_id, "submitted", {"state": JobState.QUEUED.value, "items": len(order.items)})
     flow = turns.Flow(task=order.task, owner=order.owner, priority=int(order.priority))
     turns.wake(transaction, flow)

@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, literal_column, select, update
 
 from steadfast.jobs.lease import Lease, StepKey
-from steadfast.jobs.tables import ITEMS, JOBS, STEPS
+from steadfast.jobs.tables import ATTEMPTS, ITEMS, JOBS, LABELS, STEPS
 from steadfast.jobs.transaction import Transaction
+
+INSERT_JOB, INSERT_ITEMS, INSERT_STEPS = JOBS.insert(), ITEMS.insert(), STEPS.insert()
+INSERT_LABELS, INSERT_ATTEMPT = LABELS.insert(), ATTEMPTS.insert()
 
 _JOB = JOBS.c.id == bindparam("of_job")
 _ITEM = and_(ITEMS.c.job_id == bindparam("of_job"), ITEMS.c.number == bindparam("of_item"))
