@@ -10,13 +10,22 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, String, Table, inspect, select, text
 
 from steadfast.database.connection import WRITING
+from steadfast.database.schema import METADATA
 from steadfast.errors import DatabaseProblem, SchemaTooNew
 
 _FOLDER = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x53_54_45_41_44  # PostgreSQL's advisory lock of whoever upgrades; any number that stays
+
+READERS = Table("schema_readers", METADATA, Column("oldest", String(16), primary_key=True))
+"""The oldest revision whose programs still work on this schema, so that two neighbouring versions run side by
+side.
+
+A migration that only adds (expand) leaves it; one that takes something away (contract), a version later,
+raises it to the revision that did without.
+"""
 
 
 def known_revisions() -> tuple[str, ...]:
@@ -37,7 +46,7 @@ def check_schema(engine: Engine) -> bool:
     Raises `SchemaTooNew` if it is ahead.
     """
     with engine.connect() as connection:
-        return _is_current(revision_of(connection))
+        return _is_current(connection, revision_of(connection))
 
 
 def upgrade(engine: Engine) -> None:
@@ -47,18 +56,26 @@ def upgrade(engine: Engine) -> None:
     with engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         _wait_for_turn(connection)
         revision = revision_of(connection)
-        if not _is_current(revision):
+        if not _is_current(connection, revision):
             _keep_copy(connection, revision)
             _run_alembic(connection)
 
 
-def _is_current(revision: str | None) -> bool:
+def _is_current(connection: Connection, revision: str | None) -> bool:
     known = known_revisions()
     if revision is not None and revision not in known:
+        if (oldest := _oldest_reader(connection)) is not None and oldest <= known[-1]:
+            return True  # a newer version has added something that this one does without
         raise SchemaTooNew(
             f"A newer version wrote the database: schema {revision}; this one knows {known[-1]} at most."
         )
     return revision == known[-1]
+
+
+def _oldest_reader(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(READERS.name):
+        return None
+    return connection.execute(select(READERS.c.oldest)).scalar()
 
 
 def _wait_for_turn(connection: Connection) -> None:

@@ -45,6 +45,7 @@ def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -
     pin_sum = sum_of(pin)
     if job.pin is None:
         booked["pin"] = as_json(pin)
+        booked["capability"] = transaction.needs(job.task, decoded(job.options), pin)
     twin = None if lease.fresh else _finished_twin(transaction, lease, pin_sum)
     if twin is not None:
         _answer_from(transaction, job, lease, twin, booked)
@@ -67,7 +68,7 @@ def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -
         "ready_steps": job.ready_steps + len(plan.segments),
     }
     update_job(transaction, job.id, **booked)
-    wake_for(transaction, job)
+    wake_for(transaction, job, booked.get("capability"))
 
 
 def segment_done(transaction: Transaction, lease: Lease, done: SegmentDone, blob: Blob, work: Work) -> None:

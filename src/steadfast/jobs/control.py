@@ -2,6 +2,7 @@
 held."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import Row, select, text, update
 
@@ -80,8 +81,7 @@ def set_priority(transaction: Transaction, owner: str | None, job_id: str, prior
     transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(priority=int(priority)))
     note(transaction, job.id, "priority", {"priority": priority.name.lower()})
     if job.state in _WAITING:
-        flow = turns.Flow(task=job.task, owner=job.owner, priority=int(priority))
-        turns.wake(transaction, flow)
+        turns.wake(transaction, replace(turns.flow_of(job), priority=int(priority)))
 
 
 def note_incident(transaction: Transaction, job_ids: Iterable[str], incident: str) -> None:
@@ -121,7 +121,7 @@ def release_held(transaction: Transaction, reason: str) -> int:
 def wake_all(transaction: Transaction) -> int:
     """Wakes every flow that has something to do: what a fault may have put to sleep. How many there are."""
     ready = JOBS.c.ready_steps > 0, JOBS.c.held == "", JOBS.c.state.in_(_WAITING)
-    wanted = select(JOBS.c.task, JOBS.c.owner, JOBS.c.priority).where(*ready).distinct()
+    wanted = select(JOBS.c.task, JOBS.c.capability, JOBS.c.owner, JOBS.c.priority).where(*ready).distinct()
     rows = transaction.connection.execute(wanted.order_by(*wanted.selected_columns)).all()
     for row in rows:
         turns.wake(transaction, turns.flow_of(row))

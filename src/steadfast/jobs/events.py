@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from steadfast.events import Event
+from steadfast.events import Event, FrequentEvent
 from steadfast.jobs.job import Cost, Fault, JobPriority, JobState, Progress, StepKind
 
 
@@ -45,6 +45,14 @@ class JobHeld(JobEvent):
     """A job waits for something other than a worker, or (`why` empty) waits no longer."""
 
     why: str
+
+
+class FlowWoken(FrequentEvent, frozen=True, kw_only=True, gc=False):
+    """Jobs at a priority may have steps to be done now, by workers with that capability."""
+
+    task: str
+    capability: str
+    priority: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -93,6 +93,20 @@ def pin_lost(transaction: Transaction, lease: Lease, why: str) -> bool:
     return True
 
 
+def leave_to_others(transaction: Transaction, lease: Lease) -> bool:
+    """Another server may have what the job was begun with; whether the lease still held.
+
+    That this one asked is no attempt at its work.
+    """
+    job = lock_job(transaction, lease.job_id)
+    if job is None or not make_pending(transaction, lease):
+        return False
+    charge_job(transaction, job, -turns.EXPECTED_S)
+    update_job(transaction, job.id, attempts=job.attempts - 1)
+    make_ready(transaction, job, 1)
+    return True
+
+
 def hold(transaction: Transaction, job: AnyRow, why: str) -> None:
     """Leases nothing more of a job until `control.release_held` lets it try again."""
     transaction.connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(held=why[:300]))

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from steadfast.jobs.job import StepKind
 from steadfast.jobs.lease import Lease
@@ -13,7 +14,7 @@ class Flight:
     """One lease of this process, from when it was taken until its end is written."""
 
     lease: Lease
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[Any]"
     began_s: float
     """Monotonic."""
     tally: Counter[str]

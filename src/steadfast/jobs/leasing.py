@@ -1,6 +1,7 @@
 """Taking, renewing and losing leases. Every change names the token it may still have: two never both win."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, text, update
@@ -37,9 +38,14 @@ _FIRST_PENDING = (
 _OPEN_STATES = (JobState.QUEUED.value, JobState.RUNNING.value, JobState.PAUSED.value)
 
 
-def take(transaction: Transaction, task: str, *, lease_s: float, open_jobs: int) -> Lease | None:
-    """Leases the step of a task whose turn it is; None: nothing is to be done now."""
-    turn = turns.take_turn(transaction, task, open_jobs=open_jobs)
+def take(
+    transaction: Transaction, lane: str, *, lease_s: float, open_jobs: int, refused: Collection[str] = ()
+) -> Lease | None:
+    """Leases the step of a lane (or task) whose turn it is; None: nothing is to be done now.
+
+    `refused`: jobs that are left to other servers.
+    """
+    turn = turns.take_turn(transaction, lane, open_jobs=open_jobs, refused=refused)
     if turn is None:
         return None
     job = turn.job
@@ -133,10 +139,11 @@ def make_ready(transaction: Transaction, job: AnyRow, steps: int) -> None:
     wake_for(transaction, job)
 
 
-def wake_for(transaction: Transaction, job: AnyRow) -> None:
-    """Wakes the flow of a job if the job may have a turn."""
+def wake_for(transaction: Transaction, job: AnyRow, capability: str | None = None) -> None:
+    """Wakes the flow of a job if the job may have a turn; `capability`: what its workers need from now on."""
     if job.state in (JobState.QUEUED.value, JobState.RUNNING.value) and not job.held:
-        turns.wake(transaction, turns.flow_of(job))
+        flow = turns.flow_of(job)
+        turns.wake(transaction, flow if capability is None else replace(flow, capability=capability))
 
 
 def count_pending(transaction: Transaction, job_id: str) -> int:

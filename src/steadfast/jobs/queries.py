@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select, text, true
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, func, select, text, true
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
 from steadfast.jobs.history import entries_after
@@ -99,11 +99,16 @@ def units_under_way(connection: Connection, job_id: str) -> int:
     return sum(done)
 
 
-def tasks_that_wait(connection: Connection) -> set[str]:
-    """Tasks for which there may be a step to lease."""
-    return set(
-        connection.execute(select(FLOWS.c.task).where(FLOWS.c.is_waiting == true()).distinct()).scalars()
-    )
+_LANES_THAT_WAIT = (
+    select(FLOWS.c.task, func.max(FLOWS.c.priority))
+    .where(FLOWS.c.is_waiting == true())
+    .group_by(FLOWS.c.task)
+)
+
+
+def lanes_that_wait(connection: Connection) -> dict[str, int]:
+    """Lanes for which there may be a step to lease, and the most urgent priority in each."""
+    return {row[0]: row[1] for row in connection.execute(_LANES_THAT_WAIT).all()}
 
 
 def is_anything_over(connection: Connection, now_s: float, moment: Callable[[float], datetime]) -> bool:

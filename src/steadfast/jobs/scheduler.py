@@ -17,6 +17,7 @@ from steadfast.admission.gate import Gate
 from steadfast.errors import (
     DatabaseProblem,
     LeaseRefused,
+    Overloaded,
     PinLost,
     RateLimited,
     ServiceError,
@@ -25,6 +26,7 @@ from steadfast.errors import (
 )
 from steadfast.jobs import failing, leasing, queries
 from steadfast.jobs.attempts import Ending
+from steadfast.jobs.calls import CallOutcome, Company, in_order, lanes_of
 from steadfast.jobs.carrier import Carrier
 from steadfast.jobs.faults import judge
 from steadfast.jobs.flight import Flight
@@ -67,8 +69,12 @@ class Scheduler:
         gate: Gate,
         places: Callable[[str], int],
         options: SchedulerOptions,
+        *,
+        company: Company | None = None,
     ) -> None:
         """`places`: how many steps of a task could be worked on at once now."""
+        self.company = company or Company()
+        self._turn = 0
         self._jobs = jobs
         self._carrier = carrier
         self._gate = gate
@@ -79,7 +85,7 @@ class Scheduler:
         """Tasks: how many are on their way to a lease."""
         self.units_done: Counter[str] = Counter()
         """By job, since it was first seen here."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[CallOutcome]] = set()
         self._news = asyncio.Event()
         self._stopping = False
         self._pause_s = 0.0
@@ -104,8 +110,9 @@ class Scheduler:
         """Gives out leases until `stop`."""
         while not self._stopping:
             self._news.clear()
-            for task in await self._tasks_with_work():
-                self._begin(task)
+            if not self.company.is_called():
+                for task, lanes in (await self._tasks_with_work()).items():
+                    self._begin(task, lanes)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._options.poll_s)
 
@@ -125,24 +132,51 @@ class Scheduler:
 
     # --- beginning -----------------------------------------------------------------------------------
 
-    async def _tasks_with_work(self) -> list[str]:
-        """Those that have a free place and, as far as a look can tell, a step for it."""
+    async def call(self, *, wait_s: float) -> CallOutcome:
+        """Takes the one step whose turn it is among those that can be done here, and carries it out.
+
+        `wait_s`: how long it may wait for a worker that answers requests. Answers when the step is over.
+        """
+        if self._stopping or self.company.takes_nothing or time.monotonic() < self._paused_until_s:
+            return CallOutcome.BUSY
+        waiting = await self._lanes_that_wait()
+        able = [task for task in self._options.tasks if lanes_of(task, waiting, self.company.serves)]
+        if not able:
+            return CallOutcome.NOTHING
+        by_task = {task: lanes_of(task, waiting, self.company.serves) for task in able if self._free(task)}
+        if not by_task:
+            return CallOutcome.BUSY
+        task = max(by_task, key=lambda one: max(by_task[one].values()))
+        self._turn += 1
+        return await self._start(task, in_order(by_task[task], self._turn), wait_s)
+
+    async def _tasks_with_work(self) -> dict[str, list[str]]:
+        """Those that have a free place and, as far as a look can tell, a step for it; and its lanes."""
         free = [task for task in self._options.tasks if self._free(task)]
-        if not free or time.monotonic() < self._paused_until_s:
-            return []
+        if not free or self.company.takes_nothing or time.monotonic() < self._paused_until_s:
+            return {}
+        waiting = await self._lanes_that_wait()
+        self._turn += 1
+        lanes = {task: in_order(lanes_of(task, waiting, self.company.serves), self._turn) for task in free}
+        return {task: found for task, found in lanes.items() if found}
+
+    async def _lanes_that_wait(self) -> dict[str, int]:
         try:
-            waiting = await self._jobs.read(queries.tasks_that_wait)
+            return await self._jobs.read(queries.lanes_that_wait)
         except DatabaseProblem as error:
             self._pause(error)
-            return []
-        return [task for task in free if task in waiting]
+            return {}
 
-    def _begin(self, task: str) -> None:
+    def _begin(self, task: str, lanes: list[str]) -> None:
         for _ in range(self._free(task)):
-            self._asking[task] += 1
-            asking = asyncio.get_running_loop().create_task(self._take_one(task))
-            self._tasks.add(asking)
-            asking.add_done_callback(self._tasks.discard)
+            self._start(task, lanes)
+
+    def _start(self, task: str, lanes: list[str], wait_s: float = _A_DAY_S) -> "asyncio.Task[CallOutcome]":
+        self._asking[task] += 1
+        asking = asyncio.get_running_loop().create_task(self._take_one(task, lanes, wait_s))
+        self._tasks.add(asking)
+        asking.add_done_callback(self._tasks.discard)
+        return asking
 
     def _free(self, task: str) -> int:
         """Places of a task that neither are at work for us nor have somebody on the way to them."""
@@ -151,39 +185,51 @@ class Scheduler:
         busy = sum(flight.lease.task == task for flight in self.flights)
         return max(0, most - busy - self._asking[task])
 
-    async def _take_one(self, task: str) -> None:
+    async def _take_one(self, task: str, lanes: list[str], wait_s: float) -> CallOutcome:
         """Waits for a place, takes a lease and carries it out."""
         is_asking = True
+        outcome = CallOutcome.BUSY
         arrival = Arrival(
             task=task,
             address="jobs",
             priority=Priority.BATCH,
-            deadline_s=_A_DAY_S,
+            deadline_s=wait_s,
             features={"operation": "step"},
         )
         try:
             async with self._gate.admit(arrival, knocked=True) as permit:
-                lease = await self._lease(task)
+                lease = await self._lease(lanes)
                 self._asking[task] -= 1
                 is_asking = False
+                outcome = CallOutcome.NOTHING if lease is None else CallOutcome.WORKED
                 if lease is not None:
                     began_s = time.monotonic()
                     await self._fly(lease)
                     permit.finished({}, worked_s=time.monotonic() - began_s)
+        except Overloaded as error:
+            if wait_s >= _A_DAY_S:
+                self._pause(error)
         except (RateLimited, ServingProblem, DatabaseProblem) as error:
             self._pause(error)
         finally:
             self._asking[task] -= is_asking
+        return outcome
 
-    async def _lease(self, task: str) -> Lease | None:
-        options = self._options
+    async def _lease(self, lanes: list[str]) -> Lease | None:
+        options, refused = self._options, self.company.refused_now()
 
         def take(transaction: Transaction) -> Lease | None:
-            return leasing.take(transaction, task, lease_s=options.lease_s, open_jobs=options.open_jobs)
+            for lane in lanes:
+                lease = leasing.take(
+                    transaction, lane, lease_s=options.lease_s, open_jobs=options.open_jobs, refused=refused
+                )
+                if lease is not None:
+                    return lease
+            return None
 
         lease = await self._take_whole(take)
         for pause_s in _LOOK_AGAIN_S:
-            if lease is not None or task not in await self._jobs.read(queries.tasks_that_wait):
+            if lease is not None or not set(lanes) & set(await self._jobs.read(queries.lanes_that_wait)):
                 break
             # Another server was changing the job whose turn it was: it is done with that in a moment.
             await asyncio.sleep(pause_s)
@@ -222,8 +268,7 @@ class Scheduler:
         except LeaseRefused:
             _log.info("late result dropped", extra={"job": lease.job_id})
         except PinLost as error:
-            why = error.detail
-            await self._carrier.commit(lambda t: failing.pin_lost(t, lease, why))
+            await self._lost_pin(lease, error.detail)
         except SteadfastError as error:
             await self._failed(flight, error)
         except Exception as error:  # noqa: BLE001 — a fault of ours must end as a fact, not as a lease that hangs
@@ -232,6 +277,13 @@ class Scheduler:
         finally:
             del self._flights[_name(lease)]
             self.nudge()
+
+    async def _lost_pin(self, lease: Lease, why: str) -> None:
+        if self.company.has_others(lease):
+            self.company.refuse(lease.job_id)
+            await self._carrier.commit(lambda t: failing.leave_to_others(t, lease))
+        else:
+            await self._carrier.commit(lambda t: failing.pin_lost(t, lease, why))
 
     async def _failed(self, flight: Flight, error: SteadfastError) -> None:
         lease, judgement = flight.lease, judge(error)

@@ -50,7 +50,12 @@ def submit(transaction: Transaction, job_id: str, order: JobOrder) -> None:
     if order.labels:
         transaction.connection.execute(INSERT_LABELS, list(_label_values(job_id, order)))
     note(transaction, job_id, "submitted", {"state": JobState.QUEUED.value, "items": len(order.items)})
-    flow = turns.Flow(task=order.task, owner=order.owner, priority=int(order.priority))
+    flow = turns.Flow(
+        task=order.task,
+        capability=transaction.needs(order.task, order.options, None),
+        owner=order.owner,
+        priority=int(order.priority),
+    )
     turns.wake(transaction, flow)
     transaction.facts.append(
         JobSubmitted(
@@ -131,6 +136,7 @@ def _job_values(
         "id": job_id,
         "owner": order.owner,
         "task": order.task,
+        "capability": transaction.needs(order.task, order.options, None),
         "state": JobState.QUEUED.value,
         "priority": int(order.priority),
         "options": as_json(order.options),

@@ -32,6 +32,7 @@ JOBS = Table(
     Column("id", String(32), primary_key=True),
     Column("owner", String(64), nullable=False),
     Column("task", String(64), nullable=False),
+    Column("capability", String(64), nullable=False, server_default=text("''")),
     Column("state", String(16), nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("options", Text, nullable=False),
@@ -79,6 +80,7 @@ JOBS = Table(
     Index(
         "ix_jobs_turn",
         "task",
+        "capability",
         "owner",
         "priority",
         "state",
@@ -250,4 +252,7 @@ FLOWS = Table(
     Index("ix_job_flows_turn", "is_waiting", "task", "priority", "served_s"),
     Index("ix_job_flows_served", "task", "priority", "served_s"),
 )
-"""Whose turn it is between keys: the jobs of one key at one priority, and how much they were served."""
+"""Whose turn it is between keys: the jobs of one key at one priority, and how much they were served.
+
+`task` holds a lane (see `lanes`): the task, and what its workers must be able to do.
+"""

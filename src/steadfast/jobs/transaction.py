@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.database import Database
 from steadfast.database.write_queue import WriteQueue
-from steadfast.events import Event, publish
+from steadfast.events import Event, FrequentEvent, publish
 from steadfast.jobs.incarnation import Incarnation
+from steadfast.jobs.lanes import Needs, nothing_special
 from steadfast.jobs.store_clock import StoreClock
 
 T = TypeVar("T")
+Fact: TypeAlias = Event | FrequentEvent
 
 
 @dataclass(kw_only=True, slots=True)
@@ -28,7 +30,9 @@ class Transaction:
     """The same moment as a date."""
     here: Incarnation
     library: BlobLibrary
-    facts: list[Event] = field(default_factory=list)
+    needs: Needs = nothing_special
+    """What the workers of a job must be able to do."""
+    facts: list[Fact] = field(default_factory=list)
     """Published once all this is committed."""
 
     @property
@@ -48,11 +52,13 @@ class JobDatabase:
         here: Incarnation,
         clock: StoreClock | None = None,
         patience_s: float = 30.0,
+        needs: Needs = nothing_special,
     ) -> None:
         self.database = database
         self.library = library
         self.here = here
         self.clock = clock or StoreClock(database)
+        self._needs = needs
         self._queue = WriteQueue(database, patience_s=patience_s)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
@@ -80,7 +86,7 @@ class JobDatabase:
         """Writes what waits. The database itself is somebody else's."""
         self._queue.close()
 
-    def _run(self, connection: Connection, change: Callable[[Transaction], T]) -> tuple[T, list[Event]]:
+    def _run(self, connection: Connection, change: Callable[[Transaction], T]) -> tuple[T, list[Fact]]:
         now_s = self.clock.now_s(connection)
         transaction = Transaction(
             connection=connection,
@@ -88,10 +94,11 @@ class JobDatabase:
             at=self.clock.moment(now_s),
             here=self.here,
             library=self.library,
+            needs=self._needs,
         )
         return change(transaction), transaction.facts
 
 
-def _publish(facts: list[Event]) -> None:
+def _publish(facts: list[Fact]) -> None:
     for fact in facts:
         publish(fact)

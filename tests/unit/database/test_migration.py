@@ -96,6 +96,7 @@ def test_a_schema_of_a_newer_version_is_refused_in_one_sentence(tmp_path: Path) 
     database = open_sqlite(tmp_path)
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE schema_readers SET oldest = '9999'"))
     database.close()
     with pytest.raises(SchemaTooNew, match=r"A newer version .* schema 9999; .* \d+ at most\."):
         open_sqlite(tmp_path)
@@ -149,3 +150,14 @@ heavy = {"alembic", "numpy", "cv2", "av", "onnxruntime", "sqlalchemy.orm"} & set
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
+
+
+def test_a_schema_to_which_a_newer_version_only_added_something_is_worked_with(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    again = open_sqlite(tmp_path)
+    with again.reading() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    again.close()
