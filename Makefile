@@ -37,7 +37,7 @@ check: setup
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/build.in -o requirements/build.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu pyproject.toml -o requirements/cpu.txt
-	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra otel --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra cluster --extra otel --group dev pyproject.toml -o requirements/dev.txt
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
 # or large. Not part of CI, which checks what this recorded for `tiny`.

@@ -21,6 +21,7 @@ WRITING = "steadfast_writing"
 """The execution option of a connection that will write."""
 
 _CONNECT_TIMEOUT_S = 5
+_SILENT_S = 10
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 
 
@@ -36,6 +37,10 @@ class DatabaseOptions:
     """How long to wait for a lock."""
     pool_size: int = 5
     """Connections kept open."""
+    statement_timeout_s: float = 30.0
+    """After which a statement is given up (PostgreSQL)."""
+    is_behind_pooler: bool = False
+    """Whether a PgBouncer in transaction mode stands between: a connection remembers nothing."""
 
     @property
     def file(self) -> Path | None:
@@ -55,6 +60,8 @@ def database_options(settings: DatabaseSettings, data_dir: Path) -> DatabaseOpti
         is_durable=settings.synchronous == "full",
         busy_timeout_s=settings.busy_timeout_s,
         pool_size=settings.pool_size,
+        statement_timeout_s=settings.statement_timeout_s,
+        is_behind_pooler=settings.behind_pooler,
     )
 
 
@@ -65,16 +72,41 @@ def connect(options: DatabaseOptions) -> Engine:
     """
     if options.file is not None:
         return _connect_sqlite(options, options.file)
-    return create_engine(
+    return _connect_postgresql(options)
+
+
+def _connect_postgresql(options: DatabaseOptions) -> Engine:
+    limits = {
+        "lock_timeout": int(options.busy_timeout_s * 1000),
+        "statement_timeout": int(options.statement_timeout_s * 1000),
+    }
+    arguments: dict[str, object] = {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "application_name": "steadfast",
+        # A server or network that is gone without a word is noticed before a lease runs out.
+        "keepalives_idle": _SILENT_S,
+        "keepalives_interval": _SILENT_S,
+        "keepalives_count": 2,
+        "tcp_user_timeout": int((options.statement_timeout_s + _SILENT_S) * 1000),
+    }
+    if options.is_behind_pooler:
+        arguments["prepare_threshold"] = None  # the next transaction may be on another connection
+    else:
+        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    engine = create_engine(
         options.url,
         pool_size=options.pool_size,
         pool_pre_ping=True,  # a server that was restarted must not cost a request
-        connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_S,
-            "application_name": "steadfast",
-            "options": f"-c lock_timeout={int(options.busy_timeout_s * 1000)}",
-        },
+        connect_args=arguments,
     )
+    if options.is_behind_pooler:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            for name, value in limits.items():
+                connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
+
+    return engine
 
 
 def _parsed(given: str) -> URL:

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from steadfast.settings.cluster import ClusterSettings
+    from steadfast.settings.drill import DrillSettings
     from steadfast.settings.entailment import EntailmentSettings, EntailmentWorkSettings
     from steadfast.settings.files import (
         BlobSettings,
@@ -68,8 +70,10 @@ __all__ = [
     "AdmissionSettings",
     "AlertSettings",
     "BlobSettings",
+    "ClusterSettings",
     "DatabaseSettings",
     "DiagnosisSettings",
+    "DrillSettings",
     "EffectiveSetting",
     "EngineSettings",
     "EntailmentSettings",
@@ -113,7 +117,9 @@ _MODULES = (
     "objectives",
     "files",
     "jobs",
+    "cluster",
     "health",
+    "drill",
     "schema",
     "loading",
 )

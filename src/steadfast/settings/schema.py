@@ -8,6 +8,8 @@ import platformdirs
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from steadfast.settings.cluster import ClusterSettings
+from steadfast.settings.drill import DrillSettings
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.settings.files import (
     BlobSettings,
@@ -64,6 +66,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
     objectives: ObjectiveSettings = ObjectiveSettings()
     jobs: JobSettings = JobSettings()
+    cluster: ClusterSettings = ClusterSettings()
     blobs: BlobSettings = BlobSettings()
     uploads: UploadSettings = UploadSettings()
     references: ReferenceSettings = ReferenceSettings()
@@ -75,6 +78,7 @@ class Settings(BaseSettings):
     faces: FaceSettings = FaceSettings()
     neural: NeuralSettings = NeuralSettings()
     entailment: EntailmentSettings = EntailmentSettings()
+    drill: DrillSettings = DrillSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -24,6 +24,11 @@ class DatabaseSettings(Section):
     """Seconds to wait for a lock that another process holds."""
     pool_size: int = Field(default=5, ge=1)
     """Connections kept open."""
+    statement_timeout_s: float = Field(default=30.0, gt=0)
+    """PostgreSQL only. Seconds after which a statement is given up."""
+    behind_pooler: bool = False
+    """PostgreSQL only. Whether a PgBouncer in transaction mode stands between: limits then go with each
+    transaction, and nothing is prepared."""
 
 
 class ServerSettings(Section):
@@ -138,7 +143,7 @@ class AdmissionSettings(Section):
     """How much is let in."""
 
     max_waiting: int = Field(default=256, ge=0)
-    """Requests that may wait for a worker, in a container at most one per mebibyte that it has for bodies; more
+    """Requests that may wait for a worker, in a container at most one per mebibyte it has for bodies; more
     are refused at once."""
     requests_per_s_by_key: float = Field(default=0.0, ge=0)
     """Requests per second that one API key may send in the long run; 0: no limit."""
