@@ -12,6 +12,7 @@ from steadfast.errors import InvalidOption, MalformedRequest
 from steadfast.jobs.job import JobPriority, OnPinLost, OnSegmentFailure
 from steadfast.jobs.labels import OWN_LABELS
 from steadfast.tasks.entail_messages import TASK as ENTAIL
+from steadfast.tasks.face_job_check import check_face_options
 from steadfast.tasks.face_job_options import FaceJobOptions
 from steadfast.tasks.face_messages import TASK as FACES
 
@@ -55,10 +56,6 @@ class JobFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     on_pin_lost: OnPinLost = OnPinLost.WAIT
     segment_s: float | None = None
 
-    def task_options(self, *, has_reference: bool) -> dict[str, Any]:
-        """What the task is told; the worker checks it against the file it has."""
-        raise NotImplementedError
-
 
 class FaceJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of a job that puts faces into pictures and videos."""
@@ -78,12 +75,14 @@ class FaceJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_fields=
     max_bad_frames: float = 0.01
 
     def task_options(self, *, has_reference: bool) -> dict[str, Any]:
-        """What the task is told; the worker checks it against the file it has."""
+        """What the task is told; the worker checks it against the file it has.
+
+        Raises `InvalidOption` for what no file could make right.
+        """
         names = (one.name for one in msgspec.structs.fields(FaceJobOptions))
-        given = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        return {name: value for name, value in given.items() if name != "segment_s"} | {
-            "has_reference": has_reference
-        }
+        given = {name: getattr(self, name) for name in names if hasattr(self, name) and name != "segment_s"}
+        check_face_options(FaceJobOptions(**given, has_reference=has_reference))
+        return given | {"has_reference": has_reference}
 
 
 class EntailJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,7 +97,8 @@ class EntailJobFields(JobFields, frozen=True, kw_only=True, forbid_unknown_field
         return {}
 
 
-_KINDS: Mapping[str, type[JobFields]] = {FACES: FaceJobFields, ENTAIL: EntailJobFields}
+TaskFields = FaceJobFields | EntailJobFields
+_KINDS: Mapping[str, type[TaskFields]] = {FACES: FaceJobFields, ENTAIL: EntailJobFields}
 
 
 class JobChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +108,7 @@ class JobChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     labels: dict[str, str] | None = None
 
 
-def fields_of_form(fields: Mapping[str, str]) -> JobFields:
+def fields_of_form(fields: Mapping[str, str]) -> TaskFields:
     """Out of a form's texts. Raises `InvalidOption`, `MalformedRequest`."""
     given: dict[str, Any] = dict(fields)
     kinds = {one.name: one.type for one in msgspec.structs.fields(_kind_of(given))}
@@ -122,7 +122,7 @@ def fields_of_form(fields: Mapping[str, str]) -> JobFields:
     return _checked(given, is_text=True)
 
 
-def fields_of_document(document: Mapping[str, Any]) -> JobFields:
+def fields_of_document(document: Mapping[str, Any]) -> TaskFields:
     """Out of a JSON object, without its inputs. Raises `InvalidOption`."""
     given = dict(document)
     for name in ("expires_in", "keep_inputs", "keep_results", "faces"):
@@ -163,14 +163,14 @@ def refuse_own_labels(labels: Mapping[str, str]) -> None:
         )
 
 
-def _kind_of(given: Mapping[str, Any]) -> type[JobFields]:
+def _kind_of(given: Mapping[str, Any]) -> type[TaskFields]:
     kind = _KINDS.get(str(given.get("task", FACES)))
     if kind is None:
         raise InvalidOption(f"There is no such task. The tasks are: {', '.join(_KINDS)}.")
     return kind
 
 
-def _checked(given: Mapping[str, Any], *, is_text: bool) -> JobFields:
+def _checked(given: Mapping[str, Any], *, is_text: bool) -> TaskFields:
     kind = _kind_of(given)
     try:
         fields = msgspec.convert(given, kind, strict=not is_text)
@@ -181,19 +181,7 @@ def _checked(given: Mapping[str, Any], *, is_text: bool) -> JobFields:
             remedy=f"Beside the files there are: {known}.",
         ) from error
     refuse_own_labels(fields.labels)
-    if isinstance(fields, FaceJobFields):
-        _check_faces(fields)
     return fields
-
-
-def _check_faces(fields: FaceJobFields) -> None:
-    if not 1 <= fields.quality <= 100:
-        raise InvalidOption(
-            f"The field quality is {fields.quality}; it must be from 1 to 100.",
-            remedy="Leave it out for 95.",
-        )
-    if not 0 <= fields.max_bad_frames <= 1:
-        raise InvalidOption("max_bad_frames is a share of the frames, from 0 to 1.")
 
 
 def _texts(text: str) -> list[str]:

@@ -16,9 +16,8 @@ from steadfast.api.intake import Held, Intake, announced_bytes
 from steadfast.api.job_answers import JOBS, job_document
 from steadfast.api.job_fields import (
     EntailJobFields,
-    FaceJobFields,
-    JobFields,
     Pairing,
+    TaskFields,
     fields_of_document,
     fields_of_form,
     seconds_of,
@@ -78,6 +77,13 @@ class JobSubmission:
         holder = Holder(owner=owner, job_id=new_job_id())
         try:
             order = await self._read(exchange, holder)
+            exchange.noted.update(
+                task=order.task,
+                job=holder.job_id,
+                items=len(order.items),
+                priority=order.priority.name.lower(),
+                bytes=announced_bytes(exchange),
+            )
             # A client that goes away now may have a job all the same: it is told by its Idempotency-Key.
             answer, headers = await _to_the_end(self._record(exchange, order, holder))
         except (SteadfastError, asyncio.CancelledError) as error:
@@ -111,7 +117,7 @@ class JobSubmission:
             raise WrongContentType("A job is sent as multipart/form-data or as application/json.")
         return self._order(fields, inputs, await self._items(fields, inputs, holder), holder)
 
-    async def _read_form(self, exchange: Exchange, holder: Holder) -> tuple[JobFields, Inputs]:
+    async def _read_form(self, exchange: Exchange, holder: Holder) -> tuple[TaskFields, Inputs]:
         uploads, limits = self._backend.uploads, self._backend.limits
         most_bytes = limits.max_request_bytes if uploads is None else uploads.max_bytes
         limits = replace(limits, max_request_bytes=max(most_bytes, limits.max_request_bytes))
@@ -119,6 +125,7 @@ class JobSubmission:
             form = await read_form(exchange, intake, file_names=_FILES, max_parts=_MOST_PARTS)
             await intake.finish()
             fields = fields_of_form(exchange.query | form.fields)
+            fields.task_options(has_reference=bool(form.named("reference")))  # before anything is copied
             return fields, await self._inputs_of_form(form, holder)
 
     async def _inputs_of_form(self, form: Form, holder: Holder) -> Inputs:
@@ -135,13 +142,14 @@ class JobSubmission:
             questions=next(iter(await kept(form.named("questions"))), None),
         )
 
-    async def _read_document(self, exchange: Exchange, holder: Holder) -> tuple[JobFields, Inputs]:
+    async def _read_document(self, exchange: Exchange, holder: Holder) -> tuple[TaskFields, Inputs]:
         most_bytes = min(_MOST_DOCUMENT_BYTES, self._backend.limits.max_request_bytes)
         limits = replace(self._backend.limits, max_request_bytes=most_bytes)
         with Intake(exchange, self._backend.room, limits) as intake:
             document = await _document(intake)
         named = {name: _references(document.pop(name, []), name) for name in sorted(_FILES)}
         fields = fields_of_document(document)
+        fields.task_options(has_reference=bool(named["reference"]))  # before anything is copied
 
         async def kept(name: str) -> list[InputFile]:
             return [await self._resolver.of_reference(one, holder) for one in named[name]]
@@ -159,7 +167,7 @@ class JobSubmission:
     # --- the order --------------------------------------------------------------------------------------
 
     def _order(
-        self, fields: JobFields, inputs: Inputs, items: tuple[ItemOrder, ...], holder: Holder
+        self, fields: TaskFields, inputs: Inputs, items: tuple[ItemOrder, ...], holder: Holder
     ) -> JobOrder:
         terms = self._backend.job_terms
         if fields.callback_url:
@@ -184,7 +192,7 @@ class JobSubmission:
             keep_results_s=self._kept_s("keep_results", fields.keep_results),
         )
 
-    async def _items(self, fields: JobFields, inputs: Inputs, holder: Holder) -> tuple[ItemOrder, ...]:
+    async def _items(self, fields: TaskFields, inputs: Inputs, holder: Holder) -> tuple[ItemOrder, ...]:
         if isinstance(fields, EntailJobFields):
             if not self._backend.entailment.enabled:
                 raise InvalidOption(
@@ -197,7 +205,6 @@ class JobSubmission:
             return await asyncio.to_thread(keeper.items, fields, inputs.targets, inputs.questions)
         if inputs.questions is not None:
             raise MalformedRequest(f"A job of {fields.task} has no questions.")
-        assert isinstance(fields, FaceJobFields)
         return self._pairs(inputs, fields.pairing)
 
     def _pairs(self, inputs: Inputs, pairing: Pairing | None) -> tuple[ItemOrder, ...]:

@@ -31,6 +31,10 @@ SETTINGS = {
 }
 
 
+_ASKING_S = 0.5
+"""Of that second's end we hear by asking, which a busy machine answers late."""
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, shared_media: Path) -> Iterator[ServingHouse]:
     folder = tmp_path_factory.mktemp("house") / "data"
@@ -223,7 +227,7 @@ def test_a_cancelled_job_stops_within_a_second_and_a_retry_finishes_it(
     began_s = time.monotonic()
     assert client.delete(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
     house.until(lambda: not any(pool["busy"] for pool in client.get("/health").json()["tasks"].values()), 5)
-    assert time.monotonic() - began_s < 1.0 + 0.5  # half a second for asking, on a busy machine
+    assert time.monotonic() - began_s < 1.0 + _ASKING_S
     assert client.get(f"/v1/jobs/{job_id}/result").json()["code"] == "result_not_ready"
     assert client.post(f"/v1/jobs/{job_id}/pause").json()["code"] == "job_conflict"
     assert client.post(f"/v1/jobs/{job_id}/retry").json()["state"] in ("queued", "running")
@@ -283,6 +287,8 @@ def test_what_cannot_be_a_job_is_refused_in_one_sentence_and_leaves_nothing(
         ({"files": good[1:]}, "malformed_request"),
         ({"files": good, "data": {"colour": "red"}}, "invalid_option"),
         ({"files": good, "data": {"quality": "900"}}, "invalid_option"),
+        ({"files": good, "data": {"faces": "biggest"}}, "invalid_option"),
+        ({"files": good, "data": {"format": "webm", "codec": "h264"}}, "invalid_option"),
         ({"files": good, "data": {"expires_in": "soon"}}, "invalid_option"),
         ({"files": good, "data": {"keep_results": "9999999h"}}, "invalid_option"),
         ({"files": good, "data": {"callback_url": "http://169.254.169.254/"}}, "reference_refused"),

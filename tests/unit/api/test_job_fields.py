@@ -62,6 +62,8 @@ def test_a_form_and_a_document_say_the_same() -> None:
     [
         {"quality": "0"},
         {"max_bad_frames": "2"},
+        {"codec": "divx"},
+        {"faces": "biggest"},
         {"priority": "urgent"},
         {"labels": "a"},
         {"labels": "{"},
@@ -72,7 +74,7 @@ def test_a_form_and_a_document_say_the_same() -> None:
 )
 def test_what_cannot_be_is_refused_with_what_can(field: dict[str, str]) -> None:
     with pytest.raises(CallerError) as refused:
-        fields_of_form(field)
+        fields_of_form(field).task_options(has_reference=False)
     assert refused.value.remedy
 
 
