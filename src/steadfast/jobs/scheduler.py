@@ -266,13 +266,13 @@ class Scheduler:
                 await asyncio.shield(self._give_back(lease, "shutting_down"))
                 raise
         except LeaseRefused:
-            _log.info("late result dropped", extra={"job": lease.job_id})
+            _log.info("late result dropped", extra={"job_id": lease.job_id})
         except PinLost as error:
             await self._lost_pin(lease, error.detail)
         except SteadfastError as error:
             await self._failed(flight, error)
         except Exception as error:  # noqa: BLE001 — a fault of ours must end as a fact, not as a lease that hangs
-            _log.exception("step failed unexpectedly", extra={"job": lease.job_id})
+            _log.exception("step failed unexpectedly", extra={"job_id": lease.job_id})
             await self._failed(flight, ServiceError(f"An unexpected error ended the step ({error!r})."))
         finally:
             del self._flights[_name(lease)]
@@ -308,7 +308,7 @@ class Scheduler:
         try:
             await self._jobs.write(lambda t: leasing.give_back(t, lease, ending))
         except DatabaseProblem as error:  # the next start drops it
-            _log.warning("lease not given back", extra={"job": lease.job_id, "detail": error.detail})
+            _log.warning("lease not given back", extra={"job_id": lease.job_id, "detail": error.detail})
 
     def _pause(self, error: SteadfastError) -> None:
         """Begins nothing for a while: what failed for want of workers, disk or database would fail again."""

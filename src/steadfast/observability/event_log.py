@@ -17,6 +17,7 @@ _LEVELS: Final[Mapping[str, str]] = {
     "worker_state_changed": "debug",
     "worker_printed": "debug",
     "canary_checked": "debug",
+    "job_progressed": "debug",
     "worker_died": "error",
     "load_failed": "error",
     "unexpected_error": "error",

@@ -25,6 +25,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_+-]{0,39}(:[a-z0-9_-]{1,20})?")
 _A_WORD = r"([A-Za-z][A-Za-z0-9_%×+-]{0,23}(:[A-Za-z0-9_-]{1,20})?|\d{1,5}%?)"
 _WORDS = re.compile(rf"{_A_WORD}( {_A_WORD}){{0,9}}")
 _ID = re.compile(r"[0-9a-f-]{8,64}", re.IGNORECASE)
+_JOB_ID = re.compile(rf"[0-9a-hjkmnp-tv-z]{{26}}|{_ID.pattern}", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,8}(:\d{1,6})?")
 
 _FATAL = re.compile(r"Fatal Python error: (?P<what>[A-Za-z ]{3,40})$", re.MULTILINE)
@@ -52,10 +53,10 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "method": re.compile(r"[A-Z]{3,7}"),
     # ids, as this program makes them; another shape is somebody's own and becomes a hash
     "request_id": _ID,
-    "job_id": _ID,
+    "job_id": _JOB_ID,
     "trace_id": _ID,
     "incident": re.compile(r"inc_[0-9a-f]{12}"),
-    **dict.fromkeys(("key", "key_id"), re.compile(r"[0-9a-f]{4,16}|anonymous")),
+    **dict.fromkeys(("key", "key_id", "owner"), re.compile(r"[0-9a-f]{4,16}|anonymous")),
     # one word of a vocabulary
     **dict.fromkeys(("provider", "providers"), re.compile(r"[A-Za-z]{2,40}")),
     "error_type": re.compile(r"[A-Z][A-Za-z0-9]{2,50}"),

@@ -11,6 +11,7 @@ from steadfast.errors import Severity
 from steadfast.events import publish
 from steadfast.health.events import IncidentMoved
 from steadfast.health.incidents import Change
+from steadfast.jobs.events import JobProgressed
 from steadfast.observability import event_log
 from steadfast.observability.event_log import event_fields, event_name
 from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerLogged, WorkerStateChanged
@@ -86,3 +87,7 @@ def test_what_a_worker_says_is_told_at_its_own_level(kind: str, severity: str, l
 def test_an_incident_is_a_warning_while_it_gets_worse(change: Change, level: str) -> None:
     moved = IncidentMoved(incident="i", kind="worker_died", severity=Severity.ERROR, change=change)
     assert event_log._level_of("incident_moved", dict(event_fields(moved))) == level
+
+
+def test_progress_that_comes_twice_a_second_is_for_those_who_look_for_faults() -> None:
+    assert event_log._LEVELS[event_name(JobProgressed)] == "debug"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from steadfast.errors import ExitCode, NoFace, Severity
+from steadfast.jobs.submission import new_job_id
 from steadfast.observability.redaction import WITHHELD, Redactor, exception_outline
 
 SECRETS = (
@@ -134,3 +135,11 @@ def test_the_trace_of_an_undeclared_error_tells_frames_and_kind_but_no_message()
 def test_nothing_hides_nothing() -> None:
     assert Redactor("key").value("job_id", "") == ""
     assert Redactor("key").value("whatever", "") == ""
+
+
+def test_the_id_of_a_job_is_ours_and_is_told_so_that_a_line_can_be_found_by_it() -> None:
+    job_id = new_job_id()
+    assert Redactor("key").value("job_id", job_id) == job_id
+    assert Redactor("key").value("owner", "0a1b2c3d4e5f") == "0a1b2c3d4e5f"
+    for foreign in ("anna-and-bert-at-the-beach", job_id + "x", "../etc/passwd"):
+        assert Redactor("key").value("job_id", foreign).startswith("h:")
