@@ -15,7 +15,8 @@ from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.callback_post import SignedPost
 from steadfast.jobs.retention import Retention, RetentionTerms
 from steadfast.jobs.transaction import JobDatabase
-from steadfast.jobs.webhooks import WebhookCourier, webhook_secret
+from steadfast.jobs.webhook_secrets import webhook_secret
+from steadfast.jobs.webhooks import WebhookCourier
 from steadfast.settings import BlobSettings, Settings, WebhookSettings
 from steadfast.settings.secret_files import secret_text
 from steadfast.uploads.desk import UploadDesk, UploadLimits

@@ -14,7 +14,8 @@ from rich.text import Text
 from steadfast.admission.scopes import Scope
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
-from steadfast.errors import InvalidOption
+from steadfast.errors import InvalidOption, KeyUnknown
+from steadfast.settings.secret_files import secret_text
 
 if TYPE_CHECKING:
     from steadfast.admission.keys import ApiKey, KeyStore, NewKey
@@ -59,8 +60,12 @@ def create(
     expires_at = _now() + _duration(expires_in) if expires_in is not None else None
     with _open_store(invocation) as store:
         new = store.create(name=name, scopes=scope or [Scope.SWAP, Scope.JOBS], expires_at=expires_at)
-    invocation.output.show({"key": new.token} | _plain(new.key), lambda: Text(new.token))
+    secret = _webhook_secret(invocation, new.key.id) if new.key.allows(Scope.JOBS) else None
+    document = {"key": new.token, "webhook_secret": secret} | _plain(new.key)
+    invocation.output.show(document, lambda: Text(new.token))
     invocation.output.say(_told(new))
+    if secret is not None:
+        invocation.output.say(f"Callbacks of its jobs are signed with {secret}")
 
 
 @app.command("list")
@@ -84,6 +89,28 @@ def revoke(
     invocation.output.show(
         _plain(revoked), lambda: Text(f"The key {revoked.id} ({revoked.name}) is revoked.")
     )
+
+
+@app.command("webhook-secret")
+@command
+def webhook_secret_of(
+    invocation: Invocation,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="See `steadfast keys list`.")],
+) -> None:
+    """Show what callbacks about a key's jobs are signed with; run it where the server runs."""
+    with _open_store(invocation) as store:
+        if key_id not in {key.id for key in store.list()}:
+            raise KeyUnknown(f"There is no key {key_id[:40]!r}.")
+    secret = _webhook_secret(invocation, key_id)
+    invocation.output.show({"id": key_id, "webhook_secret": secret}, lambda: Text(secret))
+
+
+def _webhook_secret(invocation: Invocation, key_id: str) -> str:
+    from steadfast.jobs.webhook_secrets import secret_of_key, webhook_secret  # noqa: PLC0415
+
+    settings = invocation.settings
+    given = secret_text("webhooks.secret", settings.webhooks.secret, settings.webhooks.secret_file)
+    return secret_of_key(webhook_secret(settings.data_dir, given), key_id)
 
 
 @contextmanager

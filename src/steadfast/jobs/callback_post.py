@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from steadfast.errors import InvalidOption, ReferenceRefused
 from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.callback_queue import Call
+from steadfast.jobs.webhook_secrets import secret_of_key
 from steadfast.signature import SIGNATURE, signature_header
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SignedPost:
         timeout_s: float = 10.0,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """`timeout_s`: of the whole attempt, from the name's address to the answer's head."""
+        """`secret`: the master; `timeout_s`: of the whole attempt, from the name to the answer's head."""
         self._guard = guard
         self._secret = secret
         self._timeout_s = timeout_s
@@ -110,7 +111,9 @@ class SignedPost:
             "X-Steadfast-Event": call.event,
             "X-Steadfast-Delivery": call.id,
             "X-Steadfast-Attempt": str(call.attempts + 1),
-            SIGNATURE: signature_header(self._secret, int(self._wall_clock()), body),
+            SIGNATURE: signature_header(
+                secret_of_key(self._secret, call.owner), int(self._wall_clock()), body
+            ),
         }
 
 

@@ -2,15 +2,12 @@
 
 import asyncio
 import logging
-import os
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from secrets import token_urlsafe
 from urllib.parse import urlsplit
 
-from steadfast.errors import ConfigError, SteadfastError
+from steadfast.errors import SteadfastError
 from steadfast.events import publish
 from steadfast.jobs import callback_queue
 from steadfast.jobs.callback_post import CallOutcome, CallPost
@@ -21,7 +18,6 @@ from steadfast.jobs.transaction import JobDatabase, Transaction
 
 _log = logging.getLogger(__name__)
 
-_KEPT_IN = "webhook.secret"
 _LOOK_EVERY_S = 1.0
 _CLAIM = timedelta(minutes=2)
 """For which a call that is being made is nobody else's; after a death it is made again then."""
@@ -140,40 +136,6 @@ class WebhookCourier:
             return CallState.REFUSED
         has_lasted = self._now() - call.queued_at
         return CallState.GIVEN_UP if has_lasted > self._give_up_after else CallState.WAITING
-
-
-def webhook_secret(data_dir: Path, given: str | None) -> str:
-    """What calls are signed with: what the operator gave, else a secret that is made once and kept.
-
-    Raises `ConfigError` where it cannot be kept.
-    """
-    if given:
-        return given
-    file = data_dir / _KEPT_IN
-    try:
-        if not file.exists():
-            _keep_new_secret(file)
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"The secret of webhooks in {file} cannot be used: {reason}.") from error
-
-
-def _keep_new_secret(file: Path) -> None:
-    """Whole or not at all; of two that start together the first one's counts."""
-    aside = file.with_name(f".{_KEPT_IN}-{token_urlsafe(6)}")
-    descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(f"whsec_{token_urlsafe(32)}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(aside, file)
-        except FileExistsError:
-            return
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _receiver_of(url: str) -> str:

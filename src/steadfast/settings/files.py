@@ -78,7 +78,7 @@ class WebhookSettings(Section):
     enabled: bool = True
     """Whether jobs may have a `callback_url`."""
     secret: SecretStr | None = None
-    """Signs every call (HMAC-SHA256) …"""
+    """Signs every call (HMAC-SHA256), through a secret of each API key that is derived from it …"""
     secret_file: OptionalPath = None
     """… or the file that holds it; neither: a secret that the first start makes, in `webhook.secret` in the
     data folder."""

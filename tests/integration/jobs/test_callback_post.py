@@ -16,6 +16,7 @@ from tests.http_receiver import Hook
 from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.callback_post import CallOutcome, SignedPost
 from steadfast.jobs.callback_queue import Call, CallState
+from steadfast.jobs.webhook_secrets import secret_of_key
 from steadfast.signature import SIGNATURE, signature
 
 HERE = "127.0.0.1/32"
@@ -98,7 +99,7 @@ def test_a_call_is_signed_with_its_time_and_says_what_it_is(hook: Hook) -> None:
     assert outcome.is_taken
     ((path, headers, body),) = hook.got
     assert (path, body) == ("/hook?x=1", b'{"state":"succeeded"}')
-    assert headers[SIGNATURE] == f"t=1000,v1={signature('secret', 1000, body)}"
+    assert headers[SIGNATURE] == f"t=1000,v1={signature(secret_of_key('secret', 'anna'), 1000, body)}"
     assert headers["Host"].startswith("receiver.test:"), "the name it was called by, not the address"
     assert (headers["X-Steadfast-Event"], headers["X-Steadfast-Delivery"]) == ("job.succeeded", "call-1")
     assert headers["X-Steadfast-Attempt"] == "3"

@@ -14,6 +14,7 @@ from tests.job_house import JobHouse, job_house
 from steadfast.jobs.callback_guard import CallbackGuard
 from steadfast.jobs.callback_post import SignedPost
 from steadfast.jobs.history import entries_after
+from steadfast.jobs.webhook_secrets import secret_of_key
 from steadfast.jobs.webhooks import WebhookCourier
 from steadfast.signature import SIGNATURE, signature
 
@@ -121,7 +122,7 @@ def test_a_receiver_that_is_down_then_slow_then_well_hears_everything_in_order(h
     assert [outcome for _, outcome, _ in told(house, job_id)] == ["retrying", "delivered", "delivered"]
     for _, signed, body in receiver.got:
         at, _, mark = signed.partition(",")
-        assert mark == f"v1={signature('secret', int(at.removeprefix('t=')), body)}"
+        assert mark == f"v1={signature(secret_of_key('secret', 'anna'), int(at.removeprefix('t=')), body)}"
         assert msgspec.json.decode(body)["job_id"] == job_id
     assert receiver.got[0][2] == receiver.got[1][2], "the same words at every attempt"
 

@@ -10,6 +10,7 @@ from tests.databases import open_migrated_sqlite
 from steadfast.admission.keys import KeyStore
 from steadfast.cli.application import run
 from steadfast.errors import ExitCode, KeyRefused
+from steadfast.jobs.webhook_secrets import secret_of_key
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +96,17 @@ def test_a_database_of_a_newer_version_is_one_sentence(
     database.close()
     assert run(["keys", "list"]) is ExitCode.CONFIG
     assert "newer version" in capsys.readouterr().err
+
+
+def test_a_key_is_shown_with_what_its_callbacks_are_signed_with_and_that_again_later(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["keys", "create", "--name", "camera", "--json"])
+    made = answer_of(capsys)
+    master = (data_dir / "webhook.secret").read_text().strip()
+    assert made["webhook_secret"] == secret_of_key(master, made["id"])
+    assert run(["keys", "webhook-secret", made["id"]]) is ExitCode.OK
+    assert capsys.readouterr().out.strip() == made["webhook_secret"]
+    assert run(["keys", "webhook-secret", "0123"]) is ExitCode.NO_INPUT
+    run(["keys", "create", "--name", "pictures only", "--scope", "swap"])
+    assert "Callbacks" not in capsys.readouterr().err

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +12,7 @@ from steadfast.jobs import callback_queue, control
 from steadfast.jobs.callback_post import CallOutcome
 from steadfast.jobs.callback_queue import Call, CallState
 from steadfast.jobs.events import CallbackTried
-from steadfast.jobs.webhooks import WebhookCourier, webhook_secret
+from steadfast.jobs.webhooks import WebhookCourier
 
 TAKEN = CallOutcome(is_taken=True, is_final=True, detail="the receiver answered 200")
 DOWN = CallOutcome(is_taken=False, is_final=False, detail="the receiver was not reached: ConnectError")
@@ -213,12 +212,3 @@ def test_a_call_that_a_server_died_with_is_made_again_by_another_but_not_at_the_
     house.clock.turn(timedelta(minutes=3).total_seconds())
     go(courier())
     assert [call.id for call in receiver.got] == [receiver.got[0].id] * 2
-
-
-def test_the_secret_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
-    secret = webhook_secret(tmp_path, None)
-    assert len(secret) > 40
-    assert webhook_secret(tmp_path, None) == secret
-    assert webhook_secret(tmp_path, "given") == "given"
-    assert (tmp_path / "webhook.secret").stat().st_mode & 0o077 == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["webhook.secret"]
