@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from steadfast.settings.values import Names, Section
+from steadfast.settings.secret_files import secret_text
+from steadfast.settings.values import Names, OptionalPath, Section
 
 _BROKERS = ("amqp://", "amqps://", "redis://", "rediss://", "sentinel://")
 
@@ -18,9 +19,13 @@ class ClusterSettings(Section):
     broker_url: SecretStr | None = None
     """`amqp://user:password@host/` (RabbitMQ) or `redis://host/0`: how servers tell each other that there is
     work. None: each looks into the database by itself."""
+    broker_url_file: OptionalPath = None
+    """File that holds it."""
     redis_url: SecretStr | None = None
     """`redis://host/1`: where rates of keys and kept answers are shared quickly; none, or while it is away:
     the database."""
+    redis_url_file: OptionalPath = None
+    """File that holds it."""
     name: str = Field(default="", max_length=100)
     """What this server is called; empty: as its host."""
     address: str = ""
@@ -47,6 +52,14 @@ class ClusterSettings(Section):
     """Bytes of inputs and segments kept on this server's disk, so that each is fetched once; 0: none."""
     rates_s: float = Field(default=0.1, gt=0)
     """Seconds between two exchanges of what each key has sent to each server."""
+
+    def broker(self) -> str | None:
+        """The broker's URL, wherever it stands. Raises `ConfigError` for a file that cannot be read."""
+        return secret_text("cluster.broker_url", self.broker_url, self.broker_url_file)
+
+    def redis(self) -> str | None:
+        """The URL of what is shared quickly, likewise."""
+        return secret_text("cluster.redis_url", self.redis_url, self.redis_url_file)
 
     @field_validator("broker_url", "redis_url")
     @classmethod

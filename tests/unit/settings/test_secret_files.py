@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from steadfast.database.connection import database_options
 from steadfast.errors import ConfigError
 from steadfast.settings import DatabaseSettings, load_settings
+from steadfast.settings.cluster import ClusterSettings
 from steadfast.settings.secret_files import secret_text
 
 
@@ -46,3 +47,9 @@ def test_a_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     database = load_settings().database
     assert database.url_file == tmp_path / "url"
     assert database.url is None  # what is shown and dumped has the path, and nothing else
+
+
+def test_the_broker_may_stand_in_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "broker").write_text("amqp://app:x@broker/\n")
+    settings = ClusterSettings(broker_url_file=tmp_path / "broker")
+    assert (settings.broker(), settings.redis()) == ("amqp://app:x@broker/", None)
