@@ -86,6 +86,8 @@ class Application:
             UPLOADS: Route(METHODS, uploads.uploads),
             "/openapi.json": Route("GET", self._describe),
         }
+        if backend.drill is not None:
+            self._routes["/v1/drill"] = Route("GET, POST", backend.drill)
         self._routes_below = {
             INCIDENTS: Route("GET", incidents.incident),
             CRASHES: Route("GET", incidents.crash),

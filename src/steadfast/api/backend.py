@@ -1,6 +1,8 @@
 """What the routes stand on, as one object that the service fills."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from steadfast.admission.gate import Gate
 from steadfast.api.access import Access
@@ -69,5 +71,7 @@ class Backend:
     """Whether questions about pictures are answered, and what a failure at one becomes."""
     sampled: float = 0.0
     """Part of the swaps whose quality is measured."""
+    drill: Callable[[Any], Awaitable[Any]] | None = None
+    """Takes orders of a fault drill, as an exchange; None: there is no such route."""
     stopping: bool = False
     """Set at SIGTERM: from then on everything new is refused."""

@@ -27,6 +27,7 @@ from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpServer
 from steadfast.api.replays import Replays
 from steadfast.assembly.chores import Chores
+from steadfast.assembly.drilling import drill_door, drilled
 from steadfast.assembly.filekeeping import (
     callback_guard,
     open_library,
@@ -195,6 +196,7 @@ class Service:
             self._backend.status.start()
         if settings.health.enabled:
             self._health = self._backend.health = self._build_watch(self._database)
+        self._backend.drill = drill_door(settings, self._backend, self._library, self._database)
         self._http = HttpServer(Application(self._backend), http_options(settings))
         host, port = self._http.bind()
         self._backend.room.clear()
@@ -328,7 +330,8 @@ class Service:
     def _employments(self, settings: Settings) -> list[Employment]:
         """Every task that is served, and its staff."""
         faces = face_employment(settings, self._models.vouched)
-        return [faces, entail_employment(settings)] if settings.entailment.enabled else [faces]
+        every = [faces, entail_employment(settings)] if settings.entailment.enabled else [faces]
+        return drilled(settings, every)
 
     def _open_keyring(self, database: Database) -> NewKey | None:
         server = self.settings.server

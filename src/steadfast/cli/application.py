@@ -17,6 +17,7 @@ from steadfast.cli.dash import dash
 from steadfast.cli.demo import demo
 from steadfast.cli.diagnose import diagnose
 from steadfast.cli.doctor import doctor
+from steadfast.cli.drill import drill
 from steadfast.cli.entail import entail, entail_batch
 from steadfast.cli.faces import faces
 from steadfast.cli.help_layout import CommandGroup
@@ -74,6 +75,7 @@ app.command()(dash)
 app.command()(demo)
 app.command()(diagnose)
 app.command()(doctor)
+app.command()(drill)
 app.command()(entail)
 app.command("entail-batch")(entail_batch)
 app.command()(faces)
