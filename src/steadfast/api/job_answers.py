@@ -73,11 +73,15 @@ def progress_document(progress: Progress) -> dict[str, Any]:
 
 
 def share_of(progress: Mapping[str, Any]) -> float:
-    """Of frames where they are planned, else of items."""
-    done, total = float(progress["items_done"]), float(progress["items_total"])
-    if total <= 1 and progress["frames_total"]:
-        done, total = float(progress["frames_done"]), float(progress["frames_total"])
-    return round(min(1.0, done / max(1.0, total)), 4)
+    """Of frames where there is one item; of a batch the items that have ended, well or not."""
+    if progress["items_total"] > 1:
+        ended = progress["items_done"] + progress["items_failed"]
+        done, total = ended, progress["items_total"]
+    elif progress["frames_total"]:
+        done, total = progress["frames_done"], progress["frames_total"]
+    else:
+        done, total = progress["items_done"], 1
+    return round(min(1.0, float(done) / float(total)), 4)
 
 
 def cost_document(cost: Cost) -> dict[str, Any]:

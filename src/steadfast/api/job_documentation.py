@@ -57,7 +57,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
 }
 _PROGRESS = {
     "frames_done": 540, "frames_total": 1200, "segments_done": 4, "segments_total": 10, "items_done": 0,
-    "items_total": 1, "fps": 38.2, "left_s": 17.3, "share": 0.45,
+    "items_failed": 0, "items_total": 1, "fps": 38.2, "left_s": 17.3, "share": 0.45,
 }  # fmt: skip
 _JOB: dict[str, Any] = {
     "id": "01m7wp9cmqy911qers540b9r5x",

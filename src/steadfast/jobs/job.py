@@ -191,11 +191,12 @@ class Progress:
     segments_done: int = 0
     segments_total: int = 0
     items_done: int = 0
+    items_failed: int = 0
     items_total: int = 1
     fps: float | None = None
     """Frames per second of late; None: not known."""
     left_s: float | None = None
-    """Seconds it will probably take yet; None: not known."""
+    """Seconds it will probably take yet; None: too little is done to say so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

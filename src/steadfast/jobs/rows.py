@@ -115,6 +115,7 @@ def job_of(row: AnyRow) -> Job:
             segments_done=row.segments_done,
             segments_total=row.segments_total,
             items_done=row.items_done,
+            items_failed=row.items_failed,
             items_total=row.items_total,
         ),
         cost=cost_of(row),

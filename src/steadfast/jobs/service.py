@@ -232,9 +232,17 @@ class JobService:
             return job
         under_way = sum(flight.units_done for flight in flights if flight.lease.key.kind.value == "segment")
         done = min(job.progress.frames_done + under_way, job.progress.frames_total)
+        items = {flight.lease.key.item for flight in flights}
+        left_s = self._speed.left_s(job.id, _expected_frames(job, len(items)) - done)
         fps = self._speed.per_s(job.id)
-        left_s = (job.progress.frames_total - done) / fps if fps else None
         return replace(job, progress=replace(job.progress, frames_done=done, fps=fps, left_s=left_s))
+
+
+def _expected_frames(job: Job, items_in_work: int) -> int:
+    """Also of the items of a batch that nobody has looked at yet: they are taken to be like the others."""
+    progress = job.progress
+    known = min(progress.items_total, progress.items_done + progress.items_failed + items_in_work)
+    return round(progress.frames_total * progress.items_total / max(1, known))
 
 
 def progress_as_dict(progress: Progress) -> dict[str, object]:

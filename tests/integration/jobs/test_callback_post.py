@@ -78,7 +78,9 @@ def answering(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None
         try:
             link, _ = door.accept()
             with tls.wrap_socket(link, server_side=True) if tls else link as spoken:
-                spoken.recv(65536)
+                heard = b""
+                while not heard.endswith(b"}"):  # what is left unread would end the connection with a reset
+                    heard += spoken.recv(65536)
                 serve(spoken)
         except OSError:
             return
