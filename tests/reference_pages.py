@@ -28,7 +28,7 @@ MEANINGS = {
     ExitCode.DISK_FULL: "A disk is full.",
     ExitCode.OUT_OF_MEMORY: "Memory ran out, of the machine, the container or the device.",
     ExitCode.NO_PERMISSION: "The API key does not allow this.",
-    ExitCode.CONFIG: "The settings file or a `STEADFAST_*` variable is wrong.",
+    ExitCode.CONFIG: "The settings file or a `STEADFAST_*` variable is wrong, or no service can start here.",
     ExitCode.INTERRUPTED: "Ctrl-C. Nothing half-written stands under a final name.",
     ExitCode.READER_GONE: "The program that read the output ended first, as `head` does.",
     ExitCode.TERMINATED: "SIGTERM. Nothing half-written stands under a final name.",

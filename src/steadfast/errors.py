@@ -6,6 +6,7 @@
     │   │   ├── UnknownCodec            no such encoder in this build
     │   │   └── UnsafePath              a name pattern would leave its folder
     │   ├── ConfigError                 the settings file or a STEADFAST_* variable is wrong
+    │   ├── PreflightFailed             the machine or the container is not as the settings ask
     │   ├── InputMissing                the file is not there or cannot be opened
     │   ├── BadMedia                    the bytes are not a usable picture or video
     │   │   ├── EmptyInput              no bytes
@@ -37,6 +38,7 @@
     │   ├── RateLimited                 its key or address sends too often
     │   ├── KeyUnknown                  there is no API key of that id
     │   ├── IncidentUnknown             there is no incident or crash report of that id
+    │   ├── NodeUnknown                 there is no node of that name
     │   ├── MaintenanceUnknown          there is no planned maintenance of that id
     │   ├── JobProblem                  a job is not as the request wants it
     │   │   ├── JobUnknown              there is none of that id
@@ -200,6 +202,14 @@ class ConfigError(CallerError):
     code = "config_error"
     exit_code = ExitCode.CONFIG
     default_remedy = "docs/reference/settings.md lists every setting and its values."
+
+
+class PreflightFailed(CallerError):
+    """The machine or the container is not as the settings ask; a service would come up only to fail."""
+
+    code = "preflight_failed"
+    exit_code = ExitCode.CONFIG
+    default_remedy = "`steadfast doctor --preflight` lists everything that was looked at."
 
 
 class InputMissing(CallerError):
@@ -458,6 +468,14 @@ class IncidentUnknown(CallerError):
     status = 404
     exit_code = ExitCode.NO_INPUT
     default_remedy = "`steadfast incidents list` and `steadfast crashes list` show the ids."
+
+
+class NodeUnknown(CallerError):
+    """There is no node of that name."""
+
+    code = "node_unknown"
+    status = 404
+    default_remedy = "List them: steadfast cluster status."
 
 
 class MaintenanceUnknown(CallerError):

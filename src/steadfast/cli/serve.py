@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -34,6 +34,13 @@ NoGuardianOption = Annotated[
     bool, typer.Option("--no-guardian", help="Start no parent process that restarts the server.")
 ]
 
+RoleOption = Annotated[
+    Literal["all", "api", "node"] | None,
+    typer.Option(
+        "--role", help="In a cluster: all, api (takes jobs, no workers) or node (works). Default: all."
+    ),
+]
+
 
 @command
 def serve(
@@ -44,6 +51,7 @@ def serve(
     workers: WorkersOption = None,
     proxy_headers: ProxyOption = None,
     no_guardian: NoGuardianOption = False,
+    role: RoleOption = None,
 ) -> None:
     """Serve face swaps over HTTP, and stay up whatever happens to a model, a driver or an upload."""
     from steadfast.guardian.attach import attach_to_guardian  # noqa: PLC0415 — `--help` stays fast
@@ -54,6 +62,7 @@ def serve(
         "server.port": port,
         "server.trusted_proxies": _listed(proxy_headers),
         "runtime.workers": workers,
+        "cluster.role": role,
         "data_dir": data_dir.absolute() if data_dir is not None else None,
     }
 
@@ -63,11 +72,20 @@ def serve(
         return with_options(load_settings(invocation.config), chosen)
 
     settings = read()  # a wrong value stops the start here, before anything is started
+    if settings.server.preflight and attachment.guardian_pid is None:  # once, not for every restart
+        from steadfast.cli.doctor import check_before_start  # noqa: PLC0415
+
+        check_before_start(invocation, settings)
     if not no_guardian:
         _become_guardian(settings.server.grace_s)
     from steadfast.assembly.server_process import run_service  # noqa: PLC0415
+    from steadfast.healthcheck import write_address  # noqa: PLC0415
 
-    run_service(settings, attachment, lambda started: _tell(invocation, started), read_settings=read)
+    def tell(started: "Started") -> None:
+        write_address(settings.data_dir, started.host, started.port)
+        _tell(invocation, started)
+
+    run_service(settings, attachment, tell, read_settings=read)
 
 
 @command

@@ -67,7 +67,7 @@ def _examine_providers(
     settings: InferenceSettings, runtime: OnnxRuntime, *, has_nvidia: bool
 ) -> Iterator[Finding]:
     try:
-        choice = _start_providers(settings, runtime)
+        choice = start_providers(settings, runtime)
     except SteadfastError as error:
         yield _provider("Providers", Health.RED, error.detail, error.remedy)
         return
@@ -79,7 +79,8 @@ def _examine_providers(
         yield _provider(provider.value, Health.GREEN, "starts")
 
 
-def _start_providers(settings: InferenceSettings, runtime: OnnxRuntime) -> ProviderChoice:
+def start_providers(settings: InferenceSettings, runtime: OnnxRuntime) -> ProviderChoice:
+    """Starts the providers of the settings with a tiny graph; raises where none starts."""
     loader = SessionLoader(settings, lambda: runtime)
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "smallest.onnx"

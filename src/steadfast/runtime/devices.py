@@ -25,7 +25,7 @@ def cpu_devices(workers: int) -> tuple[Device, ...]:
 
 def cuda_devices(ask: Ask | None = None) -> tuple[Device, ...]:
     """One device per GPU or MIG instance; none where there is no driver or it does not answer."""
-    ask = ask or _ask_driver
+    ask = ask or ask_driver
     identifiers = list_identifiers(ask(("-L",)))
     memory = _memory_bytes(ask(("--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits")))
     return tuple(
@@ -58,7 +58,8 @@ def _memory_bytes(table: str) -> dict[str, int]:
     return {uuid.strip(): int(mib) * MIB for uuid, mib in rows if mib.strip().isdigit()}
 
 
-def _ask_driver(arguments: Sequence[str]) -> str:
+def ask_driver(arguments: Sequence[str]) -> str:
+    """What `nvidia-smi` says to these arguments; nothing where it is not there or does not answer in time."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""

@@ -1,13 +1,16 @@
 """`steadfast doctor` shows the findings, and its exit status says whether a swap can run."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from steadfast.cli.application import run
+from steadfast.cli.doctor import check_before_start
+from steadfast.cli.invocation import Invocation
 from steadfast.doctor import examination
 from steadfast.doctor.finding import Diagnosis, Finding, Health, Section
-from steadfast.errors import ExitCode
+from steadfast.errors import ExitCode, PreflightFailed
 from steadfast.settings import Settings
 
 
@@ -80,3 +83,31 @@ def test_an_examination_of_this_very_machine_finds_an_engine_that_works(
     answer = json.loads(capsys.readouterr().out)
     assert answer["engine"] in ("embedded", "standard", "neural")
     assert {finding["section"] for finding in answer["findings"]} == {section.value for section in Section}
+
+
+def test_the_preflight_says_what_a_start_would_find_and_its_status_says_whether_it_would_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEADFAST_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("STEADFAST_RUNTIME__DEVICES", "cpu")
+    assert run(["doctor", "--preflight"]) is ExitCode.OK
+    assert "The service can start here." in capsys.readouterr().out
+    monkeypatch.setenv("STEADFAST_FACES__ENGINE", "neural")
+    assert run(["doctor", "--preflight"]) is ExitCode.CONFIG
+    assert "faces.engine is neural" in capsys.readouterr().err
+    assert run(["doctor", "--preflight", "--json"]) is ExitCode.CONFIG
+    assert json.loads(capsys.readouterr().out)["can_start"] is False
+
+
+def test_a_start_is_refused_or_warned_or_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"data_dir": tmp_path, "runtime": {"devices": ["cpu"]}}
+    check_before_start(Invocation(), Settings.model_validate(given))
+    assert "Warning: Models: without yunet_n_dynamic" in capsys.readouterr().err
+    impossible = Settings.model_validate(given | {"faces": {"engine": "neural"}})
+    with pytest.raises(PreflightFailed):
+        check_before_start(Invocation(), impossible)
+    monkeypatch.setenv("SKIP_PREFLIGHT", "1")
+    check_before_start(Invocation(), impossible)
+    assert "SKIP_PREFLIGHT is set" in capsys.readouterr().err
