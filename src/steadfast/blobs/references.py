@@ -183,6 +183,19 @@ def owners_of(connection: Connection, address: BlobAddress) -> list[str]:
     return list(connection.execute(query.order_by(REFERENCES.c.owner)).scalars())
 
 
+def free_files(
+    connection: Connection, *, among: Iterable[BlobAddress], within: Iterable[tuple[str, str]]
+) -> list[Blob]:
+    """Files that nobody needs and that are not collected yet: these, and those of these spaces and groups."""
+    batches = [_among(batch) for batch in _batches(list(among))]
+    places = [and_(BLOBS.c.space == space, BLOBS.c.made_from == group) for space, group in within]
+    found: dict[BlobAddress, Blob] = {}
+    for place in (*batches, *places):
+        rows = connection.execute(select(BLOBS).where(place, BLOBS.c.free_since.is_not(None))).all()
+        found |= {blob.address: blob for blob in map(blob_in, rows)}
+    return list(found.values())
+
+
 def take_free(
     connection: Connection,
     *,

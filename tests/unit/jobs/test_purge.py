@@ -13,7 +13,8 @@ from steadfast.blobs.memory import MemoryStore
 from steadfast.errors import InvalidOption
 from steadfast.jobs.deletion import rows_left
 from steadfast.jobs.job import JobState
-from steadfast.jobs.purge import Purge, PurgeReceipt, receipts_of
+from steadfast.jobs.purge import Purge
+from steadfast.jobs.purge_receipt import PurgeReceipt, receipts_of, unfinished
 from steadfast.jobs.rows import space_of
 from steadfast.uploads.upload import UPLOADS
 
@@ -176,6 +177,48 @@ def test_what_the_store_still_has_is_not_called_gone(
     receipt = purge(house)
     assert receipt.verification.files_left == 4
     assert not receipt.is_complete
+
+
+class Death(Exception):
+    """Of the server."""
+
+
+@pytest.mark.parametrize("moment", ["before the files", "before the receipt"])
+def test_a_purge_that_died_is_taken_up_by_the_next_whose_receipt_has_all(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    first, second = person_job(house, subject=PERSON), person_job(house, "another", subject=PERSON)
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Purge, "_erase_files" if moment == "before the files" else "_receipt", die)
+        with pytest.raises(Death):
+            purge(house)
+    assert house.jobs.read_now(lambda c: receipts_of(c, PERSON)) == []
+    receipt = purge(house)
+    assert sorted(receipt.jobs) == sorted([first, second])
+    assert sorted(one.role for one in receipt.files) == sorted(["freed", "freed", "input", "result"] * 2)
+    assert receipt.is_complete
+    assert files(house) == 0
+    assert house.jobs.read_now(lambda c: unfinished(c, PERSON, None)) == []
+    assert purge(house).jobs == ()
+
+
+def test_a_key_takes_up_only_what_was_its_own(house: JobHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, other = person_job(house, subject=PERSON), person_job(house, subject=PERSON, owner="bob")
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Purge, "_receipt", die)
+        with pytest.raises(Death):
+            purge(house)
+    assert not told_anywhere(house, PERSON)
+    assert purge(house, owner="anna").jobs == (mine,)
+    assert purge(house).jobs == (other,)
 
 
 def test_a_purge_of_nobody_is_refused(house: JobHouse) -> None:
