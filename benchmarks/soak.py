@@ -1,0 +1,525 @@
+"""Endurance: mixed traffic and a random fault every few seconds, as an outside client sees it.
+
+    python -m benchmarks.soak --minutes 30 --every 10 --seed 1 [--write]   the development run
+    python -m benchmarks.soak --minutes 480 --every 10                     eight hours, for your own machine
+    python -m benchmarks.soak --minutes 3                                  whether it works at all
+
+Starts a private server as `steadfast drill` does (guardian, server, real workers), plays the drill's mix
+of photos, questions and video jobs against it at a third of what the machine can do, and injects the
+drill's own faults in an order that the seed decides. For five sixths of the time faults hit workers,
+models, memory, disks, stores and traffic, and the server process is never restarted, so that what it
+leaks can be seen; then faults hit the server and the guardian. The two are told apart. `--write` puts the
+result into docs/reliability.md.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import datetime
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.soak_figures import (
+    Account,
+    Asked,
+    Injected,
+    Slope,
+    account,
+    blamed,
+    imagined,
+    missed,
+    slope,
+)
+from steadfast.drill.building import Builder
+from steadfast.drill.client import Client, get
+from steadfast.drill.drill import _detection
+from steadfast.drill.fault import Fault, Group, NotHere, Scene
+from steadfast.drill.house import HouseKind, PrivateServer
+from steadfast.drill.materials import Materials, built_in_materials
+from steadfast.drill.observer import Observer
+from steadfast.drill.registry import known_faults
+from steadfast.drill.traffic import Traffic
+from steadfast.errors import ServiceError
+from steadfast.settings import Settings
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PAGE = _ROOT / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- endurance -->", "<!-- end of endurance -->"
+_SHARE_OF_CAPACITY = 0.3
+_SERVER_SHARE = 1 / 6
+"""Part of the time in which faults hit the server itself."""
+_GRACE_S = 30.0
+"""After a fault in which what comes still counts as its consequence: workers load, incidents close."""
+_SAMPLE_S = 1.0
+_WHOLE_WITHIN_S = 60.0
+_WARM_UP_S = 60.0
+_MIB = 1 << 20
+_UNUSUAL = frozenset({"cuda-oom-real"})
+
+
+@dataclass(kw_only=True)
+class Samples:
+    """Memory and descriptors, by seconds since the run began."""
+
+    server_mib: list[tuple[float, float]] = field(default_factory=list)
+    all_mib: list[tuple[float, float]] = field(default_factory=list)
+    server_descriptors: list[tuple[float, float]] = field(default_factory=list)
+    all_descriptors: list[tuple[float, float]] = field(default_factory=list)
+
+    def take(self, house: PrivateServer, at_s: float) -> None:
+        """One of each."""
+        mib = descriptors = 0.0
+        for process in _family(house):
+            with suppress(psutil.Error, OSError):
+                size, files = process.memory_info().rss / _MIB, process.num_fds()
+                mib, descriptors = mib + size, descriptors + files
+                if " ".join(process.cmdline()).startswith("steadfast: server"):
+                    self.server_mib.append((at_s, size))
+                    self.server_descriptors.append((at_s, files))
+        self.all_mib.append((at_s, mib))
+        self.all_descriptors.append((at_s, descriptors))
+
+
+def _family(house: PrivateServer) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        if house.process is not None:
+            root = psutil.Process(house.process.pid)
+            return [root, *root.children(recursive=True)]
+    return []
+
+
+@dataclass(kw_only=True)
+class Stretch:
+    """One of the two parts of the run."""
+
+    faults: list[Injected] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    not_run: Counter[str] = field(default_factory=Counter)
+    carriers: Counter[str] = field(default_factory=Counter)
+    """Answers to requests that carried a fault."""
+    broken: list[str] = field(default_factory=list)
+    outages: list[tuple[str, float]] = field(default_factory=list)
+    """Of faults of the server: for how long the port was silent."""
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, house: PrivateServer, materials: Materials, *, every_s: float, seed: int) -> None:
+        self.house = house
+        self.every_s = every_s
+        self.dice = random.Random(seed)
+        self.materials = materials
+        self.traffic = Traffic(endpoint=house.endpoint, materials=materials, rate_per_s=1.0)
+        self.observer = Observer(house=house)
+        self.samples = Samples()
+        self.usual, self.of_server = Stretch(), Stretch()
+        self.rate_per_s = 0.0
+        self.began_s = 0.0
+        self.open_now: frozenset[str] = frozenset()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self, minutes: float) -> None:
+        """All of it. Raises `ServiceError` where the service does not come up."""
+        await self.traffic.learn()
+        self.rate_per_s = self.traffic.rate_per_s = await self._measure()
+        faults = [kind for name, kind in known_faults().items() if self._fits(name, kind)]
+        usual = [kind for kind in faults if kind.group is not Group.SERVER]
+        of_server = [kind for kind in faults if kind.group is Group.SERVER]
+        self.began_s = time.monotonic()
+        sampling = asyncio.create_task(self._sample())
+        reading = asyncio.create_task(self._read_open_incidents())
+        async with self.observer, self.traffic:
+            await self._stretch(self.usual, usual, minutes * 60 * (1 - _SERVER_SHARE))
+            sampling.cancel()
+            await self._stretch(self.of_server, of_server, minutes * 60 * _SERVER_SHARE)
+            self.traffic.submit_jobs = False
+            await self.traffic.jobs_end(self.traffic.jobs, 180.0)
+        reading.cancel()
+
+    def _fits(self, name: str, kind: type[Fault]) -> bool:
+        return kind.house in (HouseKind.USUAL, self.house.blueprint.kind) and name not in _UNUSUAL
+
+    async def _measure(self) -> float:
+        flood = Traffic(
+            endpoint=self.house.endpoint,
+            materials=self.materials,
+            rate_per_s=1000.0,
+            concurrency=8,
+            submit_jobs=False,
+        )
+        async with flood:
+            await asyncio.sleep(5.0)
+            done = sum(one.answer.is_good for one in flood.sent)
+        return max(0.5, round(done / 5.0 * _SHARE_OF_CAPACITY, 2))
+
+    async def _sample(self) -> None:
+        while True:
+            self.samples.take(self.house, time.monotonic() - self.began_s)
+            await asyncio.sleep(_SAMPLE_S)
+
+    async def _read_open_incidents(self) -> None:
+        """Kinds of those that last: one that is open is not opened again by the next fault of its kind."""
+        client = Client(self.house.endpoint)
+        while True:
+            answer = await client.send(get("/health"), within_s=1.0)
+            self.open_now = frozenset(one["kind"] for one in answer.json().get("incidents", ()))
+            await asyncio.sleep(0.5)
+
+    # --- faults -----------------------------------------------------------------------------------------
+
+    async def _stretch(self, stretch: Stretch, kinds: list[type[Fault]], seconds: float) -> None:
+        """Faults in rounds, each in an order of its own; those of the server wait until all is whole."""
+        begin_s = time.monotonic()
+        deck: list[type[Fault]] = []
+        due_s = begin_s + self.every_s
+        while due_s < begin_s + seconds:
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            if stretch is self.of_server:
+                await self._until_quiet()
+            due_s = max(due_s, time.monotonic()) + self.every_s
+            if not deck:
+                deck = self.dice.sample(kinds, len(kinds))
+            task = asyncio.create_task(self._suffer(stretch, deck.pop()))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        await self._until_quiet()
+        await asyncio.sleep(min(_GRACE_S, seconds / 10))
+        seen = self.traffic.between(begin_s, time.monotonic())
+        stretch.asked = [
+            Asked(
+                begin_s=one.answer.sent_at_s,
+                end_s=one.answer.ended_at_s,
+                is_good=one.answer.is_good,
+                words=one.answer.words(),
+                code=one.answer.code,
+                is_wrong=one.is_wrong,
+            )
+            for one in seen
+            if one.answer.sent_at_s >= begin_s
+        ]
+
+    async def _until_quiet(self) -> None:
+        await asyncio.gather(*self._under_way)
+        until_s = time.monotonic() + _WHOLE_WITHIN_S
+        while time.monotonic() < until_s and not self.observer.looks[-1].is_whole:
+            await asyncio.sleep(0.1)
+
+    async def _suffer(self, stretch: Stretch, kind: type[Fault]) -> None:
+        """One fault from its injection to its end, and what was seen of it."""
+        fault = kind()
+        scene = Scene(
+            house=self.house,
+            traffic=self.traffic,
+            materials=self.materials,
+            dice=random.Random(self.dice.getrandbits(32)),
+        )
+        if why := fault.missing(self.house):
+            stretch.not_run[f"{kind.name}: {why}"] += 1
+            return
+        before = self.observer.looks[-1].workers
+        begin_s = time.monotonic()
+        print(f"{begin_s - self.began_s:7.1f} s  {kind.name}", flush=True)
+        try:
+            await fault.inject(scene)
+            await asyncio.sleep(max(0.0, begin_s + kind.lasts_s - time.monotonic()))
+        except NotHere as missing:
+            stretch.not_run[f"{kind.name}: {missing}"] += 1
+            return
+        except (ServiceError, OSError) as error:
+            stretch.broken.append(f"{kind.name}: {error}")
+        finally:
+            with suppress(ServiceError, OSError):
+                await fault.heal(scene)
+            with suppress(ServiceError):
+                await scene.lift()
+        end_s = time.monotonic()
+        noticed = await self._noticed(fault, scene, begin_s, before)
+        await asyncio.gather(*scene.running, return_exceptions=True)
+        stretch.carriers += Counter(f"{kind.name}: {answer.words()}" for answer in scene.carriers)
+        stretch.broken += [f"{kind.name}: {sentence}" for sentence in scene.broken]
+        if kind.group is Group.SERVER:
+            await self._until_whole_again()
+            silence_s = self.observer.longest_silence_s(begin_s, time.monotonic())
+            stretch.outages.append((kind.name, silence_s))
+        stretch.faults.append(_injected(fault, begin_s, end_s, noticed))
+
+    async def _until_whole_again(self) -> None:
+        until_s = time.monotonic() + _WHOLE_WITHIN_S
+        while time.monotonic() < until_s and not self.observer.looks[-1].is_whole:
+            await asyncio.sleep(0.1)
+
+    async def _noticed(self, fault: Fault, scene: Scene, begin_s: float, before: frozenset[str]) -> str:
+        """The sign; an incident of the right kind that is still open counts too: it is told only once."""
+        expected = fault.expect()
+        kinds = _kinds(expected.signs)
+        until_s = max(time.monotonic(), begin_s + expected.detect_within_s)
+        while expected.signs:
+            found = _detection(scene, self.observer, expected, begin_s, before)
+            if found is not None:
+                return found[1]
+            lasting = kinds & self.open_now
+            if lasting:
+                return f"{next(iter(lasting))} (still open)"
+            if time.monotonic() > until_s:
+                return ""
+            await asyncio.sleep(0.1)
+        return ""
+
+
+def _kinds(signs: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(sign.removeprefix("incident:") for sign in signs if sign.startswith("incident:"))
+
+
+def _injected(fault: Fault, begin_s: float, end_s: float, noticed: str) -> Injected:
+    expected = fault.expect()
+    return Injected(
+        name=fault.name,
+        group=fault.group.value,
+        begin_s=begin_s,
+        end_s=end_s,
+        incident_kinds=_kinds(expected.signs),
+        side_kinds=frozenset(expected.side_signs),
+        refusals=frozenset(expected.refusals),
+        noticed_by=noticed,
+        must_be_noticed=bool(expected.signs),
+    )
+
+
+# --- the report -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What is printed and written."""
+
+    minutes: float
+    every_s: float
+    seed: int
+    rate_per_s: float
+    usual: Account
+    of_server: Account
+    faults: dict[str, int]
+    """By group."""
+    not_run: dict[str, int]
+    carriers: dict[str, int]
+    outages: list[tuple[str, float]]
+    jobs: int
+    jobs_lost: list[str]
+    missed: list[str]
+    imagined: list[str]
+    incidents: int
+    server_memory: Slope | None
+    all_memory: Slope | None
+    server_descriptors: Slope | None
+    broken: list[str]
+    blame: dict[str, int]
+    """Failures of the first part, with the faults that were present."""
+
+    def lines(self) -> list[str]:
+        """As rows of a table: what, seen, target."""
+        worst = max(self.outages, key=lambda one: one[1], default=("none", 0.0))
+        told = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.outages) or "none injected"
+        return [
+            _row(
+                "requests during faults of workers, models, memory, disks, stores, traffic",
+                f"{self.usual.requests}: {self.usual.availability:.4%} good"
+                f"{_told(', refused as too many', self.usual.refused)}{_told(', failed', self.usual.failed)}"
+                f", {self.usual.wrong} wrong",
+                "≥ 99.99 %",
+            ),
+            _row(
+                "outages by faults of server and guardian",
+                f"worst {worst[1]:.1f} s ({worst[0]}); seconds each: {told}",
+                "≤ 3 s each",
+            ),
+            _row(
+                "requests during those",
+                f"{self.of_server.requests}{_told(', failed', self.of_server.failed)}, "
+                f"{self.of_server.wrong} wrong",
+                "",
+            ),
+            _row("video jobs", f"{self.jobs} confirmed, {len(self.jobs_lost)} lost", "0 lost"),
+            _row(
+                "memory of the server, MiB", str(self.server_memory or "too short to say"), "0 within noise"
+            ),
+            _row(
+                "memory of all processes, MiB", str(self.all_memory or "too short to say"), "0 within noise"
+            ),
+            _row(
+                "descriptors of the server",
+                str(self.server_descriptors or "too short to say"),
+                "0 within noise",
+            ),
+            _row(
+                "incidents",
+                f"{sum(self.faults.values())} faults, {self.incidents} incidents, {len(self.missed)} missed"
+                f"{_listed(self.missed)}, {len(self.imagined)} imagined{_listed(self.imagined)}",
+                "none missed, none imagined",
+            ),
+        ]
+
+
+def _row(what: str, seen: str, target: str) -> str:
+    return f"| {what} | {seen} | {target} |"
+
+
+def _told(lead: str, counts: dict[str, int]) -> str:
+    return f"{lead}: " + ", ".join(f"{n} × {words}" for words, n in counts.items()) if counts else ""
+
+
+def _listed(names: list[str]) -> str:
+    return f" ({', '.join(f'{n} × {name}' for name, n in Counter(names).items())})" if names else ""
+
+
+def report(soak: Soak, *, minutes: float, seed: int) -> Report:
+    """Everything, from what was seen."""
+    faults = [*soak.usual.faults, *soak.of_server.faults]
+    opened = [(one.first_seen_at_s, one.kind) for one in soak.observer.incidents.values()]
+    begin_s = min((one.begin_s for one in faults), default=soak.began_s)
+    warm = min(_WARM_UP_S, minutes * 60 / 6)
+    usual = account(soak.usual.asked, soak.usual.faults, grace_s=_GRACE_S)
+    failed = [one for one in soak.usual.asked if not one.is_good]
+    refused_words = set(usual.refused)
+    return Report(
+        minutes=minutes,
+        every_s=soak.every_s,
+        seed=seed,
+        rate_per_s=soak.rate_per_s,
+        usual=usual,
+        of_server=account(soak.of_server.asked, soak.of_server.faults, grace_s=_GRACE_S),
+        faults=dict(Counter(one.group for one in faults)),
+        not_run=dict(soak.usual.not_run + soak.of_server.not_run),
+        carriers=dict(soak.usual.carriers + soak.of_server.carriers),
+        outages=soak.of_server.outages,
+        jobs=len(soak.traffic.jobs),
+        jobs_lost=[
+            f"{job.id} {job.state} {job.why}"
+            for job in soak.traffic.jobs
+            if job.is_lost or job.ended_at_s is None
+        ],
+        missed=[one.name for one in missed(faults)],
+        imagined=[
+            kind
+            for _, kind in imagined([one for one in opened if one[0] >= begin_s], faults, grace_s=_GRACE_S)
+        ],
+        incidents=len(opened),
+        server_memory=slope([one for one in soak.samples.server_mib if one[0] > warm]),
+        all_memory=slope([one for one in soak.samples.all_mib if one[0] > warm]),
+        server_descriptors=slope([one for one in soak.samples.server_descriptors if one[0] > warm]),
+        broken=[*soak.usual.broken, *soak.of_server.broken],
+        blame=dict(
+            Counter(
+                f"{one.words} ({blamed(one, soak.usual.faults, grace_s=5.0)})"
+                for one in failed
+                if one.words not in refused_words
+            )
+        ),
+    )
+
+
+def page_of(found: Report) -> str:
+    """The section of docs/reliability.md."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=_ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    day = datetime.datetime.now(tz=datetime.UTC).date()
+    groups = ", ".join(f"{n} × {group}" for group, n in sorted(found.faults.items()))
+    nice = os.nice(0)
+    busy = (
+        f", load average {os.getloadavg()[2]:.1f} with other work beside it" if os.getloadavg()[2] > 3 else ""
+    )
+    command = (
+        f"python -m benchmarks.soak --minutes {found.minutes:g} --every {found.every_s:g} --seed {found.seed}"
+    )
+    head = (
+        f"`{command}` at commit {commit}, {day}: {os.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total >> 30} GiB, priority {nice}{busy}. Two workers and a spare "
+        f"for faces, one and a spare for questions; {found.rate_per_s:g} requests per second; "
+        f"faults: {groups}."
+    )
+    rows = "\n".join(["| what | seen | target |", "|---|---|---|", *found.lines()])
+    notes = [f"- failed: {n} × {words}" for words, n in sorted(found.blame.items())]
+    notes += [f"- promise broken: {sentence}" for sentence in found.broken]
+    notes += [f"- job lost: {job}" for job in found.jobs_lost]
+    notes += [f"- not run: {why} ({n} times)" for why, n in found.not_run.items()]
+    return "\n\n".join(part for part in (head, rows, "\n".join(notes)) if part)
+
+
+def write(section: str) -> None:
+    """Puts it between its marks."""
+    text = _PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    _PAGE.write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
+
+
+async def soak_for(minutes: float, *, every_s: float, seed: int, engine: str, folder: Path) -> Report:
+    """Starts a house, soaks it, ends it."""
+    settings = Settings()
+    builder = Builder(settings, folder, engine=engine, workers=2)
+    try:
+        house = builder.build(HouseKind.SMALL_DISK)
+    except NotHere:
+        house = builder.build(HouseKind.USUAL)
+    try:
+        house.start()
+        await house.until_whole()
+        soak = Soak(house, built_in_materials(), every_s=every_s, seed=seed)
+        await soak.run(minutes)
+    finally:
+        for name in ("server", "guardian"):
+            Path(tempfile.gettempdir(), f"steadfast-soak-{name}.log").write_text(house.log(name))
+        await house.stop()
+    return report(soak, minutes=minutes, seed=seed)
+
+
+def main() -> None:
+    """Prints the table; the logs of server and guardian stay in the folder for temporary files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between faults")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", default="embedded")
+    parser.add_argument("--json", type=Path, help="writes everything there")
+    parser.add_argument("--write", action="store_true", help="into docs/reliability.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="steadfast-soak-") as folder:
+        found = asyncio.run(
+            soak_for(
+                options.minutes,
+                every_s=options.every,
+                seed=options.seed,
+                engine=options.engine,
+                folder=Path(folder),
+            )
+        )
+    section = page_of(found)
+    print(section)
+    for words, count in sorted(found.carriers.items()):
+        print(f"carrier {words}: {count}")
+    if options.json:
+        options.json.write_text(json.dumps(_plain(found), indent=1))
+    if options.write:
+        write(section)
+    sys.exit(bool(found.jobs_lost or found.missed or found.imagined or found.usual.availability < 0.9999))
+
+
+def _plain(found: Report) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(dataclasses.asdict(found))))
+
+
+if __name__ == "__main__":
+    main()
