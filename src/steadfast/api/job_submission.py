@@ -241,18 +241,14 @@ class JobSubmission:
             return _accepted(await self._jobs.submit(order, job_id=holder.job_id)), ()
         fingerprint = _fingerprint(order)
         wanted = Wanted(owner=f"jobs:{holder.space}", key=given, fingerprint=fingerprint, hold_s=_HOLD_S)
-        claim = await replays.claim(wanted)
-        if isinstance(claim, KeptAnswer):
+
+        async def answer() -> KeptAnswer:
+            return _accepted(await self._submit_once(order, holder, f"{_sum(given)[:32]}{fingerprint[:32]}"))
+
+        kept, headers = await replays.once(wanted, answer)
+        if headers:  # it was answered before, so nobody needs what came with it this time
             await self._let_go(holder)
-            return claim, ((b"idempotent-replayed", b"true"),)
-        try:
-            job = await self._submit_once(order, holder, f"{_sum(given)[:32]}{fingerprint[:32]}")
-            answer = _accepted(job)
-        except BaseException:
-            await asyncio.shield(replays.abandon(claim))
-            raise
-        await replays.keep(claim, answer)
-        return answer, ()
+        return kept, headers
 
     async def _submit_once(self, order: JobOrder, holder: Holder, mark: str) -> Job:
         """Finds the job that was recorded before a death kept its answer from being sent."""
