@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup lock parity-ofa clean
+.PHONY: demo test check setup lock torch parity-ofa peers lock-peers clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,17 @@ lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/build.in -o requirements/build.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu pyproject.toml -o requirements/cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra cluster --extra otel --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/torch.in -o requirements/torch.txt
+
+# An environment beside ours in which training, conversion and models of `transformers` are tested: .ci/run makes it.
+TORCH := .venv-torch
+torch: $(TORCH)/.installed
+
+$(TORCH)/.installed: requirements/torch.txt
+	@test -x $(TORCH)/bin/python || $(PYTHON) -m venv $(TORCH)
+	@$(TORCH)/bin/python requirements/install.py "packages beside torch" requirements/torch.txt
+	$(TORCH)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps torch==2.13.0
+	@touch $@
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
 # or large. Not part of CI, which checks what this recorded for `tiny`.
@@ -48,5 +59,23 @@ parity-ofa:
 	$(PARITY)/bin/python -m pip --disable-pip-version-check install --quiet -r tests/parity/requirements.txt
 	PYTHONPATH=src:. $(PARITY)/bin/python -W ignore -m tests.parity.ofa_reference $(LAYOUT) $(PARITY)/ofa-$(LAYOUT)
 
+# Other servers for benchmarks/peers, each in an environment of its own (3 GB in all); PEER=ray makes one of them.
+PEERS := .venv-peers
+PEER ?= fastapi litserve bentoml ray mosec
+LOCKED := benchmarks/peers/requirements
+peers: setup
+	@for peer in $(PEER); do \
+	  echo "Setting up $(PEERS)/$$peer"; \
+	  test -x $(PEERS)/$$peer/bin/python || $(BIN)/uv venv -q --python $(BIN)/python $(PEERS)/$$peer || exit 1; \
+	  $(BIN)/uv pip sync -q --python $(PEERS)/$$peer/bin/python --require-hashes $(LOCKED)/$$peer.txt || exit 1; \
+	  $(BIN)/uv pip install -q --python $(PEERS)/$$peer/bin/python --no-deps --editable . || exit 1; \
+	done
+
+lock-peers:
+	@for peer in $(PEER); do \
+	  $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header -q --extra cpu pyproject.toml \
+	    $(LOCKED)/$$peer.in -o $(LOCKED)/$$peer.txt > /dev/null || exit 1; \
+	done
+
 clean:
-	rm -rf $(VENV) $(PARITY) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TORCH) $(PARITY) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache

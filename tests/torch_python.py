@@ -16,22 +16,21 @@ _CANDIDATES = (ROOT / ".venv-torch" / "bin" / "python", Path(sys.executable))
 
 
 @cache
-def torch_python() -> str:
-    """Its path; skips the test, visibly, where there is none."""
-    named = os.environ.get("TORCH_PYTHON")
+def torch_python(*packages: str) -> str:
+    """The path of one that has `packages` beside torch; skips the test, visibly, where there is none."""
+    named, needed = os.environ.get("TORCH_PYTHON"), ("torch", "onnxscript", *packages)
     for candidate in [named] if named else map(str, _CANDIDATES):
-        if Path(candidate).exists() and _has_torch(candidate):
+        if Path(candidate).exists() and _has(candidate, needed):
             return candidate
-    told = "no interpreter has torch and onnxscript (TORCH_PYTHON names one)"
+    told = f"no interpreter has {', '.join(needed)} (`make torch` makes one, TORCH_PYTHON names one)"
     if os.environ.get("TORCH_REQUIRED"):
         pytest.fail(told)
     pytest.skip(told)
 
 
-def _has_torch(python: str) -> bool:
-    done = subprocess.run(
-        [python, "-c", "import torch, onnxscript"], env=_environment(), capture_output=True, check=False
-    )
+def _has(python: str, packages: tuple[str, ...]) -> bool:
+    code = f"import {', '.join(packages)}"
+    done = subprocess.run([python, "-c", code], env=_environment(), capture_output=True, check=False)
     return done.returncode == 0
 
 

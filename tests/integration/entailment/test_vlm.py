@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.torch_python import run_with_torch
+from tests.torch_python import run_with_torch, torch_python
 
 _RUN = "import runpy; runpy.run_module('tests.tiny_vlm', run_name='__main__')"
 
@@ -17,10 +17,7 @@ def said_of(folder: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _transformers() -> None:
-    try:
-        run_with_torch("import transformers")
-    except AssertionError:
-        pytest.skip("the interpreter with torch has no transformers")
+    torch_python("transformers")
 
 
 def test_a_classifier_is_read_by_the_names_of_its_labels(tmp_path: Path) -> None:
