@@ -106,13 +106,14 @@ class Application:
         route = self._routes.get(exchange.path) or self._route_below(exchange.path)
         tally, began_s = self._backend.tally, time.perf_counter()
         tally.running += 1
-        is_work = route is not None and route.is_work
-        serial = next(self._serials) if is_work else 0
-        if is_work and is_heard(RequestStarted):
+        is_submission = exchange.path == JOBS and exchange.method == "POST"
+        counts = is_submission or (route is not None and route.is_work)
+        serial = next(self._serials) if counts else 0
+        if counts and is_heard(RequestStarted):
             publish(RequestStarted(serial=serial, route=exchange.path))
         trace = self._begin_trace(exchange, route) if self._backend.traces is not None else None
         try:
-            if route is not None and route.is_work and self._backend.request_log is not None:
+            if counts and route is not None and self._backend.request_log is not None:
                 await self._answer_and_log(exchange, route, self._backend.request_log)
             else:
                 await self._answer(exchange, route)
@@ -123,8 +124,8 @@ class Application:
             took_s = time.perf_counter() - began_s
             tally.count(path, exchange.status, took_s)
             ended = None
-            if is_work and (trace is not None or is_heard(RequestEnded)):
-                ended = request_ended(exchange, took_s, serial)
+            if counts and (trace is not None or is_heard(RequestEnded)):
+                ended = request_ended(exchange, took_s, serial, is_submission=is_submission)
                 publish(ended)
             if trace is not None:
                 trace.end(exchange.status, ended)

@@ -6,7 +6,9 @@ from steadfast.observability.requests import RequestEnded
 _S = 1e-3
 
 
-def request_ended(exchange: Exchange, took_s: float, serial: int = 0) -> RequestEnded:
+def request_ended(
+    exchange: Exchange, took_s: float, serial: int = 0, *, is_submission: bool = False
+) -> RequestEnded:
     """The fact, from what the routes have noted: `task`, `engine`, `key`, `queue_ms`, `decode_ms`, …
 
     A worker is not trusted: numbers it said are taken as numbers, never as names.
@@ -17,6 +19,7 @@ def request_ended(exchange: Exchange, took_s: float, serial: int = 0) -> Request
         request_id=exchange.request_id.decode(),
         route=exchange.path,
         task=get("task", ""),
+        is_submission=is_submission,
         status=exchange.status,
         code=exchange.code or "",
         took_s=took_s,

@@ -6,7 +6,14 @@ HTTP states it, once for every request that asked for work, whatever became of i
 from enum import StrEnum
 from typing import Final
 
-from steadfast.errors import DeadlineExceeded, Overloaded, RateLimited, RequestCancelled, ShuttingDown
+from steadfast.errors import (
+    DeadlineExceeded,
+    DiskFull,
+    Overloaded,
+    RateLimited,
+    RequestCancelled,
+    ShuttingDown,
+)
 from steadfast.events import FrequentEvent
 
 
@@ -50,6 +57,8 @@ class RequestEnded(FrequentEvent, kw_only=True, frozen=True, gc=False):
     route: str
     task: str
     """Empty where it was refused before anybody knew."""
+    is_submission: bool = False
+    """Whether it asked for a job: it is answered when that is recorded, and took as long as its upload."""
     status: int
     code: str = ""
     """Of the error; empty where it was answered well."""
@@ -104,6 +113,7 @@ _BY_CODE: Final = {
     RequestCancelled.code: RequestOutcome.CANCELLED,
     RateLimited.code: RequestOutcome.RATE_LIMITED,
     Overloaded.code: RequestOutcome.SHED,
+    DiskFull.code: RequestOutcome.SHED,
     ShuttingDown.code: RequestOutcome.SHED,
     DeadlineExceeded.code: RequestOutcome.TIMEOUT,
 }

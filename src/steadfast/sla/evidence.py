@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, not_, select
 
 from steadfast.database.database import Database
 from steadfast.health.incident_store import IncidentStore
 from steadfast.health.incidents import Incident
 from steadfast.sla.folding import unpacked
 from steadfast.sla.frames import read_frames
-from steadfast.sla.intervals import Interval, clipped, merged, without
+from steadfast.sla.intervals import Interval, clipped, merged, total_us, without
 from steadfast.sla.job_ledger import LOST
 from steadfast.sla.journal import is_being_written, journal_files, life_of
 from steadfast.sla.maintenance import Maintenance, MaintenancePlan
@@ -49,6 +49,7 @@ class JobEnd:
     code: str
     submitted_us: int
     took_s: float | None
+    """From submission to the end, without the maintenance between them."""
     is_lost: bool
     """Whether it vanished without an end."""
 
@@ -60,8 +61,9 @@ class Evidence:
     period: Interval
     """From the first moment that the ledger knows of, at the earliest."""
     minutes: Minutes
+    """With those in maintenance, which `excluded_minutes` tells from the others."""
     durations: Durations
-    """Without maintenance."""
+    """This and all below is without maintenance."""
     errors: Mapping[tuple[str, str], int]
     """(task, code) → requests."""
     readings: Mapping[tuple[str, str], ReadingSum]
@@ -96,30 +98,33 @@ class _Unfolded:
 
 def gather(database: Database, folder: Path, period: Interval) -> Evidence:
     """The evidence of a period. Changes nothing; raises `DatabaseProblem`."""
-    unfolded = _read_journal(folder)
     plan = MaintenancePlan(database).list()
     maintenance = [one for one in plan if one.interval[0] < period[1] and one.interval[1] > period[0]]
+    announced = merged(one.interval for one in maintenance)
+    unfolded = _read_journal(folder, announced)
     with database.reading() as connection:
         _drop_folded(connection, unfolded)
         lives, silences = _lives(connection, unfolded)
         first_us = min((life[1] for life in lives.values()), default=period[1])
         period = (max(period[0], first_us), period[1])
         tally = _sum(unfolded.tallies.values())
-        excluded = clipped(merged(one.interval for one in maintenance), period)
+        excluded = clipped(announced, period)
+        touched = [(begin // HOUR_US, (end - 1) // HOUR_US) for begin, end in excluded]
+        tally = _sum([tally, _beside_maintenance(connection, touched, excluded)])
         return Evidence(
             period=period,
             minutes=_minutes(connection, period, tally),
-            durations=_durations(connection, period, tally, excluded),
-            errors=_errors(connection, period, tally),
-            readings=_readings(connection, period, tally),
-            absences=absences_of(lives, silences, period),
+            durations=_durations(connection, period, tally, touched),
+            errors=_errors(connection, period, tally, touched),
+            readings=_readings(connection, period, tally, touched),
+            absences=_outside(absences_of(lives, silences, period), excluded),
             maintenance=maintenance,
             incidents=_incidents(database, period),
-            jobs=_jobs(connection, period),
+            jobs=_jobs(connection, period, excluded),
         )
 
 
-def _read_journal(folder: Path) -> _Unfolded:
+def _read_journal(folder: Path, excluded: Sequence[Interval]) -> _Unfolded:
     files = journal_files(folder)
     last = {life_of(file): file for file in files}
     unfolded = _Unfolded(tallies={}, seen={})
@@ -129,7 +134,7 @@ def _read_journal(folder: Path) -> _Unfolded:
             content = file.read_bytes()
         except FileNotFoundError:  # folded meanwhile
             continue
-        tally = unfolded.tallies[file.stem] = Tally()
+        tally = unfolded.tallies[file.stem] = Tally(excluded=excluded)
         seen = tally_file(read_frames(content), tally, is_last_of_dead=is_last_of_dead)
         unfolded.seen[file.stem] = seen
     return unfolded
@@ -208,71 +213,82 @@ def _minutes(connection: Connection, period: Interval, tally: Tally) -> Minutes:
     return found
 
 
-def _durations(
-    connection: Connection, period: Interval, tally: Tally, excluded: Sequence[Interval]
-) -> Durations:
+def _hours(table: Table, period: Interval, touched: Sequence[Interval]) -> ColumnElement[bool]:
+    """The hours of a period without those that maintenance touches, of which what counts is added singly."""
     first, last = period[0] // HOUR_US, period[1] // HOUR_US
+    return and_(table.c.hour.between(first, last), *(not_(table.c.hour.between(*hours)) for hours in touched))
+
+
+def _durations(
+    connection: Connection, period: Interval, tally: Tally, touched: Sequence[Interval]
+) -> Durations:
     columns = (DURATIONS.c.measure, DURATIONS.c.task, DURATIONS.c.engine, DURATIONS.c.size_class)
-    touched = [(begin // HOUR_US, (end - 1) // HOUR_US) for begin, end in excluded]
-    inside = and_(
-        DURATIONS.c.hour.between(first, last),
-        *(not_(DURATIONS.c.hour.between(*hours)) for hours in touched),
-    )
+    inside = _hours(DURATIONS, period, touched)
     times = func.sum(DURATIONS.c.times)
     query = select(*columns, DURATIONS.c.bucket, times).where(inside).group_by(*columns, DURATIONS.c.bucket)
     found: dict[tuple[str, str, str, str], Counter[int]] = {}
     for *key, bucket, count in connection.execute(query):
         found.setdefault((key[0], key[1], key[2], key[3]), Counter())[bucket] += int(count)
-    beside = _beside_maintenance(connection, touched, excluded)
-    for durations in (tally.durations, beside):
-        for (hour, measure, task, engine, size, bucket), count in durations.items():
-            is_touched = durations is tally.durations and any(one <= hour <= other for one, other in touched)
-            if first <= hour <= last and not is_touched:
-                found.setdefault((measure, task, engine, size), Counter())[bucket] += count
+    for (hour, measure, task, engine, size, bucket), count in tally.durations.items():
+        if _is_within(hour, period):
+            found.setdefault((measure, task, engine, size), Counter())[bucket] += count
     return found
+
+
+def _is_within(hour: int, period: Interval) -> bool:
+    return period[0] // HOUR_US <= hour <= period[1] // HOUR_US
 
 
 def _beside_maintenance(
     connection: Connection, touched: Sequence[Interval], excluded: Sequence[Interval]
-) -> Counter[tuple[int, str, str, str, str, int]]:
-    """Of hours that maintenance touches, request by request, what lies outside of it."""
-    beside = Tally()
+) -> Tally:
+    """Of hours that maintenance touches, one by one, what lies outside of it; no minutes."""
+    beside = Tally(excluded=excluded)
     for first, last in merged((one, other + 1) for one, other in touched):
         begin_us, end_us = first * HOUR_US, last * HOUR_US
         query = select(CHUNKS.c.frames).where(CHUNKS.c.until_us >= begin_us, CHUNKS.c.from_us < end_us)
         for (frames,) in connection.execute(query):
-            beside.add_ends(
-                frame
-                for frame in read_frames(unpacked(frames))
-                if begin_us <= frame.at_us < end_us
-                and not any(begin <= frame.at_us < end for begin, end in excluded)
-            )
-    return beside.durations
+            for frame in read_frames(unpacked(frames)):
+                if begin_us <= frame.at_us < end_us:
+                    beside.add(frame)
+    beside.minutes.clear()  # sums by minute know which of them are maintenance
+    return beside
 
 
-def _errors(connection: Connection, period: Interval, tally: Tally) -> Mapping[tuple[str, str], int]:
-    first, last = period[0] // HOUR_US, period[1] // HOUR_US
-    query = select(ERRORS).where(ERRORS.c.hour.between(first, last))
+def _errors(
+    connection: Connection, period: Interval, tally: Tally, touched: Sequence[Interval]
+) -> Mapping[tuple[str, str], int]:
+    query = select(ERRORS).where(_hours(ERRORS, period, touched))
     found: Counter[tuple[str, str]] = Counter()
     for _, task, code, requests in connection.execute(query):
         found[task, code] += requests
     for (hour, task, code), requests in tally.errors.items():
-        if first <= hour <= last:
+        if _is_within(hour, period):
             found[task, code] += requests
     return found
 
 
-def _readings(connection: Connection, period: Interval, tally: Tally) -> Mapping[tuple[str, str], ReadingSum]:
-    first, last = period[0] // HOUR_US, period[1] // HOUR_US
+def _readings(
+    connection: Connection, period: Interval, tally: Tally, touched: Sequence[Interval]
+) -> Mapping[tuple[str, str], ReadingSum]:
     found: dict[tuple[str, str], ReadingSum] = {}
-    for row in connection.execute(select(READINGS).where(READINGS.c.hour.between(first, last))):
+    for row in connection.execute(select(READINGS).where(_hours(READINGS, period, touched))):
         _, engine, reading, measured, met, missed, total, least, most = row
         sums = ReadingSum(measured=measured, met=met, missed=missed, total=total, least=least, most=most)
         found.setdefault((engine, reading), ReadingSum()).merge(sums)
     for (hour, engine, reading), sums in tally.readings.items():
-        if first <= hour <= last:
+        if _is_within(hour, period):
             found.setdefault((engine, reading), ReadingSum()).merge(sums)
     return found
+
+
+def _outside(absences: Iterable[Absence], excluded: Sequence[Interval]) -> list[Absence]:
+    """What of them no maintenance covers."""
+    return [
+        Absence(begins_us=begin, ends_us=end, why=one.why)
+        for one in absences
+        for begin, end in without([(one.begins_us, one.ends_us)], excluded)
+    ]
 
 
 def _incidents(database: Database, period: Interval) -> Sequence[Incident]:
@@ -286,7 +302,7 @@ def _incidents(database: Database, period: Interval) -> Sequence[Incident]:
     return sorted(touching, key=lambda one: one.detected_at)
 
 
-def _jobs(connection: Connection, period: Interval) -> Sequence[JobEnd]:
+def _jobs(connection: Connection, period: Interval, excluded: Sequence[Interval]) -> Sequence[JobEnd]:
     inside = JOBS.c.submitted_at.between(_moment(period[0]), _moment(period[1]))
     return [
         JobEnd(
@@ -295,11 +311,18 @@ def _jobs(connection: Connection, period: Interval) -> Sequence[JobEnd]:
             state=row.state,
             code=row.code,
             submitted_us=round(row.submitted_at.timestamp() * 1e6),
-            took_s=row.took_s,
+            took_s=_took_s(row, excluded),
             is_lost=row.state == LOST,
         )
         for row in connection.execute(select(JOBS).where(inside))
     ]
+
+
+def _took_s(row: Any, excluded: Sequence[Interval]) -> float | None:
+    if row.took_s is None:
+        return None
+    begin_us = round(row.submitted_at.timestamp() * 1e6)
+    return total_us(without([(begin_us, begin_us + round(row.took_s * 1e6))], excluded)) / 1e6
 
 
 def _moment(at_us: int) -> datetime:

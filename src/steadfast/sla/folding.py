@@ -15,7 +15,7 @@ from steadfast.sla.tables import CHUNKS, DURATIONS, ERRORS, LIVES, MINUTES, READ
 from steadfast.sla.tally import SILENCE_US, LifeSeen, ReadingSum, Tally, tally_file
 
 _SQUEEZE: Final = 6
-_KEPT: Final = frozenset({FrameKind.NAME, FrameKind.END})
+_KEPT: Final = frozenset({FrameKind.NAME, FrameKind.END, FrameKind.TAKEOVER, FrameKind.READING})
 _INSERTS: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -68,7 +68,7 @@ def _claim(connection: Connection, file: Path, content: bytes, tally: Tally, see
 
 
 def packed(content: bytes, tally: Tally) -> bytes:
-    """Every request of a file, in little room: its ends and names as they stand, and those that were lost."""
+    """What a file counts, in little room: its frames as they stand, and the requests that were lost."""
     begins = range(0, len(content) - FRAME_BYTES + 1, FRAME_BYTES)
     kept = [content[begin : begin + FRAME_BYTES] for begin in begins if content[begin] in _KEPT]
     writer = FrameWriter()  # its names, which come last, replace those of the file

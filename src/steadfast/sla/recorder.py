@@ -112,7 +112,7 @@ class Recorder:
                 outcome=_OUTCOME[event.outcome],
                 size_class=_SIZE[event.size_class],
                 attempts=event.attempts,
-                took_us=int(event.took_s * _US),
+                took_us=0 if event.is_submission else int(event.took_s * _US),
                 queue_us=int(event.queue_s * _US),
                 worked_us=int(event.worked_s * _US),
                 status=event.status,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +10,7 @@ from steadfast.observability.quality import Verdict
 from steadfast.observability.requests import RequestOutcome, SizeClass
 from steadfast.readings import QualityReading
 from steadfast.sla.frames import Frame, FrameKind
+from steadfast.sla.intervals import Interval
 
 LOST: Final = "lost"
 """Outcome of a request that ended with its server."""
@@ -107,16 +108,15 @@ class Tally:
     """That are over."""
     first_us: int = 0
     """When the first of them was; 0: there are none."""
+    excluded: Sequence[Interval] = ()
+    """Times of which nothing is counted."""
     lost: list[Frame] = field(default_factory=list)
     """Requests that ended with their server; no journal holds their ends."""
 
-    def add_ends(self, frames: Iterable[Frame]) -> None:
-        """Requests that are over."""
-        for frame in frames:
-            self._count_end(frame)
-
     def add(self, frame: Frame) -> None:
         """One frame of any kind."""
+        if any(begin <= frame.at_us < end for begin, end in self.excluded):
+            return
         if frame.kind is FrameKind.END:
             self._count_end(frame)
         elif frame.kind is FrameKind.TAKEOVER:
@@ -133,6 +133,8 @@ class Tally:
         self.minutes[frame.at_us // MINUTE_US, frame.task, outcome] += 1
         hour = frame.at_us // HOUR_US
         if outcome in ANSWERED:
+            if not frame.took_us:
+                return  # a job was submitted: how long that took is its client's affair
             size = SIZES[frame.size_class]
             task, engine = frame.task, frame.engine
             self.durations[hour, LATENCY, task, engine, size, bucket_of(frame.took_us)] += 1
@@ -163,7 +165,8 @@ def tally_file(frames: Iterable[Frame], tally: Tally, *, is_last_of_dead: bool) 
         tally.add(frame)
     if is_last_of_dead:
         tally.lost += [_lost(serial, at_us, seen.last_us) for serial, at_us in open_us.items()]
-        tally.add_ends(tally.lost)
+        for frame in tally.lost:
+            tally.add(frame)
     return seen
 
 

@@ -164,6 +164,23 @@ def test_the_end_of_every_request_for_work_is_stated_once_and_of_no_other(backen
     assert (refused.task, refused.code) == (TASK, "no_face")
 
 
+def test_the_submission_of_a_job_is_a_request_for_work_and_a_question_about_jobs_is_none(
+    backend: Backend,
+) -> None:
+    ended: list[RequestEnded] = []
+    end = subscribe_to(RequestEnded, ended.append)
+    assert backend.metrics is not None
+    backend.metrics.start()
+    ask(backend, "POST", "/v1/jobs", json={})  # jobs are switched off here: the caller's error
+    ask(backend, "GET", "/v1/jobs")
+    text = backend.metrics.expose()[1].decode()
+    backend.metrics.stop()
+    end()
+    assert [(one.is_submission, one.outcome) for one in ended] == [(True, RequestOutcome.CALLER_ERROR)]
+    assert 'steadfast_requests_total{engine="",outcome="caller_error",task=""} 1.0' in text
+    assert "steadfast_request_duration_seconds_count{" not in text  # the time of an upload is no latency
+
+
 class OneKey:
     """Knows one key, with these scopes."""
 

@@ -54,6 +54,8 @@ def _act(house: LedgerHouse, line: str) -> None:
     house.pass_to(round(_at(clock).timestamp() * 1e6))
     if ended := re.fullmatch(r"(\d+) requests end as (\w+)", said):
         house.end(house.begin(int(ended[1])), ended[2])
+    elif submitted := re.fullmatch(r"(\d+) jobs are submitted and end as (\w+)", said):
+        house.end(house.begin(int(submitted[1])), submitted[2], took_us=0)
     elif begun := re.fullmatch(r"(\d+) requests begin", said):
         house.begin(int(begun[1]))
     elif plan := re.fullmatch(r"maintenance is announced from (\S+) to (\S+)", said):

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.sla.house import BEGIN, LedgerHouse
 
 from steadfast.cli.output import as_plain_data
-from steadfast.observability.quality import QualityReading, Verdict
+from steadfast.observability.quality import Verdict
+from steadfast.readings import QualityReading
 from steadfast.settings import ObjectiveSettings, QualityTargets
 from steadfast.sla.achievement import Standing
 from steadfast.sla.frames import Frame, FrameKind
@@ -18,6 +19,7 @@ from steadfast.sla.intervals import without
 from steadfast.sla.page import as_html
 from steadfast.sla.quantiles import count_within, quantile_s
 from steadfast.sla.report import MinuteState, Report
+from steadfast.sla.tables import JOBS
 from steadfast.sla.tally import READINGS, VERDICTS, bucket_of
 from steadfast.sla.targets import quality_targets, verdict_of
 from steadfast.sla.words import as_csv, as_markdown, percent
@@ -185,3 +187,58 @@ def _eventful(house: LedgerHouse) -> Report:
     house.answer()
     house.wait(60)
     return house.report()
+
+
+@pytest.mark.parametrize("is_folded", [True, False], ids=["folded", "in the journal"])
+def test_nothing_of_announced_maintenance_counts_and_all_beside_it_does(
+    is_folded: bool, house: LedgerHouse
+) -> None:
+    settings = ObjectiveSettings(quality={"standard": QualityTargets(identity=0.8)})
+    house.answer()
+    house.announce(BEGIN + timedelta(minutes=10), BEGIN + timedelta(minutes=20))
+    for minute, took_us in ((5, 100_000), (15, 9_000_000), (25, 100_000)):
+        house.pass_to(round((BEGIN + timedelta(minutes=minute)).timestamp() * 1e6))
+        house.end(house.begin(10), "ok", took_us=took_us, engine="standard")
+        house.end(house.begin(1), "error", code=f"at {minute}")
+        assert house.journal is not None
+        kept = VERDICTS.index(Verdict.MISSED if minute == 15 else Verdict.MET)
+        for kind, fields in (
+            (FrameKind.TAKEOVER, {"took_us": took_us}),
+            (FrameKind.READING, {"engine": "standard", "value": 0.9, "outcome": kept}),
+        ):
+            house.journal.write(Frame(kind=kind, at_us=house.now_us, task="face_swap", **fields))
+    if is_folded and house.journal is not None:
+        house.journal.turn()
+        house.fold()
+    report = house.report(settings)
+    found = {one.name: one for one in report.objectives}
+    for name, total in (
+        ("takeover", 2),
+        ("identity standard", 2),
+        ("latency p90 small", 20),
+        ("success", 22),
+    ):
+        assert (found[name].total, found[name].standing) == (total, found[name].standing), name
+    assert found["takeover"].bad == found["identity standard"].bad == found["latency p99 small"].bad == 0
+    assert {code for _, code, _ in report.errors} == {"at 5", "at 25"}
+    assert [one.why for one in report.maintenance] == ["new disks"]
+
+
+def test_a_job_s_time_is_counted_without_the_maintenance_it_waited_through(house: LedgerHouse) -> None:
+    house.answer()
+    house.announce(BEGIN + timedelta(minutes=10), BEGIN + timedelta(minutes=40))
+    with house.database.writing() as connection:
+        connection.execute(
+            JOBS.insert().values(
+                job_id="job_1",
+                task="face_swap",
+                submitted_at=BEGIN + timedelta(minutes=5),
+                ended_at=BEGIN + timedelta(minutes=45),
+                state="succeeded",
+                code="",
+                took_s=2400.0,
+            )
+        )
+    house.wait(3600)
+    turnaround = next(one for one in house.report().objectives if one.name == "turnaround")
+    assert (turnaround.good, turnaround.total, turnaround.shown) == (1, 1, "600.00 s")

@@ -41,13 +41,13 @@ _FAULT: Final = Label(
 REQUESTS: Final = Family(
     name="steadfast_requests_total",
     kind=Kind.COUNTER,
-    meaning="Requests for work that are over.",
+    meaning="Requests for work that are over; the submission of a job is one.",
     labels=(TASK, OUTCOME, ENGINE),
 )
 DURATION: Final = Family(
     name="steadfast_request_duration_seconds",
     kind=Kind.HISTOGRAM,
-    meaning="From the headers of a request to the last byte of its answer.",
+    meaning="From the headers of a request to the last byte of its answer, without submissions of jobs.",
     labels=(TASK, OUTCOME, ENGINE, SIZE_CLASS),
     buckets=SECONDS_OF_REQUESTS,
 )
@@ -207,6 +207,9 @@ class RequestMetrics(Counting):
         outcome = ended.outcome.value
         task, engine = ended.task, ended.engine
         self._requests.at(task, outcome, engine).inc()
+        if ended.is_submission:
+            self.at(BYTES_IN, task).inc(ended.bytes_in)
+            return
         trace_id = ended.trace_id if ended.traceparent else ""
         exemplar = {"trace_id": trace_id} if trace_id else None
         self._duration.at(task, outcome, engine, ended.size_class.value).observe(ended.took_s, exemplar)
