@@ -323,3 +323,29 @@ def test_a_path_is_decoded_and_its_query_kept_apart() -> None:
         assert line.answers[0].endswith(b"/a b {'full': 'true'}")
 
     on_line(test)
+
+
+def test_who_takes_a_connection_over_hears_every_byte_from_then_on_and_no_request_is_read() -> None:
+    heard: list[bytes] = []
+    served: list[str] = []
+
+    async def take_over(exchange: Exchange) -> None:
+        served.append(exchange.path)
+        assert exchange.connection is not None
+        exchange.connection.take_over(heard.append)
+        exchange.started, exchange.status = True, 101
+        exchange.connection.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        await asyncio.sleep(3600)
+
+    async def test() -> None:
+        line = Line(take_over)
+        await line.send(ask("/upgrade", method="GET"))
+        await line.send(b"\x81\x00")
+        await line.send(ask("/looks-like-a-request"))
+        assert heard == [b"\x81\x00", ask("/looks-like-a-request")]
+        assert served == ["/upgrade"]
+        assert line.transport.written == b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        await asyncio.sleep(300)
+        assert not line.transport.is_closed, "no patience of HTTP ends it"
+
+    on_line(test)
