@@ -25,6 +25,7 @@ _QUICK: Mapping[str, str] = {
     "logs.format": "json",
     "entailment.on_failure": "error",
     "models.auto_pull": "never",
+    "health.interval_s": "2.5",
     "alerts.group_s": "0.5",
     "alerts.webhook_least": "warning",
     "runtime.stall_s": "5",

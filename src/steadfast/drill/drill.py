@@ -199,7 +199,7 @@ class Drill:
         if missing:
             self._close(not_run(type(fault), self._now_s(), missing))
             return
-        await _until_calm(observer, scene.traffic, _SETTLE_S)
+        await _until_calm(observer, scene.traffic, _kinds(fault.expect()), _SETTLE_S)
         self._tell(planned)
         before = observer.looks[-1].workers if observer.looks else frozenset()
         injected_at_s = time.monotonic()
@@ -305,13 +305,23 @@ class Drill:
         ]
 
 
-async def _until_calm(observer: Observer, traffic: Traffic, within_s: float) -> None:
-    """Whole, and without what the last fault has left in the queue."""
+async def _until_calm(observer: Observer, traffic: Traffic, kinds: frozenset[str], within_s: float) -> None:
+    """Whole, without what the last fault has left in the queue, and without an incident of these kinds.
+
+    A sign of a kind that lasts already joins its incident: nobody could tell whether this fault was noticed.
+    """
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
-        if observer.looks and observer.looks[-1].is_whole and traffic.in_flight < traffic.concurrency:
+        look = observer.looks[-1] if observer.looks else None
+        is_calm = look is not None and look.is_whole and not look.incidents & kinds
+        if is_calm and traffic.in_flight < traffic.concurrency:
             return
         await asyncio.sleep(_STEP_S)
+
+
+def _kinds(expected: Expectation) -> frozenset[str]:
+    """Of incidents that would be the detection."""
+    return frozenset(sign.partition(":")[2] for sign in expected.signs if sign.startswith("incident:"))
 
 
 def _whole_since(observer: Observer, since_s: float) -> float | None:
@@ -337,6 +347,7 @@ def _detection(
         match name:
             case "incident":
                 found += [(one.first_seen_at_s, of) for one in incidents if one.kind == of]
+                found += [(look.at_s, of) for look in looks if of in look.incidents][:1]
             case "carrier":
                 found += [(one.ended_at_s, sign) for one in scene.carriers if str(one.status) == of]
             case "refusal":

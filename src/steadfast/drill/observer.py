@@ -30,6 +30,8 @@ class Look:
     resident_bytes: int = 0
     workers: frozenset[str] = frozenset()
     """Names of those that serve."""
+    incidents: frozenset[str] = frozenset()
+    """Kinds of those that last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +54,6 @@ class Observer:
     clock: Callable[[], float] = time.monotonic
     looks: list[Look] = field(default_factory=list)
     incidents: dict[str, SeenIncident] = field(default_factory=dict)
-    open_now: frozenset[str] = frozenset()
-    """Kinds of incidents that last, by the latest look."""
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
@@ -74,7 +74,6 @@ class Observer:
             answer = await client.send(get("/health"), within_s=_WITHIN_S)
             memory = await asyncio.to_thread(self.house.resident_bytes)
             self.looks.append(look_of(answer.json() if answer.status > 0 else None, self.clock(), memory))
-            self.open_now = frozenset(one["kind"] for one in answer.json().get("incidents", ()))
             await asyncio.sleep(max(0.02, LOOK_EVERY_S - (self.clock() - began_s)))
 
     async def _read_for_ever(self) -> None:
@@ -135,4 +134,5 @@ def look_of(health: dict[str, Any] | None, now_s: float, resident_bytes: int) ->
         served=sum(worker["served"] for worker in workers),
         resident_bytes=resident_bytes or sum(worker["rss_bytes"] for worker in workers),
         workers=frozenset(worker["name"] for worker in workers if not worker["is_spare"]),
+        incidents=frozenset(one["kind"] for one in health.get("incidents", ())),
     )

@@ -159,6 +159,6 @@ def _counted(counts: dict[str, int]) -> str:
 def _foot(made_at: datetime) -> str:
     return (
         f"<footer class=pale>Made by Steadfast {__version__} on {made_at:%Y-%m-%d %H:%M} UTC. In the "
-        "timelines the red area is the fault; health is green, degraded amber, unhealthy red, black where the "
-        "port did not answer; grey: a worker or spare was missing or stepped down.</footer>"
+        "timelines the red area is the fault; health is green, degraded amber, unhealthy red, black where "
+        "the port did not answer; grey: a worker or spare was missing or stepped down.</footer>"
     )

@@ -48,6 +48,7 @@ class DrillDesk:
         self._patient = patient
         self._orders: dict[str, Order] = {}
         self._undo: dict[str, Undo] = {}
+        self._turn = asyncio.Lock()
         self._write()
         _log.warning("drill hooks are on", extra={"kind": "drill"})
 
@@ -70,15 +71,18 @@ class DrillDesk:
             raise InvalidOption(f"That is no request of a drill: {error}.") from error
 
     async def _obey(self, wanted: DrillRequest) -> None:
-        if wanted.order is not None:
-            await self._stand(wanted.order)
-        if wanted.lift:
-            for order_id in list(self._orders) if wanted.lift == "*" else [wanted.lift]:
-                self._lift(order_id)
-        if wanted.signal:
-            self._send(wanted.signal, wanted.pid)
+        async with self._turn:
+            if wanted.order is not None:
+                self._stand(wanted.order)
+            if wanted.lift:
+                for order_id in list(self._orders) if wanted.lift == "*" else [wanted.lift]:
+                    self._lift(order_id)
+            if wanted.signal:
+                self._send(wanted.signal, wanted.pid)
+            # Not on the loop: while a disk stands still, which is a fault too, nobody else must.
+            await asyncio.to_thread(self._write)
 
-    async def _stand(self, order: Order) -> None:
+    def _stand(self, order: Order) -> None:
         _log.warning("drill order", extra={"kind": order.act.value})
         if order.act is Act.BLOCK_LOOP:
             asyncio.get_running_loop().call_later(_ANSWER_FIRST_S, server_acts.block_the_loop)
@@ -86,12 +90,10 @@ class DrillDesk:
         self._orders[order.id] = order
         if order.act in SERVER_ACTS:
             self._undo[order.id] = server_acts.begin(order, self._patient)
-        self._write()
 
     def _lift(self, order_id: str) -> None:
         self._orders.pop(order_id, None)
         self._undo.pop(order_id, lambda: None)()
-        self._write()
 
     def _send(self, name: str, pid: int) -> None:
         if name not in _SIGNALS or pid not in _numbers(self._processes()):

@@ -8,6 +8,7 @@ import numpy as np
 from steadfast.faces.alignment import AlignmentTemplate, align_crop
 from steadfast.faces.embedded.dlib_runtime import as_rgb, load_model
 from steadfast.faces.face import Embedding, EmbeddingSpace, Points
+from steadfast.inference.outputs import require_finite
 from steadfast.media.canvas import BgrImage
 
 INPUT_PX = 150
@@ -37,4 +38,6 @@ class ResNetEncoder:
         chip, _ = align_crop(image, points5, DLIB_CHIP, INPUT_PX)
         with self._lock:
             answer = self._network.compute_face_descriptor(as_rgb(chip))
-        return Embedding(space=EmbeddingSpace.DLIB_RESNET, vector=np.array(answer, dtype=np.float32))
+        vector = np.array(answer, dtype=np.float32)
+        require_finite(vector, model="dlib_resnet", output="descriptor")
+        return Embedding(space=EmbeddingSpace.DLIB_RESNET, vector=vector)

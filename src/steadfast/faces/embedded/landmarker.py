@@ -16,6 +16,7 @@ from steadfast.faces.embedded.detector import HogDetector, score_of
 from steadfast.faces.embedded.dlib_runtime import RgbImage, as_rgb, dlib_module, load_model
 from steadfast.faces.face import Detection, Landmarks, Points, Topology
 from steadfast.faces.upright_crop import UprightCrop
+from steadfast.inference.outputs import require_finite
 from steadfast.media.canvas import BgrImage
 
 JUDGED_PX = CROP_PX // 2
@@ -70,7 +71,8 @@ class ShapePredictorLandmarker:
         presence = self._presence(pixels)
         if presence < min_presence:
             return None
-        points = crop.to_image(self._predict(pixels))
+        predicted = require_finite(self._predict(pixels), model="dlib_68_points", output="points")
+        points = crop.to_image(predicted)
         return Landmarks(topology=Topology.IBUG_68, points=points, depth=None, presence=presence)
 
     def _predict(self, pixels: RgbImage) -> Points:
