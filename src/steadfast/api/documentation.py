@@ -6,6 +6,7 @@ their answers. No page of documentation is served: such pages load scripts from 
 
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
@@ -44,6 +45,7 @@ from steadfast.errors import (
     UploadUnknown,
     UploadVersion,
 )
+from steadfast.observability.status.document import ServiceStatus, TaskStatus
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
@@ -200,6 +202,8 @@ _PROBES = {
     "/healthz": "The same as /health/ready",
     "/health/simple": "One word",
     "/metrics": "Everything that is measured, for Prometheus; needs the scope metrics where keys are needed",
+    "/status": "How the service stands, as a page that loads nothing from elsewhere; it shows /v1/status",
+    "/v1/status": "The same as a document: whole for a key with the scope admin, else what /health tells",
 }
 
 
@@ -213,6 +217,19 @@ _NOT_READY: dict[str, Any] = {
     "waits_for": ["face_swap"],
     "tasks": {"face_swap": {"ready": False, "why_not": "no worker is able", "degraded": []}},
 }
+_STATUS = msgspec.to_builtins(
+    ServiceStatus(
+        at_s=1_795_000_000.0,
+        word="healthy",
+        reasons=(),
+        tasks=(TaskStatus(name="face_swap", ready=True, why_not="", degraded=(), able=2, places=2),),
+        incidents=(),
+        is_whole=True,
+        version=__version__,
+        uptime_s=86_400.0,
+        running=1,
+    )
+)
 _PROBE_EXAMPLES: dict[str, tuple[str, Any, Any]] = {
     "/health": ("application/json", _READY | {"reasons": []}, _NOT_READY | {"reasons": ["workers is error"]}),
     "/health/live": ("application/json", {"status": "live"}, None),
@@ -220,6 +237,8 @@ _PROBE_EXAMPLES: dict[str, tuple[str, Any, Any]] = {
     "/healthz": ("application/json", _READY, _NOT_READY),
     "/health/simple": ("text/plain", "OK", "FAIL"),
     "/metrics": ("text/plain", 'steadfast_task_ready{task="face_swap"} 1.0\n', None),
+    "/status": ("text/html", "<!doctype html>…", None),
+    "/v1/status": ("application/json", _STATUS, None),
 }
 
 

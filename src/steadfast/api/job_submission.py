@@ -79,7 +79,7 @@ class JobSubmission:
             order = await self._read(exchange, holder)
             exchange.noted.update(
                 task=order.task,
-                job=holder.job_id,
+                job_id=holder.job_id,
                 items=len(order.items),
                 priority=order.priority.name.lower(),
                 bytes=announced_bytes(exchange),

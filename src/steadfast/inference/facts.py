@@ -1,6 +1,7 @@
 """The facts that inference states; see `steadfast.events`."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from steadfast.events import Event
 
@@ -32,12 +33,23 @@ class ModelLoaded(Event):
     load_s: float
 
 
+class UnloadReason(StrEnum):
+    """Why a model's memory was given back."""
+
+    WORK_OVER = "work_over"  # `inference.residency`: nothing is to stay between requests
+    RUN_OVER = "run_over"  # `inference.residency` is strict: nothing is to stay between runs
+    MEMORY_LIMIT = "memory_limit"  # another needed the room below `inference.memory_limit`
+    DEVICE_SHORT = "device_short"  # a run would have passed the bound on device memory
+    DEVICE_FULL = "device_full"  # the device's memory ran out
+    ASKED = "asked"  # the worker was told to release memory
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelUnloaded(Event):
     """A model's memory was given back."""
 
     model: str
-    reason: str
+    reason: UnloadReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Protocol
 from steadfast.errors import OutOfHostMemory
 from steadfast.events import publish
 from steadfast.inference.device_memory import DeviceProbe
-from steadfast.inference.facts import DeviceMemoryShort
+from steadfast.inference.facts import DeviceMemoryShort, UnloadReason
 
 DEVICE_SHARE = 0.9
 """A run that would take the device past this share of its memory releases idle models first."""
@@ -53,7 +53,7 @@ class Resident(Protocol):
         """Whether it takes the accelerator's memory, or will."""
         ...
 
-    def unload_if_idle(self, reason: str) -> bool:
+    def unload_if_idle(self, reason: UnloadReason) -> bool:
         """Gives its memory back unless it is running; True if it did."""
         ...
 
@@ -94,7 +94,7 @@ class ResidencyPolicy:
             kept = self._used.copy() if self._residency is Residency.MODERATE else set()
         for resident in self._residents():
             if resident.name not in kept:
-                resident.unload_if_idle(f"residency is {self._residency.value} and the work is over")
+                resident.unload_if_idle(UnloadReason.WORK_OVER)
 
     def before_run(self, resident: Resident) -> None:
         """Makes room on the device, and remembers that the model is in use."""
@@ -110,7 +110,7 @@ class ResidencyPolicy:
         with self._lock:
             over = self._works == 0 and self._residency is Residency.STRICT
         if over:
-            resident.unload_if_idle("residency is strict and the run is over")
+            resident.unload_if_idle(UnloadReason.RUN_OVER)
 
     def before_load(self, resident: Resident) -> None:
         """Makes room under `memory_limit`. Raises OutOfHostMemory where the model cannot fit below it."""
@@ -120,7 +120,7 @@ class ResidencyPolicy:
             if self._taken(resident) + resident.file_bytes <= self._limit:
                 return
             if not idle.on_device:
-                idle.unload_if_idle("inference.memory_limit")
+                idle.unload_if_idle(UnloadReason.MEMORY_LIMIT)
         if self._taken(resident) + resident.file_bytes > self._limit:
             raise OutOfHostMemory(
                 f"The model {resident.name} ({resident.file_bytes >> 20} MiB) does not fit below "
@@ -129,7 +129,7 @@ class ResidencyPolicy:
             )
 
     def release(
-        self, keep: Resident | None = None, reason: str = "asked to release memory"
+        self, keep: Resident | None = None, reason: UnloadReason = UnloadReason.ASKED
     ) -> tuple[str, ...]:
         """Unloads every idle model but one; the names of those it unloaded."""
         return tuple(r.name for r in self._others(keep) if r.unload_if_idle(reason))
@@ -144,7 +144,7 @@ class ResidencyPolicy:
             return
         unloaded = []
         for idle in self._others(resident):
-            if idle.on_device and idle.unload_if_idle("device memory is short"):
+            if idle.on_device and idle.unload_if_idle(UnloadReason.DEVICE_SHORT):
                 unloaded.append(idle.name)
                 now = self._probe()
                 if now is None or not now.would_pass(DEVICE_SHARE, need):

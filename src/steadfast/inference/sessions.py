@@ -13,7 +13,7 @@ from time import perf_counter
 from steadfast.errors import ModelMissing, OutOfDeviceMemory
 from steadfast.events import publish
 from steadfast.inference.device_memory import DeviceProbe, probe_nvidia
-from steadfast.inference.facts import ModelLoaded, ModelUnloaded
+from steadfast.inference.facts import ModelLoaded, ModelUnloaded, UnloadReason
 from steadfast.inference.loaded_model import GraphSignature, LoadedModel
 from steadfast.inference.loading import SessionLoader
 from steadfast.inference.outputs import Tensor
@@ -99,7 +99,7 @@ class ModelSession:
         try:
             return self._run_once(feeds)
         except OutOfDeviceMemory:
-            if not self._policy.release(keep=self, reason="device memory ran out"):
+            if not self._policy.release(keep=self, reason=UnloadReason.DEVICE_FULL):
                 raise
             return self._run_once(feeds)
 
@@ -132,7 +132,7 @@ class ModelSession:
             self._open_batch_of = ()
         return loaded
 
-    def unload_if_idle(self, reason: str) -> bool:
+    def unload_if_idle(self, reason: UnloadReason) -> bool:
         """Gives its memory back unless it is running; True if it did."""
         with self._state:
             if self._running or self._loaded is None:

@@ -34,6 +34,8 @@ def test_every_route_is_described() -> None:
         "/healthz",
         "/health/simple",
         "/metrics",
+        "/status",
+        "/v1/status",
         "/v1/incidents",
         "/v1/incidents/{id}",
         "/v1/incidents/stream",
