@@ -45,6 +45,7 @@ def stand_in(exchange: Exchange, error: ServiceError) -> KeptAnswer:
     """A maybe that says why nobody looked. It is no finding: without probabilities, and counted apart."""
     publish(EntailmentAnswered(answer=Answer.MAYBE, reason=error.code))
     exchange.noted.update(degraded=("stand_in",), reason=error.code)
+    exchange.code = error.code  # the service failed, whatever the client is told: the ledger counts it so
     document = {
         "request_id": exchange.request_id.decode(),
         "answer": Answer.MAYBE.value,

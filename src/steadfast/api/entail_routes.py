@@ -8,14 +8,14 @@ import msgspec
 
 from steadfast.admission.arrival import Arrival, Priority
 from steadfast.admission.header_reader import read_header
-from steadfast.admission.scopes import Scope
 from steadfast.api.backend import Backend
 from steadfast.api.entail_answers import answer_of, stand_in
 from steadfast.api.entail_options import EntailOptions, document_of, options_of_form, request_of
+from steadfast.api.entrance import enter
 from steadfast.api.exchange import Exchange
 from steadfast.api.face_answers import send_answer
 from steadfast.api.forms import read_form
-from steadfast.api.intake import Held, Intake, announced_bytes
+from steadfast.api.intake import Held, Intake
 from steadfast.api.options import deadline_of, priority_of
 from steadfast.api.order import Done, Visit
 from steadfast.api.replays import Answered, KeptAnswer, Wanted, fingerprint_of, key_in
@@ -57,38 +57,20 @@ class EntailRoutes:
 
     async def entail(self, exchange: Exchange) -> None:
         """Answers yes, no or maybe."""
-        visit = await self._enter(exchange)
+        self._check_offered()
+        visit = await enter(self._backend, exchange, task=TASK)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read(exchange, intake)
-            answer, more = await self._carry_out(exchange, order, visit)
+            answer, more = await self._answer(exchange, order, visit)
         # What came in is given back first: nobody needs it while a slow client takes the answer.
         await send_answer(exchange, answer, more)
 
-    async def _enter(self, exchange: Exchange) -> Visit:
-        """Refuses whom it can before anything of the body is read."""
-        backend = self._backend
-        visit = Visit(began_s=time.monotonic(), key=await backend.access.admit(exchange, Scope.SWAP))
-        if not backend.entailment.enabled:
+    def _check_offered(self) -> None:
+        if not self._backend.entailment.enabled:
             raise UnknownRoute(
                 "Visual entailment is switched off (entailment.enabled).",
                 remedy="Have the operator set entailment.enabled to true.",
             )
-        if backend.stopping:
-            raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
-        deadline_s, _ = deadline_of(exchange, None, backend.deadline_s)
-        exchange.noted.update(task=TASK, key=visit.key_id)
-        backend.gate.knock(
-            Arrival(
-                task=TASK,
-                key=visit.key_id,
-                address=exchange.address,
-                priority=priority_of(exchange, None),
-                deadline_s=deadline_s,
-                size_bytes=announced_bytes(exchange),
-            ),
-            body_is_here=exchange.inbox.is_complete,
-        )
-        return visit
 
     async def _read(self, exchange: Exchange, intake: Intake) -> EntailOrder:
         if exchange.headers.get(b"content-type", b"").startswith(_MULTIPART):
@@ -114,11 +96,28 @@ class EntailRoutes:
 
     # --- doing ------------------------------------------------------------------------------------------
 
+    async def _answer(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> Answered:
+        """What was found, or a maybe that says why nobody looked, where the operator wants that.
+
+        The maybe is not kept under an Idempotency-Key: who asks again is to be answered.
+        """
+        try:
+            return await self._carry_out(exchange, order, visit)
+        except _TURNED_AWAY:
+            raise
+        except ServiceError as error:
+            if self._backend.entailment.on_failure == "error":
+                raise
+            return stand_in(exchange, error), ()
+
     async def _carry_out(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> Answered:
+        async def answer() -> KeptAnswer:
+            return answer_of(exchange, await self._submit(exchange, order, visit))
+
         given = key_in(exchange.headers.get(b"idempotency-key"))
         replays = self._backend.replays
         if given is None or replays is None:
-            return await self._answer(exchange, order, visit), ()
+            return await answer(), ()
         said = (exchange.path.encode(), msgspec.msgpack.encode(order.request))
         wanted = Wanted(
             owner=visit.key,
@@ -126,19 +125,7 @@ class EntailRoutes:
             fingerprint=await asyncio.to_thread(fingerprint_of, said, [order.image]),
             hold_s=order.deadline_s or self._backend.deadline_s,
         )
-        return await replays.once(wanted, lambda: self._answer(exchange, order, visit))
-
-    async def _answer(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> KeptAnswer:
-        """What was found, or a maybe that says why nobody looked, where the operator wants that."""
-        try:
-            done = await self._submit(exchange, order, visit)
-        except _TURNED_AWAY:
-            raise
-        except ServiceError as error:
-            if self._backend.entailment.on_failure == "error":
-                raise
-            return stand_in(exchange, error)
-        return answer_of(exchange, done)
+        return await replays.once(wanted, answer)
 
     async def _submit(self, exchange: Exchange, order: EntailOrder, visit: Visit) -> Done:
         backend, now = self._backend, time.monotonic

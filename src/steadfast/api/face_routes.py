@@ -9,12 +9,12 @@ import msgspec
 
 from steadfast.admission.arrival import Arrival
 from steadfast.admission.header_reader import read_header
-from steadfast.admission.scopes import Scope
 from steadfast.api.backend import Backend
+from steadfast.api.entrance import enter
 from steadfast.api.exchange import Exchange
 from steadfast.api.face_answers import answer_of, note_done, send_answer
 from steadfast.api.forms import read_form
-from steadfast.api.intake import Held, Intake, announced_bytes
+from steadfast.api.intake import Held, Intake
 from steadfast.api.options import (
     AnswerKind,
     deadline_of,
@@ -24,18 +24,15 @@ from steadfast.api.options import (
 )
 from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import Answered, KeptAnswer, Wanted, fingerprint_of, key_in
-from steadfast.errors import (
-    DeadlineExceeded,
-    EmptyInput,
-    MalformedRequest,
-    ShuttingDown,
-)
+from steadfast.errors import DeadlineExceeded, EmptyInput, MalformedRequest
 from steadfast.tasks.face_messages import TASK, FaceJob, FaceRequest
 
 _SWAP_FILES = frozenset({"source", "target", "reference"})
 _FACES_FILES = frozenset({"image"})
 _ENGINES = frozenset({"embedded", "standard", "neural"})
 _MULTIPART = b"multipart/form-data"
+_OF_A_SWAP = {"job": FaceJob.SWAP.value}
+_OF_A_LIST = {"job": FaceJob.LIST.value}
 
 
 class FaceRoutes:
@@ -48,7 +45,7 @@ class FaceRoutes:
 
     async def swap(self, exchange: Exchange) -> None:
         """Answers a picture with its faces exchanged."""
-        visit = await self._enter(exchange, FaceJob.SWAP)
+        visit = await enter(self._backend, exchange, task=TASK, features=_OF_A_SWAP)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_swap(exchange, intake)
             answer, more = await self._carry_out(exchange, order, visit)
@@ -57,36 +54,12 @@ class FaceRoutes:
 
     async def faces(self, exchange: Exchange) -> None:
         """Answers what is known of the faces of a picture."""
-        visit = await self._enter(exchange, FaceJob.LIST)
+        visit = await enter(self._backend, exchange, task=TASK, features=_OF_A_LIST)
         with Intake(exchange, self._backend.room, self._backend.limits) as intake:
             order = await self._read_faces(exchange, intake)
             answer, more = await self._carry_out(exchange, order, visit)
         # What came in is given back first: nobody needs it while a slow client takes the answer.
         await send_answer(exchange, answer, more)
-
-    async def _enter(self, exchange: Exchange, job: FaceJob) -> Visit:
-        """Refuses whom it can before anything of the body is read."""
-        visit = Visit(
-            began_s=time.monotonic(),
-            key=await self._backend.access.admit(exchange, Scope.SWAP),
-        )
-        if self._backend.stopping:
-            raise ShuttingDown("The service is stopping.", retry_after_s=1.0)
-        deadline_s, _ = deadline_of(exchange, None, self._backend.deadline_s)
-        exchange.noted.update(task=TASK, key=visit.key_id)
-        self._backend.gate.knock(
-            Arrival(
-                task=TASK,
-                key=visit.key_id,
-                address=exchange.address,
-                priority=priority_of(exchange, None),
-                deadline_s=deadline_s,
-                size_bytes=announced_bytes(exchange),
-                features={"job": job.value},
-            ),
-            body_is_here=exchange.inbox.is_complete,
-        )
-        return visit
 
     # --- reading ----------------------------------------------------------------------------------------
 

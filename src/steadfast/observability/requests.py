@@ -123,8 +123,8 @@ _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
 def outcome_of(status: int, code: str, *, degraded: bool = False) -> RequestOutcome:
-    """The outcome that an answer means."""
-    if 200 <= status < 400:
+    """The outcome that an answer means; one of 2xx that has a code only stands in for a failure."""
+    if 200 <= status < 400 and not code:
         return RequestOutcome.DEGRADED if degraded else RequestOutcome.OK
     known = _BY_CODE.get(code)
     if known is not None:

@@ -17,6 +17,7 @@ from steadfast.media.limits import MediaLimits
 from steadfast.media.pictures import read_picture
 from steadfast.models.store import ModelState, ModelStore
 from steadfast.settings.entailment import EntailmentWorkSettings
+from steadfast.spans import RECORDER
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
 from steadfast.tasks.entail_jobs import EntailJobOptions, EntailJobs
@@ -93,6 +94,8 @@ class VisualEntailmentTask(Task[EntailRequest]):
         decoded_s = perf_counter()
         judgements = iter(self._judge(questions))
         ended_s = perf_counter()
+        RECORDER.note("decode", began_s, decoded_s)
+        RECORDER.note("infer", decoded_s, ended_s)
         seconds = {"decode": decoded_s - began_s, "infer": ended_s - decoded_s}
         answers = [
             self._response(question, next(judgements), seconds)

@@ -18,6 +18,7 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.entailment.answer import Answer
 from steadfast.errors import InvalidModelOutput, NoFace, OutOfHostMemory
 from steadfast.events import subscribe_to
+from steadfast.observability.requests import RequestEnded, RequestOutcome
 from steadfast.runtime.in_memory import InMemoryRuntime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Task
@@ -154,6 +155,19 @@ def test_an_operator_may_have_a_maybe_that_says_why_and_is_counted_apart(
     assert [(fact.answer, fact.reason) for fact in counted] == [
         (Answer.MAYBE, InvalidModelOutput.code),
         (Answer.YES, ""),
+    ]
+
+
+def test_a_maybe_that_stands_in_counts_as_our_failure_in_the_ledger(backend: Backend) -> None:
+    backend.entailment = EntailmentSettings(enabled=True, on_failure="maybe")
+    ended: list[RequestEnded] = []
+    stop = subscribe_to(RequestEnded, ended.append)
+    try:
+        assert ask(backend, json=document(text="nan")).status_code == 200
+    finally:
+        stop()
+    assert [(event.status, event.code, event.outcome) for event in ended] == [
+        (200, InvalidModelOutput.code, RequestOutcome.ERROR)
     ]
 
 

@@ -54,6 +54,11 @@ def test_an_answer_that_gave_something_up_is_told_apart() -> None:
     assert outcome_of(200, "", degraded=True) is RequestOutcome.DEGRADED
 
 
+def test_an_answer_that_only_stands_in_for_a_failure_counts_as_that_failure() -> None:
+    assert outcome_of(200, errors.WorkerCrashed.code, degraded=True) is RequestOutcome.ERROR
+    assert outcome_of(200, errors.DeadlineExceeded.code, degraded=True) is RequestOutcome.TIMEOUT
+
+
 @pytest.mark.parametrize(
     ("pixels", "size"),
     [

@@ -15,6 +15,7 @@ from steadfast.errors import DamagedMedia, EmptyInput, EmptyText, InvalidOption,
 from steadfast.inference.sessions import SessionCache
 from steadfast.media import pictures
 from steadfast.settings import InferenceSettings
+from steadfast.spans import RECORDER
 from steadfast.task import OperatingPoint, Request, Response, Rung
 from steadfast.tasks import visual_entailment
 from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest
@@ -92,6 +93,13 @@ def test_a_picture_that_several_ask_about_is_opened_once(
         Answer.NO,
         Answer.YES,
     ]
+
+
+def test_a_trace_sees_its_stages(task: VisualEntailmentTask) -> None:
+    with RECORDER.recording("00-" + "1" * 32 + "-" + "2" * 16 + "-01") as spans:
+        task.run(request(png(230)), progress)
+    assert [span.name for span in spans] == ["decode", "infer"]
+    assert spans[0].began_at_s <= spans[0].ended_at_s == spans[1].began_at_s <= spans[1].ended_at_s
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_runs(task: VisualEntailmentTask) -> None:
