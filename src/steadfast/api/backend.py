@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steadfast.admission.gate import Gate
 from steadfast.api.access import Access
@@ -20,6 +20,9 @@ from steadfast.runtime.port import Runtime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.uploads.desk import UploadDesk
 from steadfast.uploads.referred import ReferenceReader
+
+if TYPE_CHECKING:
+    from steadfast.cluster.cluster import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,8 @@ class Backend:
     """Where a job's `callback_url` may lead; None: jobs may have none."""
     jobs: JobService | None = None
     """Work that is recorded first; None: it is switched off."""
+    cluster: "Cluster | None" = None
+    """The other servers; None: this one stands alone."""
     job_terms: JobTerms = JobTerms()
     tally: Tally = field(default_factory=Tally)
     entailment: EntailmentSettings = field(default_factory=EntailmentSettings)

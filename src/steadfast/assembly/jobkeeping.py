@@ -1,5 +1,7 @@
 """Settings turned into the jobs of a service: their store, their scheduler, and the folders between them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from steadfast.admission.gate import Gate
@@ -8,9 +10,11 @@ from steadfast.assembly.staffing import lending_folder
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.database import Database
 from steadfast.errors import OutputUnwritable
+from steadfast.jobs.calls import Company
 from steadfast.jobs.carrier import Carrier
 from steadfast.jobs.headroom import IntakeGuard, rooms_of
 from steadfast.jobs.incarnation import Incarnation
+from steadfast.jobs.lanes import Needs, nothing_special
 from steadfast.jobs.runtime_work import RuntimeWork
 from steadfast.jobs.scheduler import Scheduler, SchedulerOptions
 from steadfast.jobs.service import JobService
@@ -18,6 +22,18 @@ from steadfast.jobs.transaction import JobDatabase
 from steadfast.jobs.upkeep import Upkeep
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SharedTerms:
+    """What is different where several servers share the jobs."""
+
+    needs: Needs = nothing_special
+    company: Company = field(default_factory=Company)
+    is_chief: Callable[[], bool] = lambda: True
+    """Whether what one server does for all is done here."""
+    poll_s: float = 0.5
+    """How often to look for work of which nobody told."""
 
 
 def open_jobs(
@@ -28,6 +44,7 @@ def open_jobs(
     runtime: Runtime,
     gate: Gate,
     tasks: tuple[str, ...],
+    shared: SharedTerms | None = None,
 ) -> JobService:
     """The jobs of this server, not begun yet; `tasks`: those whose workers do them.
 
@@ -36,7 +53,9 @@ def open_jobs(
     lending, delivery = lending_folder(settings), settings.data_dir / "scratch" / "delivered"
     for folder in (lending, delivery):
         _empty(folder)
-    jobs = JobDatabase(database, library, here=Incarnation.of_this_process())
+    shared = shared or SharedTerms()
+    here = Incarnation.of_this_process()
+    jobs = JobDatabase(database, library, here=here, needs=shared.needs)
     work = RuntimeWork(runtime, delivery, sampled=settings.objectives.sampled)
     options = SchedulerOptions(
         tasks=tasks,
@@ -44,10 +63,12 @@ def open_jobs(
         open_jobs=settings.jobs.open_by_key,
         most_failures=settings.jobs.max_attempts,
         most_places=settings.jobs.max_workers,
+        poll_s=shared.poll_s,
     )
-    scheduler = Scheduler(jobs, Carrier(jobs, work, lending), gate, work.places, options)
+    carrier = Carrier(jobs, work, lending)
+    scheduler = Scheduler(jobs, carrier, gate, work.places, options, company=shared.company)
     guard = IntakeGuard(rooms_of(library, settings.data_dir), full_at=settings.blobs.full_at)
-    upkeep = Upkeep(jobs, scheduler, guard, lease_s=settings.jobs.lease_s)
+    upkeep = Upkeep(jobs, scheduler, guard, lease_s=settings.jobs.lease_s, is_chief=shared.is_chief)
     return JobService(jobs, scheduler, upkeep, guard, max_items=settings.jobs.max_items)
 
 

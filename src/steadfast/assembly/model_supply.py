@@ -77,6 +77,18 @@ class ModelSupply:
             return engine == "embedded"
         return not all(self._store.state(model.name).is_usable for model in self._of(ModelFamily.STANDARD))
 
+    def engines(self) -> tuple[str, ...]:
+        """Engines of faces for which something is here: what this server can say of itself to others."""
+        engine = self._settings.faces.engine
+        if engine != "auto":
+            return (engine,)
+        found = [ModelFamily.EMBEDDED.value]
+        if not self._needs_embedded():
+            found.append(ModelFamily.STANDARD.value)
+        if any(self._store.state(model.name).is_usable for model in self._of(ModelFamily.NEURAL)):
+            found.append(ModelFamily.NEURAL.value)
+        return tuple(found)
+
     async def vouch(self) -> None:
         """Reads the files that workers are going to load, so that not each of them reads them again."""
         self._vouch_for(await asyncio.to_thread(self._read_all))

@@ -37,7 +37,7 @@ from steadfast.assembly.filekeeping import (
     open_webhooks,
 )
 from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
-from steadfast.assembly.jobkeeping import job_terms, open_jobs
+from steadfast.assembly.jobkeeping import SharedTerms, job_terms, open_jobs
 from steadfast.assembly.measuring import service_metrics, status_board, store_figures
 from steadfast.assembly.model_supply import ModelSupply
 from steadfast.assembly.reloading import changes
@@ -77,6 +77,8 @@ from steadfast.tasks.entail_messages import TASK as ENTAIL
 from steadfast.tasks.face_messages import TASK
 
 if TYPE_CHECKING:
+    from steadfast.assembly.clustering import ClusterGround
+    from steadfast.cluster.cluster import Cluster
     from steadfast.observability.traces.export import TraceExport
 
 _log = logging.getLogger(__name__)
@@ -124,6 +126,8 @@ class Service:
         self.supervisor = Supervisor(self._employments(settings), repair=self._models.repair)
         self._library: BlobLibrary | None = None
         self._jobs: JobService | None = None
+        self._ground: ClusterGround | None = None
+        self._cluster: Cluster | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._keyring: Keyring | None = None
         self._backend: Backend | None = None
@@ -183,11 +187,13 @@ class Service:
         settings = self.settings
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
+        self._prepare_cluster(self._database)
         self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
         self._traces = open_traces(settings.telemetry, self._backend)
         if settings.jobs.enabled:
             self._jobs = self._backend.jobs = self._open_jobs(self._backend, self._database)
+            self._open_cluster(self._jobs, self._database)
         if settings.telemetry.metrics:
             self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
             self._backend.metrics.start()
@@ -222,6 +228,8 @@ class Service:
         self._begin_chores()
         if self._jobs is not None:
             await self._jobs.start()
+            if self._cluster is not None:
+                await self._cluster.start()
             self._unsubscribe = subscribe(self._tell_jobs_of_incidents)
         if self._health is not None:
             await self._health.start(self._attachment.last_death if self._attachment else None)
@@ -281,6 +289,8 @@ class Service:
         self._unsubscribe()
         if self._jobs is not None:
             await self._jobs.stop(grace_s=max(0.0, until_s - time.monotonic() - _HAND_BACK_S))
+        if self._cluster is not None:
+            await self._cluster.stop()
 
     def _has_work(self) -> bool:
         assert self._backend is not None
@@ -329,6 +339,8 @@ class Service:
 
     def _employments(self, settings: Settings) -> list[Employment]:
         """Every task that is served, and its staff."""
+        if settings.cluster.role == "api":
+            return []
         faces = face_employment(settings, self._models.vouched)
         every = [faces, entail_employment(settings)] if settings.entailment.enabled else [faces]
         return drilled(settings, every)
@@ -372,7 +384,44 @@ class Service:
             library=self._library,
             runtime=backend.runtime,
             gate=backend.gate,
-            tasks=(TASK, ENTAIL) if self.settings.entailment.enabled else (TASK,),
+            tasks=self._tasks_of_jobs(),
+            shared=self._shared_terms(),
+        )
+
+    def _tasks_of_jobs(self) -> tuple[str, ...]:
+        if self.settings.cluster.role == "api":
+            return ()
+        return (TASK, ENTAIL) if self.settings.entailment.enabled else (TASK,)
+
+    # --- several servers as one: what stands alone imports none of it -----------------------------------
+
+    def _prepare_cluster(self, database: Database) -> None:
+        if not is_clustered(self.settings):
+            return
+        from steadfast.assembly.clustering import check_cluster, prepare_cluster  # noqa: PLC0415
+
+        check_cluster(self.settings)
+        self._ground = prepare_cluster(self.settings, database, self._models.engines())
+
+    def _shared_terms(self) -> SharedTerms:
+        ground = self._ground
+        if ground is None:
+            return SharedTerms()
+        return SharedTerms(
+            needs=ground.needs,
+            company=ground.company,
+            is_chief=lambda: ground.chief.is_chief,
+            poll_s=self.settings.cluster.look_s if self.settings.cluster.broker_url else 0.5,
+        )
+
+    def _open_cluster(self, jobs: JobService, database: Database) -> None:
+        if self._ground is None:
+            return
+        from steadfast.assembly.clustering import open_cluster  # noqa: PLC0415
+
+        assert self._backend is not None
+        self._cluster = self._backend.cluster = open_cluster(
+            self.settings, self._ground, database=database, jobs=jobs, runtime=self._backend.runtime
         )
 
     def _build_watch(self, database: Database) -> HealthWatch:
@@ -413,7 +462,8 @@ class Service:
         """Deletes what is past its time, and makes the calls that jobs ask for."""
         if self._jobs is None:
             return
-        self._chores.begin(open_retention(self.settings, self._jobs.database).run())
+        retention = open_retention(self.settings, self._jobs.database)
+        self._chores.begin(retention.run(is_chief=self._shared_terms().is_chief))
         if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
             self._chores.begin(webhooks.work_forever())
 
@@ -462,6 +512,13 @@ def keep_pauses_short() -> None:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
+
+
+def is_clustered(settings: Settings) -> bool:
+    """Whether other servers may share the jobs."""
+    url = settings.database.url
+    shares = url is not None and url.get_secret_value().startswith("postgres")
+    return shares or settings.cluster.role != "all" or settings.cluster.broker_url is not None
 
 
 def _make_folders(settings: Settings) -> None:

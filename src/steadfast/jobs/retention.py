@@ -63,12 +63,19 @@ class Retention:
         self._scratch = scratch
         self._clock = clock
         self._swept_s: float | None = None
+        self._cleaned_s: float | None = None
 
-    async def run(self) -> None:
-        """Does every round in its time, for ever; one that fails is done again at the next."""
+    async def run(self, is_chief: Callable[[], bool] = lambda: True) -> None:
+        """Does every round in its time, for ever; one that fails is done again at the next.
+
+        `is_chief`: whether what one server does for all is done here; each cleans its own scratch folder.
+        """
         while True:
             try:
-                await self.sweep()
+                if is_chief():
+                    await self.sweep()
+                else:
+                    await self._clean_scratch()
             except SteadfastError as error:
                 _log.warning("retention failed", extra={"code": error.code, "detail": error.detail})
             await asyncio.sleep(self._every_s)
@@ -82,10 +89,15 @@ class Retention:
         removed += await asyncio.to_thread(self._jobs.library.collect, grace=timedelta(0))
         if self._swept_s is None or self._clock() - self._swept_s >= _SWEEP_EVERY_S:
             removed += await asyncio.to_thread(self._jobs.library.sweep)
-            await asyncio.to_thread(clean_scratch, self._scratch)
             await self._let_orphans_go()
             self._swept_s = self._clock()
+        await self._clean_scratch()
         return removed
+
+    async def _clean_scratch(self) -> None:
+        if self._cleaned_s is None or self._clock() - self._cleaned_s >= _SWEEP_EVERY_S:
+            await asyncio.to_thread(clean_scratch, self._scratch)
+            self._cleaned_s = self._clock()
 
     async def _let_go(self, keep: str, gone_at: str, usual: timedelta, let_go: LetGo) -> Removed:
         removed = Removed()

@@ -96,6 +96,20 @@ class Scheduler:
         """What is being done here now."""
         return tuple(self._flights.values())
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Whose steps are done here."""
+        return self._options.tasks
+
+    @property
+    def places(self) -> int:
+        """How many steps could be worked on at one time now."""
+        return sum(self._places(task) for task in self._options.tasks)
+
+    def work_with(self, carrier: Carrier, places: Callable[[str], int]) -> None:
+        """Has another carrier do what is begun from now on; `places` as at the beginning."""
+        self._carrier, self._places = carrier, places
+
     def nudge(self) -> None:
         """There may be something to do."""
         self._news.set()
@@ -115,6 +129,24 @@ class Scheduler:
                     self._begin(task, lanes)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._options.poll_s)
+
+    async def look(self) -> bool:
+        """Begins whatever there is to be done, though nobody called; whether there was anything."""
+        found = await self._tasks_with_work()
+        for task, lanes in found.items():
+            self._begin(task, lanes)
+        return bool(found)
+
+    async def hand_back(self, grace_s: float) -> None:
+        """Lets what runs end in time and gives the rest back; what is begun meanwhile, `company` decides."""
+        flying = [flight.task for flight in self.flights]
+        if flying:
+            await asyncio.wait(flying, timeout=grace_s)
+        left = [task for task in flying if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=grace_s + 5.0)
 
     async def stop(self, grace_s: float) -> None:
         """Begins nothing more, lets what runs end in time, and gives the rest back."""

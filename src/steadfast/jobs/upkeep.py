@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -45,7 +46,10 @@ class Upkeep:
         *,
         lease_s: float,
         rhythm: Rhythm | None = None,
+        is_chief: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`is_chief`: whether what one server does for all is done here."""
+        self._is_chief = is_chief
         self._jobs = jobs
         self._scheduler = scheduler
         self._guard = guard
@@ -76,6 +80,8 @@ class Upkeep:
             await self.renew()
         if self._scheduler.flights:
             await self._stop_what_was_taken_back()
+        if not self._is_chief():
+            return
         if self._is_due("expire", self._rhythm.expire_s):
             await self._end_what_is_over()
         if self._is_due("release", self._rhythm.release_s):

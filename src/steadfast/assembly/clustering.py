@@ -1,0 +1,185 @@
+"""Settings turned into this server's part in a cluster; a server that stands alone imports none of it."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from steadfast import __version__
+from steadfast.assembly.staffing import devices_of
+from steadfast.cluster.capability import capabilities_of, needs_by
+from steadfast.cluster.chief import Chief
+from steadfast.cluster.cluster import Cluster
+from steadfast.cluster.dispatcher import Dispatcher
+from steadfast.cluster.membership import Member, MemberOptions
+from steadfast.cluster.message import VERSION, errands_of
+from steadfast.cluster.messenger_process import Messenger
+from steadfast.cluster.messenger_words import MessengerOptions
+from steadfast.cluster.node import NodeFacts
+from steadfast.cluster.registry import Registry
+from steadfast.database.database import Database
+from steadfast.database.migration import known_revisions
+from steadfast.errors import ConfigError
+from steadfast.jobs.calls import CallOutcome, Company
+from steadfast.jobs.lanes import Needs
+from steadfast.runtime.port import Runtime
+from steadfast.settings import Settings
+
+if TYPE_CHECKING:
+    from steadfast.jobs.service import JobService
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterGround:
+    """What the jobs of a server in a cluster stand on; made before them."""
+
+    chief: Chief
+    company: Company
+    needs: Needs
+    capabilities: frozenset[str]
+    devices: tuple[str, ...]
+
+
+def check_cluster(settings: Settings) -> None:
+    """Raises `ConfigError` for settings with which several servers could not work together."""
+    cluster, url = settings.cluster, settings.database.url
+    if url is None or not url.get_secret_value().startswith("postgres"):
+        raise ConfigError(
+            "Several servers need one PostgreSQL: the setting database.url names none.",
+            remedy="Set database.url to postgresql://…, or leave cluster.role and cluster.broker_url unset.",
+        )
+    if settings.blobs.url is None and (cluster.broker_url is not None or cluster.role != "all"):
+        raise ConfigError(
+            "Several servers need one store of files: the setting blobs.url names none.",
+            remedy="Set blobs.url to s3://bucket/prefix, or to a folder that all of them share.",
+        )
+    if cluster.broker_url is not None and find_spec("celery") is None:
+        raise ConfigError(
+            "The setting cluster.broker_url names a broker, but its client is not installed.",
+            remedy="Install it: `pip install 'steadfast[cluster]'`.",
+        )
+
+
+def prepare_cluster(settings: Settings, database: Database, engines: tuple[str, ...]) -> ClusterGround:
+    """What the jobs are to be told; `engines`: those that workers here can use."""
+    devices = () if settings.cluster.role == "api" else devices_of(settings)
+    capabilities = capabilities_of(
+        [(device.name, device.memory_bytes) for device in devices], engines, settings.cluster.capabilities
+    )
+    learned: set[str] = set()
+    company = Company(serves=lambda one: not one or one in capabilities or one in learned)
+    needs = needs_by(settings.cluster.needs)
+
+    def learning(task: str, options: Mapping[str, Any], pin: Mapping[str, str] | None) -> str:
+        capability = needs(task, options, pin)
+        if pin is not None:  # it was planned here: what it was begun with, there is here
+            learned.add(capability)
+        return capability
+
+    return ClusterGround(
+        chief=Chief(database),
+        company=company,
+        needs=learning,
+        capabilities=capabilities,
+        devices=tuple(device.name for device in devices),
+    )
+
+
+def open_cluster(
+    settings: Settings, ground: ClusterGround, *, database: Database, jobs: "JobService", runtime: Runtime
+) -> Cluster:
+    """This server's part, not begun yet."""
+    cluster = settings.cluster
+    registry = Registry(database, gone_after_s=cluster.gone_after_s, clock=jobs.database.clock)
+    messenger = _messenger(settings, ground, jobs)
+    dispatcher = None
+    if messenger is not None:
+        dispatcher = Dispatcher(
+            jobs.database,
+            messenger,
+            is_chief=lambda: ground.chief.is_chief,
+            every_s=cluster.reconcile_s,
+        )
+        ground.company.is_called = lambda: messenger.is_listening
+
+    def facts() -> NodeFacts:
+        return _facts(settings, ground, jobs, runtime, messenger)
+
+    options = MemberOptions(
+        name=node_name(settings),
+        role=cluster.role,
+        version=__version__,
+        capabilities=ground.capabilities,
+        heartbeat_s=cluster.heartbeat_s,
+        look_s=cluster.look_s,
+        grace_s=settings.server.grace_s,
+    )
+    member = Member(
+        options,
+        jobs=jobs.database,
+        registry=registry,
+        scheduler=jobs.scheduler,
+        messenger=messenger,
+        facts=facts,
+    )
+    needs = needs_by(cluster.needs)
+    ground.company.has_others = lambda lease: member.others_serve(needs(lease.task, lease.options, lease.pin))
+    return Cluster(
+        jobs.database,
+        registry=registry,
+        chief=ground.chief,
+        member=member,
+        messenger=messenger,
+        dispatcher=dispatcher,
+    )
+
+
+def node_name(settings: Settings) -> str:
+    """What this server is called among the others."""
+    return settings.cluster.name or socket.gethostname()[:100]
+
+
+def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") -> Messenger | None:
+    cluster = settings.cluster
+    if cluster.broker_url is None:
+        return None
+    listens = cluster.role != "api"
+    prefix = cluster.queue_prefix
+    errands = errands_of(ground.capabilities) if listens else ()
+    options = MessengerOptions(
+        broker_url=cluster.broker_url.get_secret_value(),
+        node=node_name(settings),
+        queues=tuple(errand.queue(prefix) for errand in errands),
+        places=max(1, len(ground.devices)),
+        lease_s=settings.jobs.lease_s,
+    )
+
+    async def on_call() -> CallOutcome:
+        return await jobs.scheduler.call(wait_s=cluster.hold_s)
+
+    return Messenger(options, on_call, prefix=prefix)
+
+
+def _facts(
+    settings: Settings,
+    ground: ClusterGround,
+    jobs: "JobService",
+    runtime: Runtime,
+    messenger: Messenger | None,
+) -> NodeFacts:
+    pools = runtime.snapshot().pools
+    broker = "none" if messenger is None else "ready" if messenger.is_ready else "away"
+    return NodeFacts(
+        address=settings.cluster.address,
+        capabilities=tuple(sorted(ground.capabilities)),
+        devices=ground.devices,
+        tasks=jobs.scheduler.tasks,
+        places=jobs.scheduler.places,
+        busy=len(jobs.scheduler.flights),
+        waiting_requests=sum(pool.waiting for pool in pools),
+        is_chief=ground.chief.is_chief,
+        messages=VERSION,
+        schema=known_revisions()[-1],
+        broker=broker,
+    )
