@@ -15,6 +15,8 @@ from steadfast.tasks.entail_file import Asked, EntailReport, entail_files
 from steadfast.tasks.entail_questions import NamedQuestion, questions_in
 
 _FAILURES_TOLD = 5
+_BEGINNING = '{"row": '
+"""Of every line that is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,7 @@ def run_rows(
     """
     kept = _kept_lines(output, rows)
     waiting = [row for row in rows if row.number not in kept]
-    _write_anew(output, [kept[number] for number in sorted(kept)])
+    write_bytes_aside(output, "".join(kept[number] for number in sorted(kept)).encode())
     on_done(len(kept))
     answered, failures, told = 0, list[SteadfastError](), list[str]()
     with output.open("a", encoding="utf-8") as stream:
@@ -141,26 +143,34 @@ def _line(row: Row, result: EntailReport | SteadfastError) -> str:
 
 
 def _kept_lines(output: Path, rows: Sequence[Row]) -> dict[int, str]:
-    """Good answers of an earlier run to these very questions; a line that was cut off is none."""
+    """Good answers of an earlier run to these very questions; a line that was cut off is none.
+
+    Raises `OutputUnwritable` where the file holds something else.
+    """
     if not output.exists():
         return {}
     keys = {row.number: row.key for row in rows}
     kept: dict[int, str] = {}
-    for line in output.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-        try:
-            plain = json.loads(line)
-        except ValueError:
-            continue
-        is_ours = isinstance(plain, dict) and "answer" in plain and line.endswith("\n")
-        if is_ours and keys.get(plain.get("row")) == plain.get("key"):
-            kept[plain["row"]] = line
-    return kept
-
-
-def _write_anew(output: Path, lines: Sequence[str]) -> None:
-    if output.exists() and not lines and output.stat().st_size:
+    lines = output.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    is_ours = not lines or (len(lines) == 1 and lines[0].startswith(_BEGINNING))  # a run that was cut off
+    for line in lines:
+        plain = _plain_of(line)
+        number = plain.get("row")
+        if number in keys and keys[number] == plain.get("key"):
+            is_ours = True
+            if "answer" in plain and line.endswith("\n"):
+                kept[number] = line
+    if not is_ours:
         raise OutputUnwritable(
             f"{output} is there already and holds no answers to these questions.",
             remedy="Name another file, or remove it.",
         )
-    write_bytes_aside(output, "".join(lines).encode())
+    return kept
+
+
+def _plain_of(line: str) -> dict[str, Any]:
+    try:
+        plain = json.loads(line)
+    except ValueError:
+        return {}
+    return plain if isinstance(plain, dict) and isinstance(plain.get("row"), int) else {}

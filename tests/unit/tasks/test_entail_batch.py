@@ -83,6 +83,20 @@ def test_an_answer_that_was_cut_off_is_asked_again(folder: Path) -> None:
     assert [answer["answer"] for answer in answers] == ["yes", "no"]
 
 
+def test_a_run_in_which_everything_failed_may_be_repeated(folder: Path) -> None:
+    file = questions(folder, "image,text\nlater.png,Day.\n")
+    assert run(file)[0].failed == 1
+    (folder / "later.png").write_bytes((folder / "bright.png").read_bytes())
+    report, answers, _ = run(file)
+    assert (report.answered, [answer["answer"] for answer in answers]) == (1, ["yes"])
+
+
+def test_a_run_that_was_killed_at_its_first_line_may_be_repeated(folder: Path) -> None:
+    file = questions(folder, "image,text\nbright.png,Day.\n")
+    (folder / "answers.jsonl").write_text('{"row": 1, "key": "ab')
+    assert run(file)[0].answered == 1
+
+
 def test_a_file_of_something_else_is_not_overwritten(folder: Path) -> None:
     file = questions(folder, "image,text\nbright.png,Day.\n")
     (folder / "answers.jsonl").write_text("my diary\n")
