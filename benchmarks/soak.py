@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,15 +232,18 @@ class Soak:
             return
         before = self.observer.looks[-1].workers
         begin_s = time.monotonic()
-        print(f"{begin_s - self.began_s:7.1f} s  {kind.name}", flush=True)
+        self._say(kind, "begins")
         try:
             await fault.inject(scene)
             await asyncio.sleep(max(0.0, begin_s + kind.lasts_s - time.monotonic()))
         except NotHere as missing:
+            self._say(kind, f"not run: {missing}")
             stretch.not_run[f"{kind.name}: {missing}"] += 1
             return
         except (ServiceError, OSError) as error:
-            stretch.broken.append(f"{kind.name}: {error}")
+            self._say(kind, f"could not be carried out: {error}")
+            stretch.not_run[f"{kind.name}: {error}"] += 1
+            return
         finally:
             with suppress(ServiceError, OSError):
                 await fault.heal(scene)
@@ -255,6 +259,11 @@ class Soak:
             silence_s = self.observer.longest_silence_s(begin_s, time.monotonic())
             stretch.outages.append((kind.name, silence_s))
         stretch.faults.append(_injected(fault, begin_s, end_s, noticed))
+        told = ", ".join(f"{answer.words()} after {answer.took_ms:.0f} ms" for answer in scene.carriers)
+        self._say(kind, f"is over, noticed by {noticed or 'nothing'}{' (' + told + ')' if told else ''}")
+
+    def _say(self, kind: type[Fault], words: str) -> None:
+        print(f"{time.monotonic() - self.began_s:7.1f} s  {kind.name} {words}", flush=True)
 
     async def _until_whole_again(self) -> None:
         until_s = time.monotonic() + _WHOLE_WITHIN_S
@@ -468,6 +477,10 @@ def write(section: str) -> None:
 
 async def soak_for(minutes: float, *, every_s: float, seed: int, engine: str, folder: Path) -> Report:
     """Starts a house, soaks it, ends it."""
+    this = asyncio.current_task()
+    assert this is not None
+    # The house must not outlive us.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     settings = Settings()
     builder = Builder(settings, folder, engine=engine, workers=2)
     try:
