@@ -178,7 +178,7 @@ def test_a_job_killed_again_and_again_is_the_same_video_for_hardly_more_work(
         run = start(tmp_path / "killed", hopper_path, target)
         runs.append(run)
         try:
-            assert run.wait_for("started", 60.0) or run.of("ended"), run.errors.read_text()[-2000:]
+            assert run.wait_for("started", 180.0) or run.of("ended"), run.errors.read_text()[-2000:]
             if kills == 1:  # once, when there is something to lose and to spoil
                 run.wait_for("finished", 60.0, "segment")
             if kills == KILLS or run.wait_for("ended", moments.uniform(0.1, 12.0 if FULL else 2.0)):

@@ -1,14 +1,13 @@
 """From a job's change to a real receiver and back into its history: down, slow, redirecting, well."""
 
 import asyncio
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.databases import open_sqlite
+from tests.http_receiver import MoodyReceiver
 from tests.job_house import JobHouse, job_house
 
 from steadfast.jobs.callback_guard import CallbackGuard
@@ -16,44 +15,7 @@ from steadfast.jobs.callback_post import SignedPost
 from steadfast.jobs.history import entries_after
 from steadfast.jobs.webhook_secrets import secret_of_key
 from steadfast.jobs.webhooks import WebhookCourier
-from steadfast.signature import SIGNATURE, signature
-
-METADATA_ADDRESS = "http://169.254.169.254/latest/meta-data/"
-
-
-class Receiver:
-    """Answers as it is told to: a status, or `slow`, or a redirect."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.mood = "well"
-        self.got: list[tuple[str, str, bytes]] = []
-        self.over = threading.Event()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((self.headers["X-Steadfast-Event"], self.headers[SIGNATURE], body))
-                if receiver.mood == "slow":
-                    receiver.over.wait(20)
-                self.send_response(307 if receiver.mood == "redirecting" else 200)
-                self.send_header("Location", METADATA_ADDRESS)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Says nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", port), Handler)
-        self.port = self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-
-    def close(self) -> None:
-        self.over.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+from steadfast.signature import signature
 
 
 @pytest.fixture
@@ -99,14 +61,14 @@ def told(house: JobHouse, job_id: str) -> list[tuple[str, str, str]]:
 
 
 def test_a_receiver_that_is_down_then_slow_then_well_hears_everything_in_order(house: JobHouse) -> None:
-    receiver = Receiver()
+    receiver = MoodyReceiver()
     port = receiver.port
     receiver.close()
     job_id = house.submit(callback_url=f"http://receiver.test:{port}/hook")
     house.finish()
     go(house)
     assert told(house, job_id) == [("job.running", "retrying", "the receiver was not reached: ConnectError")]
-    receiver = Receiver(port)
+    receiver = MoodyReceiver(port)
     try:
         receiver.mood = "slow"
         house.clock.turn(5.1)
@@ -128,7 +90,7 @@ def test_a_receiver_that_is_down_then_slow_then_well_hears_everything_in_order(h
 
 
 def test_a_redirect_to_the_metadata_address_is_refused_and_recorded(house: JobHouse) -> None:
-    receiver = Receiver()
+    receiver = MoodyReceiver()
     try:
         receiver.mood = "redirecting"
         job_id = house.submit(callback_url=f"http://receiver.test:{receiver.port}/hook")
@@ -144,7 +106,7 @@ def test_a_redirect_to_the_metadata_address_is_refused_and_recorded(house: JobHo
 
 
 def test_a_name_that_leads_inside_is_refused_and_recorded_without_a_call(house: JobHouse) -> None:
-    receiver = Receiver()
+    receiver = MoodyReceiver()
     try:
         job_id = house.submit(callback_url=f"http://receiver.test:{receiver.port}/hook")
         house.took()
