@@ -21,6 +21,17 @@ def act(do: str = "echo", **more: Any) -> bytes:
     return json.dumps({"do": do, **more}).encode()
 
 
+READINGS = {
+    "identity": 0.9,
+    "flicker": 1.1,
+    "psnr_outside": 28.0,
+    "ssim_outside": 0.98,
+    "mask_overlap": 0.95,
+    "face_distance": 12.0,
+}
+"""What it says of results that are sampled."""
+
+
 class FaultyFaces(Task[FaceRequest]):
     """Echoes what it was told, or suffers."""
 
@@ -54,6 +65,7 @@ class FaultyFaces(Task[FaceRequest]):
             faces_found=2,
             faces_swapped=1,
             identity=0.5,
+            readings=dict(READINGS) if request.fields.sample else {},
         )
         return Response(fields=answer, blobs=(msgspec.json.encode(said),), cost={"bytes": float(sum(sizes))})
 

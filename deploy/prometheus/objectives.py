@@ -5,13 +5,18 @@ really spent, and a short one, which lets it end soon after the trouble has. A b
 times its pace spends 2 % of it in an hour, 6 times 5 % in six hours, its own pace 10 % in three days.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from steadfast.settings import ObjectiveSettings
+from steadfast.sla.targets import NEURAL_GPU
+
 FILE: Final = Path(__file__).parent / "rules" / "objectives.yml"
 WINDOWS: Final = ("5m", "30m", "1h", "6h", "3d")
-RUNBOOKS: Final = "https://steadfast.example.com/docs/runbooks"
+RUNBOOKS: Final = "{{ with $externalLabels.docs }}{{ . }}{{ else }}docs{{ end }}/runbooks"
+"""Where the pages lie: below the URL that prometheus.yml says once, else below the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,29 +79,43 @@ def _slower_than(family: str, bound: str, which: str = "") -> tuple[str, str]:
 
 
 _ANSWERED: Final = 'outcome=~"ok|degraded"'
-_P90: Final = _slower_than("steadfast_request_duration_seconds", "0.8", _ANSWERED)
-_P99: Final = _slower_than("steadfast_request_duration_seconds", "3.0", _ANSWERED)
-_JOBS: Final = _slower_than("steadfast_job_duration_seconds", "900.0", 'state=~"succeeded|failed"')
-_TAKEOVER: Final = _slower_than("steadfast_takeover_seconds", "0.25")
+_SETTINGS: Final = ObjectiveSettings()
+"""What is promised where nothing else is said: the report and the alerts speak of the same."""
+
+_IDENTITY: Final = NEURAL_GPU["neural"].identity
+
+
+def _bound_of(by_size: Mapping[str, float]) -> float:
+    """Rules know one bound for all sizes: the widest."""
+    return max(by_size.values())
+
+
+_P90_S, _P99_S = _bound_of(_SETTINGS.latency_p90_s), _bound_of(_SETTINGS.latency_p99_s)
+_P90: Final = _slower_than("steadfast_request_duration_seconds", f"{_P90_S}", _ANSWERED)
+_P99: Final = _slower_than("steadfast_request_duration_seconds", f"{_P99_S}", _ANSWERED)
+_JOBS: Final = _slower_than(
+    "steadfast_job_duration_seconds", f"{_SETTINGS.turnaround_s}", 'state=~"succeeded|failed"'
+)
+_TAKEOVER: Final = _slower_than("steadfast_takeover_seconds", f"{_SETTINGS.takeover_s}")
 
 OBJECTIVES: Final = (
     Objective(
         name="availability",
         alert="SteadfastAvailabilityBudgetBurn",
-        target=0.999,
+        target=_SETTINGS.availability,
         by="environment, task",
         bad=_counted("shed|timeout|error"),
         total=_counted("ok|degraded|shed|timeout|error"),
-        says="999 of 1000 requests that are not the caller's fault are answered",
+        says=f"{_SETTINGS.availability:.2%} of the requests that are not the caller's fault are answered",
     ),
     Objective(
         name="success",
         alert="SteadfastSuccessBudgetBurn",
-        target=0.996,
+        target=_SETTINGS.success,
         by="environment, task",
         bad=_counted("timeout|error"),
         total=_counted("ok|degraded|timeout|error"),
-        says="996 of 1000 requests that were let in are answered",
+        says=f"{_SETTINGS.success:.2%} of the requests that were let in are answered",
     ),
     Objective(
         name="latency_p90",
@@ -105,7 +124,7 @@ OBJECTIVES: Final = (
         by="environment, task, size_class",
         bad=_P90[0],
         total=_P90[1],
-        says="9 of 10 answers take at most 800 ms",
+        says=f"9 of 10 answers take at most {_P90_S * 1000:g} ms",
     ),
     Objective(
         name="latency_p99",
@@ -114,43 +133,54 @@ OBJECTIVES: Final = (
         by="environment, task, size_class",
         bad=_P99[0],
         total=_P99[1],
-        says="99 of 100 answers take at most 3 s",
+        says=f"99 of 100 answers take at most {_P99_S:g} s",
     ),
     Objective(
         name="turnaround",
         alert="SteadfastTurnaroundBudgetBurn",
-        target=0.95,
+        target=_SETTINGS.turnaround,
         by="environment, task",
         bad=_JOBS[0],
         total=_JOBS[1],
-        says="95 of 100 jobs are done within 15 minutes",
+        says=f"{_SETTINGS.turnaround:.0%} of the jobs are done in {_SETTINGS.turnaround_s / 60:g} minutes",
     ),
     Objective(
         name="takeover",
         alert="SteadfastTakeoverBudgetBurn",
-        target=0.99,
+        target=_SETTINGS.takeover,
         by="environment, task",
         bad=_TAKEOVER[0],
         total=_TAKEOVER[1],
-        says="99 of 100 places stand empty for at most 250 ms when a worker dies",
+        says=f"{_SETTINGS.takeover:.0%} of the places stand empty for at most "
+        f"{_SETTINGS.takeover_s * 1000:g} ms when a worker dies",
+    ),
+    Objective(
+        name="durability",
+        alert="SteadfastDurabilityBudgetBurn",
+        target=1.0,
+        by="environment, task",
+        bad="rate(steadfast_jobs_lost_total[$w])",
+        total="rate(steadfast_jobs_submitted_total[$w])",
+        says="no job that was accepted is lost",
     ),
     Objective(
         name="identity",
         alert="SteadfastIdentityBudgetBurn",
-        target=0.95,
+        target=_SETTINGS.quality_kept,
         by="environment, engine",
-        bad='rate(steadfast_identity_similarity_bucket{engine="neural", le="0.85"}[$w])',
+        bad=f'rate(steadfast_identity_similarity_bucket{{engine="neural", le="{_IDENTITY}"}}[$w])',
         total='rate(steadfast_identity_similarity_count{engine="neural"}[$w])',
-        says="95 of 100 swaps of the neural engine are as like their source as promised (0.85)",
+        says=f"{_SETTINGS.quality_kept:.0%} of the swaps of the neural engine are as like their source as "
+        f"promised ({_IDENTITY})",
     ),
     Objective(
         name="quality",
         alert="SteadfastQualityBudgetBurn",
-        target=0.95,
+        target=_SETTINGS.quality_kept,
         by="environment, engine, reading",
         bad='rate(steadfast_quality_readings_total{verdict="missed"}[$w])',
         total='rate(steadfast_quality_readings_total{verdict=~"met|missed"}[$w])',
-        says="95 of 100 sampled results are as good as is promised of their engine",
+        says=f"{_SETTINGS.quality_kept:.0%} of the sampled results are as good as their engine promises",
     ),
 )
 
@@ -186,7 +216,7 @@ def _alert(objective: Objective, pair: Pair) -> str:
         f'          summary: "The error budget of {objective.name} is spent too fast"\n'
         f'          description: "Promised: {objective.says}. Over {pair.long} '
         f'{{{{ $value | humanizePercentage }}}} were not good; the budget is {objective.budget:.3%}."\n'
-        f"          runbook_url: {RUNBOOKS}/{objective.alert}.md\n"
+        f'          runbook_url: "{RUNBOOKS}/{objective.alert}.md"\n'
     )
 
 

@@ -8,7 +8,20 @@ _ENVIRONMENT = 'environment=~"$environment"'
 
 def _left(objective: Objective) -> str:
     ratio = recorded(objective, "3d")
+    if not objective.budget:  # nothing may be bad, so what is left is all or nothing
+        return f"1 - max by (environment) ({ratio}{{{_ENVIRONMENT}}} > bool 0)"
     return f"1 - max by (environment) ({ratio}{{{_ENVIRONMENT}}}) / {objective.budget:.6g}"
+
+
+def _paces(objective: Objective) -> str:
+    if not objective.budget:
+        return "Of what was accepted, the part that was not good; the alerts fire at the first."
+    paces = ", ".join(f"{objective.threshold(pair.pace) / objective.budget:.3g}" for pair in PAIRS)
+    return f"1 spends a month's budget in a month; the alerts fire at {paces}."
+
+
+def _per_budget(objective: Objective) -> str:
+    return f" / {objective.budget:.6g}" if objective.budget else ""
 
 
 def _row(objective: Objective) -> Row:
@@ -30,12 +43,10 @@ def _row(objective: Objective) -> Row:
             ),
             Panel(
                 title=f"How fast it is spent, {title}",
-                says="1 spends a month's budget in a month; the alerts fire at "
-                + ", ".join(f"{objective.threshold(pair.pace) / objective.budget:.3g}" for pair in PAIRS)
-                + ".",
+                says=_paces(objective),
                 queries=tuple(
                     query(
-                        f"{recorded(objective, window)}{{{_ENVIRONMENT}}} / {objective.budget:.6g}",
+                        f"{recorded(objective, window)}{{{_ENVIRONMENT}}}{_per_budget(objective)}",
                         f"{window} {labels}",
                     )
                     for window in ("5m", "1h", "6h", "3d")

@@ -41,6 +41,11 @@ class JobStateChanged(JobEvent):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JobLost(JobEvent):
+    """An accepted job is gone though nobody deleted it, or its files are; the ledger notices."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobHeld(JobEvent):
     """A job waits for something other than a worker, or (`why` empty) waits no longer."""
 

@@ -20,6 +20,7 @@ _LEVELS: Final[Mapping[str, str]] = {
     "job_progressed": "debug",
     "worker_died": "error",
     "load_failed": "error",
+    "job_lost": "error",
     "unexpected_error": "error",
     "input_quarantined": "error",
     "model_quarantined": "error",

@@ -1,5 +1,6 @@
 """What became of jobs, taken from their own tables, so that it outlives them."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -23,29 +24,49 @@ _LATE: Final = timedelta(minutes=2)
 _FILES_GONE: Final = frozenset({BlobMissing.code, BlobDamaged.code})
 
 
-def absorb_jobs(database: Database) -> None:
-    """Takes over jobs that are new and those that have ended. Raises `DatabaseProblem`."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """A job that was found to be lost."""
+
+    job_id: str
+    task: str
+    owner: str = ""
+    """Empty: its own row is gone, too."""
+
+
+def absorb_jobs(database: Database) -> list[Lost]:
+    """Takes over jobs that are new and those that have ended; answers those found lost.
+
+    Raises `DatabaseProblem`.
+    """
     with database.writing() as connection:
-        _add_new(connection)
-        _follow_open(connection)
+        return [*_add_new(connection), *_follow_open(connection)]
 
 
-def _add_new(connection: Connection) -> None:
+def _add_new(connection: Connection) -> list[Lost]:
     newest = connection.execute(select(func.max(JOBS.c.submitted_at))).scalar_one_or_none()
     query = select(LIVING).where(LIVING.c.id.not_in(select(JOBS.c.job_id)))
     if newest is not None:
         # Ids begin with the time, so this reads what is new and no more.
         before = select(func.max(JOBS.c.job_id)).where(JOBS.c.submitted_at < newest - _LATE)
         query = query.where(LIVING.c.id > func.coalesce(before.scalar_subquery(), ""))
-    rows = [_row_of(job) for job in connection.execute(query)]
+    jobs = connection.execute(query).all()
+    rows = [_row_of(job) for job in jobs]
     if rows:
         connection.execute(insert_into(connection, JOBS).on_conflict_do_nothing(), rows)
+    return [
+        Lost(job_id=job.id, task=job.task, owner=job.owner)
+        for job, row in zip(jobs, rows, strict=True)
+        if row["state"] == LOST
+    ]
 
 
-def _follow_open(connection: Connection) -> None:
+def _follow_open(connection: Connection) -> list[Lost]:
+    found = []
     joined = JOBS.outerjoin(LIVING, LIVING.c.id == JOBS.c.job_id)
     is_open = JOBS.c.ended_at.is_(None) & JOBS.c.state.not_in([LOST, DELETED])
-    query = select(JOBS.c.job_id.label("known_id"), LIVING).select_from(joined).where(is_open)
+    known = (JOBS.c.job_id.label("known_id"), JOBS.c.task.label("known_task"))
+    query = select(*known, LIVING).select_from(joined).where(is_open)
     for job in connection.execute(query).all():
         if job.id is None:
             values: dict[str, Any] = {"state": _why_gone(connection, job.known_id)}
@@ -54,6 +75,9 @@ def _follow_open(connection: Connection) -> None:
         else:
             continue
         connection.execute(update(JOBS).where(JOBS.c.job_id == job.known_id).values(**values))
+        if values["state"] == LOST:
+            found.append(Lost(job_id=job.known_id, task=job.known_task, owner=job.owner or ""))
+    return found
 
 
 def _row_of(job: Any) -> dict[str, Any]:

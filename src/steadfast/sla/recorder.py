@@ -10,14 +10,15 @@ from typing import Final
 
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseProblem
-from steadfast.events import subscribe_to
+from steadfast.events import publish, subscribe_to
+from steadfast.jobs.events import JobLost
 from steadfast.observability.quality import QualityMeasured
 from steadfast.observability.requests import RequestEnded, RequestStarted
 from steadfast.runtime.events import SpareTookOver
 from steadfast.settings import ObjectiveSettings
 from steadfast.sla.folding import fold
 from steadfast.sla.frames import Frame, FrameKind
-from steadfast.sla.job_ledger import absorb_jobs
+from steadfast.sla.job_ledger import Lost, absorb_jobs
 from steadfast.sla.journal import Journal, unix_us
 from steadfast.sla.retention import forget_old
 from steadfast.sla.tally import OUTCOMES, READINGS, SIZES, VERDICTS
@@ -72,16 +73,17 @@ class Recorder:
         forget_at_s = 0.0
         while True:
             with suppress(DatabaseProblem):
-                await database.run(self._fold, database)
+                for lost in await database.run(self._fold, database):
+                    publish(JobLost(job_id=lost.job_id, owner=lost.owner, task=lost.task))
                 if time.monotonic() >= forget_at_s:
                     forget_at_s = time.monotonic() + _FORGET_EVERY_S
                     await database.run(forget_old, database, settings, datetime.now(UTC))
             await asyncio.sleep(self._fold_every_s)
             self.turn()
 
-    def _fold(self, database: Database) -> None:
+    def _fold(self, database: Database) -> list[Lost]:
         fold(database, self._folder, instance=self._instance)
-        absorb_jobs(database)
+        return absorb_jobs(database)
 
     def turn(self) -> None:
         """Begins a new file, so that what was written so far can be folded."""

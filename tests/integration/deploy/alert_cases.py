@@ -199,6 +199,10 @@ _SPENT: dict[str, Sequence[Series]] = {
     "latency_p90": _histogram("steadfast_request_duration_seconds", "0.8", _OF_REQUESTS),
     "latency_p99": _histogram("steadfast_request_duration_seconds", "3.0", _OF_REQUESTS),
     "turnaround": _histogram("steadfast_job_duration_seconds", "900.0", 'state="succeeded", '),
+    "durability": [
+        counter(f"steadfast_jobs_lost_total{{{TASK}}}", 0, 1, 0),
+        counter(f"steadfast_jobs_submitted_total{{{TASK}}}", 100, 100),
+    ],
     "takeover": _histogram("steadfast_takeover_seconds", "0.25", ""),
     "quality": [
         counter(

@@ -12,6 +12,11 @@ from deploy.prometheus import objectives
 from tests.integration.deploy.alert_cases import CASES, Case
 from tests.prometheus_tools import ROOT, RULES, program, told_by
 
+from steadfast.observability.metrics.job_metrics import DURATION as JOB_DURATION
+from steadfast.observability.metrics.request_metrics import DURATION
+from steadfast.observability.metrics.worker_metrics import TAKEOVER
+from steadfast.settings import ObjectiveSettings
+
 RULE_FILES = sorted(RULES.glob("*.yml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
@@ -35,6 +40,24 @@ def test_the_rules_of_objectives_are_in_step_with_their_table() -> None:
     assert objectives.FILE.read_text(encoding="utf-8") == objectives.rules()
 
 
+def test_what_the_alerts_promise_is_what_the_settings_promise() -> None:
+    promised, settings = {one.name: one for one in objectives.OBJECTIVES}, ObjectiveSettings()
+    assert promised["availability"].target == settings.availability
+    assert promised["success"].target == settings.success
+    assert promised["turnaround"].target == settings.turnaround
+    assert promised["takeover"].target == settings.takeover
+    assert promised["quality"].target == promised["identity"].target == settings.quality_kept
+    assert (promised["durability"].budget == 0) == (settings.lost_jobs == 0)
+    bounds = {"latency_p90": settings.latency_p90_s, "latency_p99": settings.latency_p99_s}
+    for name, by_size in bounds.items():
+        assert {f"{bound}" for bound in by_size.values()} == set(
+            re.findall('le="([^"]+)"', promised[name].bad)
+        )
+    assert {bound for bounds_ in bounds.values() for bound in bounds_.values()} <= set(DURATION.buckets)
+    assert settings.turnaround_s in JOB_DURATION.buckets
+    assert settings.takeover_s in TAKEOVER.buckets
+
+
 def test_every_alert_is_tested_and_no_other() -> None:
     assert {case.alert for case in CASES} == {rule["alert"] for rule in ALERTS}
     windows = {(rule["alert"], rule["labels"].get("window", "")) for rule in ALERTS}
@@ -45,7 +68,7 @@ def test_every_alert_is_tested_and_no_other() -> None:
 def test_every_alert_says_what_it_is_how_grave_it_is_and_where_to_read_on(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
-    assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{rule['alert']}.md")
+    assert rule["annotations"]["runbook_url"].endswith(f"/runbooks/{rule['alert']}.md")
     page = (RUNBOOKS / f"{rule['alert']}.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == ["See", "Decide", "Mend"]
 
@@ -101,13 +124,15 @@ def test_it_is_silent_then_fires_then_is_silent_again(case: Case, tmp_path: Path
     told_by(program("promtool"), "test", "rules", file)
 
 
-def test_what_an_alert_says_is_a_sentence_with_its_figures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("docs", ["", "https://wiki.mine.example/docs"])
+def test_what_an_alert_says_is_a_sentence_with_its_figures_and_a_link(docs: str, tmp_path: Path) -> None:
     test = {
         "rule_files": [str(file) for file in RULE_FILES],
         "evaluation_interval": "1m",
         "tests": [
             {
                 "interval": "1m",
+                "external_labels": {"docs": docs} if docs else {},
                 "input_series": [
                     {"series": 'steadfast_memory_used_ratio{instance="a:1"}', "values": "0.93x10"},
                     {"series": 'up{job="steadfast", instance="a:1"}', "values": "1x10"},
@@ -123,8 +148,7 @@ def test_what_an_alert_says_is_a_sentence_with_its_figures(tmp_path: Path) -> No
                                     "summary": "Memory of a:1 is 93% used",
                                     "description": "Of the machine or of its container, whichever is nearer "
                                     "its limit. What comes next is the kernel's OOM killer.",
-                                    "runbook_url": "https://steadfast.example.com/docs/runbooks/"
-                                    "SteadfastMemoryHigh.md",
+                                    "runbook_url": f"{docs or 'docs'}/runbooks/SteadfastMemoryHigh.md",
                                 },
                             }
                         ],

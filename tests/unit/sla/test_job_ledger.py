@@ -54,7 +54,8 @@ def test_a_job_that_vanished_is_lost_and_one_that_had_ended_is_not(
     with database.writing() as connection:
         connection.execute(delete(STEPS))
         connection.execute(delete(LIVING))
-    absorb_jobs(database)
+    assert [lost.job_id for lost in absorb_jobs(database)] == [waiting]
+    assert absorb_jobs(database) == []  # it is told once
     assert states(database) == {done: "succeeded", waiting: LOST}
 
 

@@ -9,6 +9,7 @@ from prometheus_client.registry import CollectorRegistry
 from steadfast.events import subscribe_to
 from steadfast.jobs.census import OPEN_STATES
 from steadfast.jobs.events import (
+    JobLost,
     JobProgressed,
     JobStateChanged,
     JobSubmitted,
@@ -29,6 +30,12 @@ _FAULT: Final = Label(name="fault", meaning="What the failure was booked on.", v
 
 SUBMITTED: Final = Family(
     name="steadfast_jobs_submitted_total", kind=Kind.COUNTER, meaning="Jobs recorded.", labels=(TASK,)
+)
+LOST: Final = Family(
+    name="steadfast_jobs_lost_total",
+    kind=Kind.COUNTER,
+    meaning="Accepted jobs that vanished without an end, or whose files did; the ledger notices.",
+    labels=(TASK,),
 )
 ENDED: Final = Family(
     name="steadfast_jobs_ended_total",
@@ -104,8 +111,8 @@ CHECKPOINT_AGE: Final = Family(
 )
 
 _EVENTS: Final = (
-    SUBMITTED, ENDED, DURATION, STEPS, STEP_FAILURES, STEP_TIME, REDONE, LEASES_LOST, FRAMES, DEVICE_TIME,
-    FIRST_FRAME,
+    SUBMITTED, LOST, ENDED, DURATION, STEPS, STEP_FAILURES, STEP_TIME, REDONE, LEASES_LOST, FRAMES,
+    DEVICE_TIME, FIRST_FRAME,
 )  # fmt: skip
 FAMILIES: Final = (*_EVENTS, JOBS, CHECKPOINT_AGE)
 
@@ -150,6 +157,7 @@ class JobMetrics(Counting):
             subscribe_to(StepStarted, self._step_started),
             subscribe_to(StepFinished, self._step_finished),
             subscribe_to(StepFailed, lambda e: at(STEP_FAILURES, e.task, e.kind.value, e.fault.value).inc()),
+            subscribe_to(JobLost, lambda e: at(LOST, e.task).inc()),
             subscribe_to(SegmentRedone, lambda e: at(REDONE, e.task).inc()),
             subscribe_to(LeaseLost, lambda e: at(LEASES_LOST, e.task, e.kind.value).inc()),
         ]
@@ -165,7 +173,7 @@ class JobMetrics(Counting):
             self.at(LEASES_LOST, task, step.value)
             for fault in Fault:
                 self.at(STEP_FAILURES, task, step.value, fault.value)
-        for family in (SUBMITTED, REDONE, FRAMES, DEVICE_TIME, FIRST_FRAME):
+        for family in (SUBMITTED, LOST, REDONE, FRAMES, DEVICE_TIME, FIRST_FRAME):
             self.at(family, task)
 
     def _changed(self, event: JobStateChanged) -> None:

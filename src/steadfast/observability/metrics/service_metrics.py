@@ -18,6 +18,7 @@ from steadfast.health.probes.devices import DeviceReading
 from steadfast.health.readings import Reading
 from steadfast.observability.metrics import (
     build_metrics,
+    cluster_metrics,
     entailment_metrics,
     gate_metrics,
     health_metrics,
@@ -29,6 +30,7 @@ from steadfast.observability.metrics import (
     storage_metrics,
     worker_metrics,
 )
+from steadfast.observability.metrics.cluster_metrics import ClusterFigures
 from steadfast.observability.metrics.exposition import Exposition
 from steadfast.observability.metrics.family import Family
 from steadfast.observability.metrics.instrument import Readings
@@ -49,6 +51,7 @@ FAMILIES: tuple[Family, ...] = (
     *health_metrics.FAMILIES,
     *storage_metrics.FAMILIES,
     *http_metrics.FAMILIES,
+    *cluster_metrics.FAMILIES,
 )
 """Everything that `/metrics` may show; `docs/reference/metrics.md` is made from it."""
 
@@ -74,6 +77,7 @@ class Sources:
     readings: Callable[[], Sequence[Reading]] = field(default=_nothing)
     open_incidents: Callable[[], Sequence[Incident]] = field(default=_nothing)
     devices: Callable[[], Sequence[DeviceReading]] = field(default=_nothing)
+    cluster: Callable[[], ClusterFigures | None] = field(default=lambda: None)
     clock: Callable[[], float] = time.monotonic
     """The one of `readings`."""
 
@@ -182,6 +186,7 @@ def _readings(sources: Sources) -> list[Readings]:
             sources.survey, filed_bytes=sources.filed_bytes, quota_bytes=sources.quota_bytes
         ),
         http_metrics.http_readings(sources.answers, sources.answer_seconds, sources.running),
+        cluster_metrics.cluster_readings(_once_per_scrape(sources.cluster, clock)),
         Readings(
             {
                 build_metrics.CPU: lambda: [((), time.process_time())],
