@@ -31,25 +31,25 @@ def plan(faults: Sequence[type[Fault]], *, seed: int, duration_s: float | None =
     With `duration_s` as many as fit into it, and all of them again and again where it is long.
     """
     dice = random.Random(seed)  # noqa: S311 — the same each time is the point
-    planned = _round(faults, dice)
-    if duration_s is None:
-        return planned
-    while planned and _length_s(planned) < duration_s:
-        planned += _round(faults, dice)
-    return _within(planned, duration_s)
+    planned: list[Planned] = []
+    _add_round(planned, faults, dice)
+    while duration_s is not None and planned and _length_s(planned) < duration_s:
+        _add_round(planned, faults, dice)
+    return planned if duration_s is None else _within(planned, duration_s)
 
 
-def _round(faults: Sequence[type[Fault]], dice: random.Random) -> list[Planned]:
-    planned = []
+def _add_round(planned: list[Planned], faults: Sequence[type[Fault]], dice: random.Random) -> None:
+    """Every fault once more."""
+    lasts_s = {fault.name: fault.lasts_s for fault in faults}
     for house in dict.fromkeys(fault.house for fault in faults):
         chosen = [fault for fault in faults if fault.house == house]
         dice.shuffle(chosen)
-        at_s = 0.0
+        last = planned[-1] if planned and planned[-1].house == house else None
+        at_s = 0.0 if last is None else round(last.at_s + lasts_s[last.name] + _WINDOW_S, 2)
         for fault in chosen:
             at_s += round(dice.uniform(*_CALM_S), 2)
             planned.append(Planned(name=fault.name, house=house, at_s=at_s, seed=dice.getrandbits(32)))
             at_s = round(at_s + fault.lasts_s + _WINDOW_S, 2)
-    return planned
 
 
 def _length_s(planned: Sequence[Planned]) -> float:

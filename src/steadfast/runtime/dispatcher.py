@@ -18,7 +18,7 @@ from steadfast.events import publish
 from steadfast.runtime import messages
 from steadfast.runtime.arena import ArenaFull
 from steadfast.runtime.deadlines import Deadlines
-from steadfast.runtime.events import InputQuarantined, RequestRetried, UnexpectedError
+from steadfast.runtime.events import AnswerInvalid, InputQuarantined, RequestRetried, UnexpectedError
 from steadfast.runtime.exit_reason import ExitReport, Fault, KillReason
 from steadfast.runtime.failure import declared, error_of, is_unexpected
 from steadfast.runtime.options import PoolOptions
@@ -274,6 +274,7 @@ class Dispatcher:
                 hope, ticket.pinned = self._place.memory_ran_out(worker)
                 return hope and ticket.mended < _MOST_MENDED
             case InvalidModelOutput():
+                publish(AnswerInvalid(task=self._spec.name, worker=worker.name, detail=error.detail))
                 self._place.answered_wrongly(worker)
                 return ticket.mended < 2
             case ModelDamaged(model=model):

@@ -140,6 +140,14 @@ class CanaryChecked(RuntimeEvent):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerInvalid(RuntimeEvent):
+    """A model answered what is no answer, NaN for example; it loads again, and the request is done again."""
+
+    worker: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadFailed(RuntimeEvent):
     """A worker could not be loaded."""
 

@@ -16,7 +16,7 @@ class Overload(Fault):
     name = "overload"
     what = "Ten times as many requests come, whatever becomes of those before."
     group = Group.TRAFFIC
-    lasts_s = 10.0
+    lasts_s = 15.0
 
     async def inject(self, scene: Scene) -> None:
         """From now on."""
@@ -30,7 +30,7 @@ class Overload(Fault):
         """What cannot be done is refused at once and says when to come again."""
         return Expectation(
             signs=("refusal:overloaded", "refusal:rate_limited", "incident:saturation"),
-            detect_within_s=10.0,
+            detect_within_s=15.0,
             refusals=_TOO_MUCH,
             side_signs=("latency_regression", "stuck_queue"),
         )

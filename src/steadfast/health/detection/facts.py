@@ -12,6 +12,7 @@ from steadfast.health.detection.sign import Scene, Sign
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.caller import Caller
 from steadfast.runtime.events import (
+    AnswerInvalid,
     BreakerChanged,
     CanaryChecked,
     InputQuarantined,
@@ -109,6 +110,13 @@ def _quarantined(event: InputQuarantined) -> Sign:
     return _sign(event, "poison_input", event.task, Severity.WARNING, told, is_moment=True)
 
 
+def _invalid(event: AnswerInvalid) -> Sign:
+    told = "a model answered what is no answer (NaN, a wrong shape); it loads again"
+    return _sign(
+        event, "invalid_output", event.worker, Severity.WARNING, told, worker=event.worker, is_moment=True
+    )
+
+
 def _repair(event: RepairAsked) -> Sign:
     severity = Severity.WARNING if event.repaired else Severity.ERROR
     told = "a damaged model was " + ("replaced" if event.repaired else "found and could not be replaced")
@@ -151,6 +159,7 @@ _SIGNS: Final[dict[type, Callable[..., Sign | None]]] = {
     LoadFailed: _load,
     SteppedDown: _stepped_down,
     InputQuarantined: _quarantined,
+    AnswerInvalid: _invalid,
     RepairAsked: _repair,
     UnexpectedError: _unexpected,
 }

@@ -12,6 +12,7 @@ from steadfast.health.detection.sign import Scene
 from steadfast.health.work_record import WorkRecord
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.events import (
+    AnswerInvalid,
     BreakerChanged,
     CanaryChecked,
     InputQuarantined,
@@ -49,6 +50,7 @@ EVENTS: list[tuple[Event, str, Severity]] = [
     (LoadFailed(task=TASK, worker="w0", code="model_missing", detail=""), "load_failed", Severity.ERROR),
     (SteppedDown(task=TASK, slot="cpu:0", level=1, rung="smaller batch"), "stepped_down", Severity.WARNING),
     (InputQuarantined(task=TASK, fingerprint="ab"), "poison_input", Severity.WARNING),
+    (AnswerInvalid(task=TASK, worker="w", detail="NaN"), "invalid_output", Severity.WARNING),
     (RepairAsked(task=TASK, model="yunet", repaired=True), "model_damaged", Severity.WARNING),
     (RepairAsked(task=TASK, model="yunet", repaired=False), "model_damaged", Severity.ERROR),
     (
