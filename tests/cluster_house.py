@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 from sqlalchemy import create_engine, func, select, text
-from tests.databases import open_postgresql
+from tests.databases import open_postgresql, open_sqlite
 
 from steadfast.blobs.blob import parse_address
 from steadfast.blobs.folder import FolderStore
@@ -73,7 +73,7 @@ class ClusterHouse:
     """The whole of it, as a test sees it: through the database, like any API server."""
 
     folder: Path
-    database_url: str
+    database_url: str | None
     broker_url: str | None
     blobs: dict[str, Any]
     database: Database
@@ -179,6 +179,10 @@ class ClusterHouse:
         wanted = select(func.count()).select_from(JOBS).where(JOBS.c.state.in_([s.value for s in states]))
         return self.jobs.read_now(lambda connection: int(connection.execute(wanted).scalar_one()))
 
+    def state(self, job_id: str) -> JobState:
+        """Of one job."""
+        return self.jobs.read_now(lambda connection: queries.get(connection, None, job_id)).state
+
     def leases(self) -> Counter[str]:
         """Steps that are held, by the node's number of process."""
         held = select(STEPS.c.lease_owner).where(STEPS.c.state == "leased")
@@ -237,14 +241,14 @@ _databases = iter(range(1_000_000))
 
 @contextmanager
 def cluster_house(
-    folder: Path, postgresql: str, *, broker_url: str | None, s3_url: str | None = None
+    folder: Path, postgresql: str | None, *, broker_url: str | None, s3_url: str | None = None
 ) -> Iterator[ClusterHouse]:
     """An empty cluster; `postgresql`: host (or folder of the socket) of a server of `postgresql_server`.
 
-    `s3_url`: of a server of `s3_server`; None: a folder that all nodes share.
+    None: one server alone, with SQLite. `s3_url`: of a server of `s3_server`; None: a folder that all share.
     """
-    url = new_database(postgresql)
-    database = open_postgresql(url)
+    url = new_database(postgresql) if postgresql is not None else None
+    database = open_postgresql(url) if url is not None else open_sqlite(folder / "node-0")
     blobs: dict[str, Any] = {"url": str(folder / "blobs")}
     store: FolderStore | S3BlobStore
     if s3_url is None:

@@ -18,7 +18,8 @@ from tests.sleeping_work import SleepingWork
 from steadfast.admission.gate import Gate
 from steadfast.assembly.clustering import check_cluster, open_cluster, prepare_cluster
 from steadfast.assembly.filekeeping import open_library
-from steadfast.assembly.jobkeeping import SharedTerms, open_jobs
+from steadfast.assembly.jobkeeping import open_jobs
+from steadfast.assembly.service import is_clustered, shared_terms
 from steadfast.assembly.staffing import lending_folder, worker_outboxes
 from steadfast.database.connection import database_options
 from steadfast.database.database import open_database
@@ -35,18 +36,15 @@ ROOT = str(Path(__file__).resolve().parents[1])
 async def serve(settings: Settings, *, workers: int, seconds: float | None) -> None:
     """Serves until SIGTERM; `seconds`: per step that is slept instead of worked."""
     database = open_database(database_options(settings.database, settings.data_dir))
-    check_cluster(settings)
-    ground = prepare_cluster(settings, database, ())
+    ground = None
+    if is_clustered(settings):
+        check_cluster(settings)
+        ground = prepare_cluster(settings, database, ())
     library = open_library(settings, database)
     supervisor = await _staffed(settings, 0 if seconds is not None else workers)
     gate = Gate()
     gate.staff("fault", workers)
-    shared = SharedTerms(
-        needs=ground.needs,
-        company=ground.company,
-        is_chief=lambda: ground.chief.is_chief,
-        poll_s=settings.cluster.look_s if settings.cluster.broker_url else 0.5,
-    )
+    shared = shared_terms(settings, ground)
     tasks = () if settings.cluster.role == "api" else ("fault",)
     jobs = open_jobs(
         settings,
@@ -60,15 +58,19 @@ async def serve(settings: Settings, *, workers: int, seconds: float | None) -> N
     if seconds is not None:
         work = SleepingWork(settings.data_dir / "scratch" / "delivered", places=workers, seconds=seconds)
         jobs.scheduler.work_with(Carrier(jobs.database, work, lending_folder(settings)), work.places)
-    cluster = open_cluster(settings, ground, database=database, jobs=jobs, runtime=supervisor)
+    cluster = None
+    if ground is not None:
+        cluster = open_cluster(settings, ground, database=database, jobs=jobs, runtime=supervisor)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await jobs.start()
-    await cluster.start()
+    if cluster is not None:
+        await cluster.start()
     (settings.data_dir / "up").touch()
     await stop.wait()
     await jobs.stop(grace_s=settings.server.grace_s)
-    await cluster.stop()
+    if cluster is not None:
+        await cluster.stop()
     await supervisor.stop(grace_s=1.0)
     database.close()
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from steadfast.api.backend import Backend
+from steadfast.api.cluster_routes import CLUSTER, DEMAND, ClusterRoutes
 from steadfast.api.endings import request_ended
 from steadfast.api.entail_routes import EntailRoutes
 from steadfast.api.exchange import Exchange
@@ -84,6 +85,8 @@ class Application:
             "/v1/crashes": Route("GET", incidents.crashes),
             JOBS: Route(JOB_METHODS, jobs.jobs),
             UPLOADS: Route(METHODS, uploads.uploads),
+            CLUSTER: Route("GET", ClusterRoutes(backend).cluster),
+            DEMAND: Route("GET", ClusterRoutes(backend).demand),
             "/openapi.json": Route("GET", self._describe),
         }
         if backend.drill is not None:

@@ -1,6 +1,7 @@
 """Settings and parts of the service turned into its metrics."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from steadfast.health.verdict import Judge, Verdict
 from steadfast.jobs.census import OPEN_STATES, count_open_jobs
 from steadfast.jobs.job import JobState
 from steadfast.jobs.port import JobFilter
+from steadfast.observability.metrics.cluster_metrics import ClusterFigures
 from steadfast.observability.metrics.service_metrics import ServiceMetrics, Sources
 from steadfast.observability.metrics.storage_metrics import StorageSurvey, StoreFigures
 from steadfast.observability.status.board import OpenJobs, StatusBoard, StatusSources
@@ -45,9 +47,24 @@ def service_metrics(settings: Settings, backend: Backend, nvml: Nvml) -> Service
         readings=readings,
         open_incidents=open_incidents,
         devices=lambda: nvml.latest,
+        cluster=lambda: _cluster_figures(backend),
         clock=time.monotonic,
     )
     return ServiceMetrics(sources, survey_every_s=settings.telemetry.survey_every_s)
+
+
+def _cluster_figures(backend: Backend) -> ClusterFigures | None:
+    state = backend.cluster.latest if backend.cluster is not None else None
+    if state is None:
+        return None
+    waiting = {(row["capability"], row["priority"]): row for row in (one.as_dict() for one in state.demand)}
+    return ClusterFigures(
+        device_s={labels: row["device_s"] for labels, row in waiting.items()},
+        steps={labels: row["steps"] for labels, row in waiting.items()},
+        oldest_s={labels: row["oldest_s"] for labels, row in waiting.items()},
+        nodes=Counter(node.state.value for node in state.nodes),
+        skew_s=state.as_dict()["clock_skew_s"],
+    )
 
 
 def status_board(backend: Backend, nvml: Nvml) -> StatusBoard:

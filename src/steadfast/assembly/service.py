@@ -404,15 +404,7 @@ class Service:
         self._ground = prepare_cluster(self.settings, database, self._models.engines())
 
     def _shared_terms(self) -> SharedTerms:
-        ground = self._ground
-        if ground is None:
-            return SharedTerms()
-        return SharedTerms(
-            needs=ground.needs,
-            company=ground.company,
-            is_chief=lambda: ground.chief.is_chief,
-            poll_s=self.settings.cluster.look_s if self.settings.cluster.broker_url else 0.5,
-        )
+        return shared_terms(self.settings, self._ground)
 
     def _open_cluster(self, jobs: JobService, database: Database) -> None:
         if self._ground is None:
@@ -512,6 +504,19 @@ def keep_pauses_short() -> None:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
+
+
+def shared_terms(settings: Settings, ground: "ClusterGround | None") -> SharedTerms:
+    """What the jobs are told of the others; `ground` is None: there are none."""
+    if ground is None:
+        return SharedTerms()
+    chief = ground.chief
+    return SharedTerms(
+        needs=ground.needs,
+        company=ground.company,
+        is_chief=lambda: chief.is_chief,
+        poll_s=settings.cluster.look_s if settings.cluster.broker_url else 0.5,
+    )
 
 
 def is_clustered(settings: Settings) -> bool:

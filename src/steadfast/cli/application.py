@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from steadfast import __version__
-from steadfast.cli import crashes, database, incidents, jobs, keys, models, sla
+from steadfast.cli import cluster, crashes, database, incidents, jobs, keys, models, sla
 from steadfast.cli.batch import batch
 from steadfast.cli.bench import bench
 from steadfast.cli.dash import dash
@@ -90,6 +90,7 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(crashes.app, name="crashes")
 app.add_typer(sla.app, name="sla")
+app.add_typer(cluster.app, name="cluster")
 
 
 def run(arguments: Sequence[str], application: typer.Typer = app) -> ExitCode:

@@ -1,21 +1,29 @@
 """Everything of the cluster that one server has, begun and ended as one."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from steadfast.cluster.chief import Chief
 from steadfast.cluster.dispatcher import Dispatcher
 from steadfast.cluster.membership import Member
-from steadfast.cluster.message import Errand
+from steadfast.cluster.message import ANY, Errand
 from steadfast.cluster.messenger_process import Messenger
-from steadfast.cluster.node import Node
+from steadfast.cluster.node import Node, NodeState
 from steadfast.cluster.registry import Registry
 from steadfast.cluster.waiting_work import Demand, demand
+from steadfast.errors import DatabaseProblem
+from steadfast.jobs.job import JobPriority
 from steadfast.jobs.transaction import JobDatabase
 
+_log = logging.getLogger(__name__)
+
 _FORGET_EVERY_S = 3600.0
+_BOOKS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +36,33 @@ class ClusterState:
     """`none`, `ready` or `away`, as seen from the server that was asked."""
     depths: dict[Errand, int]
     """Messages that waited when that server looked last."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the API says it."""
+        by_errand = {(one.capability, int(one.priority)): one for one in self.demand}
+        queues = []
+        for errand in sorted(
+            {*self.depths, *(Errand(capability=c, priority=p) for c, p in by_errand)}, key=str
+        ):
+            waiting = by_errand.get((errand.capability, errand.priority))
+            queues.append(
+                {
+                    "capability": errand.capability or ANY,
+                    "priority": JobPriority(errand.priority).name.lower(),
+                    "messages": self.depths.get(errand),
+                    "steps": waiting.steps if waiting else 0,
+                    "oldest_s": round(waiting.oldest_s, 3) if waiting else 0.0,
+                    "device_s": round(waiting.device_s, 3) if waiting else 0.0,
+                }
+            )
+        live = [node for node in self.nodes if node.state not in (NodeState.GONE, NodeState.STOPPED)]
+        return {
+            "nodes": [node.as_dict() for node in self.nodes],
+            "queues": queues,
+            "broker": self.broker,
+            "chief": next((node.name for node in live if node.facts.is_chief), None),
+            "clock_skew_s": round(max((abs(node.skew_s) for node in live), default=0.0), 3),
+        }
 
 
 class Cluster:
@@ -51,12 +86,14 @@ class Cluster:
         self._dispatcher = dispatcher
         self._chores: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
+        self.latest: ClusterState | None = None
+        """How everything stood a few seconds ago, where this server is the chief."""
 
     async def start(self) -> None:
         """Says that it is there, and begins. Raises `DatabaseProblem`."""
         await asyncio.to_thread(self.chief.stand)
         await self.member.beat()
-        chores = [self.chief.run(), self.member.run(), self.member.look_forever(), self._forget_forever()]
+        chores = [self.chief.run(), self.member.run(), self.member.look_forever(), self._keep_books()]
         if self._messenger is not None and self._dispatcher is not None:
             self._unsubscribe = self._dispatcher.hear()
             chores += [self._messenger.run(), self._dispatcher.run()]
@@ -94,9 +131,15 @@ class Cluster:
         clock = self._jobs.clock
         return await self._jobs.read(lambda c: demand(c, clock.moment(clock.now_s(c)).timestamp()))
 
-    async def _forget_forever(self) -> None:
+    async def _keep_books(self) -> None:
+        """What the metrics show, by the chief alone: a look at everything is not worth a thousand."""
+        forgot_s = 0.0
         while True:
-            await asyncio.sleep(_FORGET_EVERY_S)
-            if self.chief.is_chief:
-                with suppress(Exception):
+            try:
+                self.latest = await self.state() if self.chief.is_chief else None
+                if self.latest is not None and time.monotonic() - forgot_s > _FORGET_EVERY_S:
+                    forgot_s = time.monotonic()
                     await self._jobs.database.run(self.registry.forget_old)
+            except DatabaseProblem as error:
+                _log.warning("cluster not looked at", extra={"code": error.code})
+            await asyncio.sleep(_BOOKS_EVERY_S)

@@ -1,13 +1,12 @@
 """Several servers as one: who is there, and how much work waits for what. Told by the chief alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from steadfast.cluster.node import NodeState
 from steadfast.jobs.job import JobPriority
-from steadfast.observability.metrics.family import Family, Kind, Label, words_of
-from steadfast.observability.metrics.instrument import Readings
+from steadfast.observability.metrics.family import Family, Kind, Label
+from steadfast.observability.metrics.instrument import Readings, Sample
 
 _CAPABILITY: Final = Label(
     name="capability", meaning="What a server must be able to do: `any`, `cuda`, `cuda-40g`, …", most=32
@@ -15,9 +14,13 @@ _CAPABILITY: Final = Label(
 _PRIORITY: Final = Label(
     name="priority",
     meaning="Of jobs: `low`, `normal` or `high`.",
-    values=tuple(one.name.lower() for one in JobPriority),
+    values=frozenset(one.name.lower() for one in JobPriority),
 )
-_STATE: Final = Label(name="state", meaning="Of a node.", values=words_of(NodeState))
+_STATE: Final = Label(
+    name="state",
+    meaning="Of a node: `active`, `cordoned`, `draining`, `drained`, `stopped`, `gone`.",
+    values=frozenset({"active", "cordoned", "draining", "drained", "stopped", "gone"}),
+)
 
 DEMAND: Final = Family(
     name="steadfast_cluster_demand_device_seconds",
@@ -52,9 +55,9 @@ FAMILIES: Final = (DEMAND, STEPS, OLDEST, NODES, SKEW)
 class ClusterFigures:
     """What is shown; keys are capability and priority."""
 
-    device_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    steps: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    oldest_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    device_s: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    steps: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    oldest_s: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     nodes: Mapping[str, int] = field(default_factory=dict)
     """By state."""
     skew_s: float = 0.0
@@ -63,18 +66,18 @@ class ClusterFigures:
 def cluster_readings(latest: Callable[[], ClusterFigures | None]) -> Readings:
     """What was found last; nothing on a server that is not the chief."""
 
-    def told(
-        pick: Callable[[ClusterFigures], Mapping[tuple[str, ...], float]],
-    ) -> list[tuple[tuple[str, ...], float]]:
+    def told(pick: Callable[[ClusterFigures], Mapping[tuple[str, ...], float]]) -> Iterable[Sample]:
         figures = latest()
-        return [] if figures is None else [(labels, float(value)) for labels, value in pick(figures).items()]
+        return [] if figures is None else list(pick(figures).items())
 
     return Readings(
         {
-            DEMAND: lambda: told(lambda figures: dict(figures.device_s)),
-            STEPS: lambda: told(lambda figures: dict(figures.steps)),
-            OLDEST: lambda: told(lambda figures: dict(figures.oldest_s)),
-            NODES: lambda: told(lambda figures: {(state,): count for state, count in figures.nodes.items()}),
+            DEMAND: lambda: told(lambda figures: figures.device_s),
+            STEPS: lambda: told(lambda figures: figures.steps),
+            OLDEST: lambda: told(lambda figures: figures.oldest_s),
+            NODES: lambda: told(
+                lambda figures: {(state,): float(count) for state, count in figures.nodes.items()}
+            ),
             SKEW: lambda: told(lambda figures: {(): figures.skew_s}),
         }
     )
