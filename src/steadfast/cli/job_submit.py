@@ -29,6 +29,8 @@ from steadfast.errors import InvalidOption
 
 _SMALL_BYTES = 8 << 20
 """Files up to this, all together, go within the request; larger ones are uploaded so that they can resume."""
+_FEW = 1000
+"""Files that go within a request, at most; a service takes about twice as many parts."""
 _WHO, _JOB, _KEEP = "Whose face goes where", "The job", "How long files stay"
 
 
@@ -237,9 +239,9 @@ def submit(
     check_files([text for named in inputs.values() for text in named])
     client = ServiceClient()
     said = {name: value for name, value in fields.items() if value is not None}
-    job = _submitted(invocation, client, inputs, said, idempotency_key or str(uuid.uuid4()))
+    job = submitted(invocation, client, inputs, said, idempotency_key or str(uuid.uuid4()))
     if not (wait or output):
-        invocation.output.show(job, lambda: _told_submitted(job))
+        invocation.output.show(job, lambda: told_submitted(job))
         return
     invocation.output.say(f"Submitted as {job['id']}; it goes on if you leave.")
     job = watched(invocation, client, job["id"])
@@ -247,17 +249,19 @@ def submit(
     show_end(invocation, job, written)
 
 
-def _submitted(
+def submitted(
     invocation: Invocation,
     client: ServiceClient,
     inputs: dict[str, list[str]],
     fields: dict[str, Any],
     key: str,
 ) -> dict[str, Any]:
+    """The job as the service has recorded it: small files within the request, large or many ones uploaded."""
     every = [text for named in inputs.values() for text in named]
     files = [Path(text) for text in every if not is_reference(text)]
     headers = {"Idempotency-Key": key}  # so that asking again never makes a second job
-    if len(files) == len(every) and sum(file.stat().st_size for file in files) <= _SMALL_BYTES:
+    is_small = len(files) == len(every) <= _FEW and sum(file.stat().st_size for file in files) <= _SMALL_BYTES
+    if is_small:
         parts = [
             (name, (Path(text).name, Path(text).read_bytes()))
             for name, named in inputs.items()
@@ -312,7 +316,8 @@ def label_of(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _told_submitted(job: dict[str, Any]) -> RenderableType:
+def told_submitted(job: dict[str, Any]) -> RenderableType:
+    """Its id, and what to do next."""
     return Text.assemble(
         (job["id"], "bold"), f" is {job['state']}. Watch it: steadfast jobs watch {job['id']}"
     )

@@ -9,6 +9,7 @@ from rich.text import Text
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
 from steadfast.cli.job_ending import JOBS, MOST, fetched, show_end, told_written, watched
+from steadfast.cli.job_questions import ask
 from steadfast.cli.job_submit import Priority, label_of, submit
 from steadfast.cli.job_views import table_of_jobs, told_job, told_receipt
 from steadfast.cli.service_client import ServiceClient
@@ -25,6 +26,7 @@ def jobs() -> None:
 
 
 app.command()(submit)
+app.command()(ask)
 
 
 @app.command("list")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from steadfast.entailment.model import EntailmentModel
-from steadfast.errors import ExitCode, InputMissing, InvalidOption, OutputUnwritable, SteadfastError
+from steadfast.errors import ExitCode, OutputUnwritable, SteadfastError
 from steadfast.media.limits import MediaLimits
 from steadfast.media.output import write_bytes_aside
 from steadfast.tasks.entail_file import Asked, EntailReport, entail_files
-from steadfast.tasks.entail_questions import NamedQuestion, questions_in
+from steadfast.tasks.entail_questions import NamedQuestion, questions_in, text_of
 
 _FAILURES_TOLD = 5
 _BEGINNING = '{"row": '
@@ -59,13 +59,7 @@ def read_rows(file: Path) -> list[Row]:
 
     Raises `InputMissing`, and `InvalidOption` where the file as a whole is of neither kind.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputMissing(f"{file} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InvalidOption(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
-    found = questions_in(text, str(file))
+    found = questions_in(text_of(file), str(file))
     return [_row(number, question, file.parent) for number, question in enumerate(found, start=1)]
 
 

@@ -4,11 +4,12 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from steadfast.errors import InvalidOption, SteadfastError
+from steadfast.errors import InputMissing, InvalidOption, SteadfastError
 
 COLUMNS = "image, text and, if there is one, caption"
 LINE_ENDINGS = (".jsonl", ".ndjson")
@@ -30,6 +31,16 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     text: str
     caption: str | None = None
+
+
+def text_of(file: Path) -> str:
+    """What a file of questions holds. Raises `InputMissing`, and `InvalidOption` where it is no UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputMissing(f"{file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InvalidOption(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
 
 
 def questions_in(text: str, name: str) -> list[NamedQuestion | SteadfastError]:
