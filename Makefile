@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup lock torch parity-ofa peers lock-peers clean
+.PHONY: demo test check setup lock image-check torch parity-ofa peers lock-peers clean
 
 setup: $(STAMP)
 
@@ -33,12 +33,19 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/docker/Dockerfile deploy/docker/Dockerfile.gpu
+
+# What a container may need beside the base: other databases, stores and brokers, and traces.
+IMAGE_EXTRAS := --extra postgres --extra s3 --extra cluster --extra otel
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/build.in -o requirements/build.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu pyproject.toml -o requirements/cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra cluster --extra otel --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/torch.in -o requirements/torch.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/sbom.in -o requirements/sbom.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-cpu.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra gpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-gpu.txt
 
 # An environment beside ours in which training, conversion and models of `transformers` are tested: .ci/run makes it.
 TORCH := .venv-torch
@@ -49,6 +56,10 @@ $(TORCH)/.installed: requirements/torch.txt
 	@$(TORCH)/bin/python requirements/install.py "packages beside torch" requirements/torch.txt
 	$(TORCH)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps torch==2.13.0
 	@touch $@
+
+# Builds the image and tries it as an orchestrator would, with Debian's buildah and podman: needs root, no registry.
+image-check: setup
+	deploy/docker/check
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
 # or large. Not part of CI, which checks what this recorded for `tiny`.
