@@ -47,6 +47,10 @@ class OtlpReceiver:
         """Its spans by name; the last one where a name comes twice."""
         return {span.name: span for span in list(self.spans) if span.trace_id.hex() == trace_id}
 
+    def all_of_trace(self, trace_id: str) -> list[Any]:
+        """Every one of its spans."""
+        return [span for span in list(self.spans) if span.trace_id.hex() == trace_id]
+
     def await_span(self, trace_id: str, name: str, within_s: float = 60.0) -> dict[str, Any]:
         """The spans of a trace, once that one has come."""
         until_s = time.monotonic() + within_s

@@ -155,7 +155,7 @@ class Application:
         request_id = exchange.request_id.decode()
         with log.begin(request_id=request_id, route=exchange.path, method=exchange.method) as entry:
             await self._answer(exchange, route)
-            entry.note(**exchange.noted)
+            entry.note(**{name: said for name, said in exchange.noted.items() if name != "traceparent"})
             entry.end(status=exchange.status, code=exchange.code)
 
     async def _answer(self, exchange: Exchange, route: Route | None) -> None:

@@ -29,7 +29,8 @@ def open_traces(settings: TelemetrySettings, backend: Backend) -> "TraceExport |
         processor, service="steadfast", instance=platform.node(), sampled=settings.traces_sampled
     )
     backend.traces = export.tracing
-    backend.runtime = TracedRuntime(backend.runtime, export.tracing)
+    backend.runtime = TracedRuntime(backend.runtime, export.tracing, export.jobs)
+    export.jobs.listen()
     return export
 
 

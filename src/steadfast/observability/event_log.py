@@ -52,12 +52,20 @@ def log_events(logger: FilteringBoundLogger) -> Callable[[], None]:
         fields = dict(event_fields(event))
         if "level" in fields:  # of the ladder: that name means something else in a log
             fields["step"] = fields.pop("level")
+        if trace_id := _trace_of(fields):
+            fields["trace_id"] = trace_id
         level = _level_of(name, fields)
         if not fields.get("severity", "-"):  # a worker's own line may say none
             del fields["severity"]
         getattr(bound, level)(name, **fields)
 
     return subscribe(log)
+
+
+def _trace_of(fields: Mapping[str, Any]) -> str:
+    """That of a worker's line, which stands among what it said."""
+    said = fields.get("fields")
+    return str(said.get("trace_id", "")) if isinstance(said, Mapping) else ""
 
 
 def event_name(kind: type) -> str:

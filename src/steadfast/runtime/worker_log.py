@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from steadfast.events import Event, subscribe
+from steadfast.spans import RECORDER
 
 _BEGIN: Final = '{"event":"'
 _LONGEST_LINE_BYTES: Final = 4096
@@ -57,7 +58,12 @@ class _LineHandler(logging.Handler):
 
 def _of_event(event: Event) -> dict[str, Any]:
     fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    return {"event": _HUMPS.sub("_", type(event).__name__).lower()} | fields
+    return {"event": _HUMPS.sub("_", type(event).__name__).lower()} | fields | _of_trace()
+
+
+def _of_trace() -> dict[str, Any]:
+    """Which trace the work belongs to that is done now."""
+    return {"trace_id": RECORDER.trace_id} if RECORDER.trace_id else {}
 
 
 def _of_record(record: logging.LogRecord) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def _of_record(record: logging.LogRecord) -> dict[str, Any]:
     }
     if record.exc_info and record.exc_info[0] is not None:
         line["error_type"] = record.exc_info[0].__name__
-    return line
+    return line | _of_trace()
 
 
 def _write(fd: int, line: Mapping[str, Any]) -> None:

@@ -121,7 +121,7 @@ def test_a_dead_server_s_absence_is_the_client_s_outage_to_the_second(tmp_path: 
         for number in range(3):
             time.sleep(1.5)
             house.server.kill()
-            house.until(lambda: len(client.outages) > number)  # noqa: B023 — it is waited for here
+            house.until(lambda: len(client.outages) > number, within_s=90)  # noqa: B023 — waited for here
         time.sleep(1.0)
         done.set()
         thread.join()

@@ -49,7 +49,7 @@ def test_a_video_s_segments_and_pictures_are_measured_judged_and_reported(
     house: ServingHouse, tmp_path: Path, hopper_path: Path, collins_path: Path
 ) -> None:
     clip = moving(collins_path, tmp_path / "clip.mp4", 12)
-    files = [("source", hopper_path.read_bytes()), ("target", (clip.name, clip.read_bytes()))]
+    files: list[Any] = [("source", hopper_path.read_bytes()), ("target", (clip.name, clip.read_bytes()))]
     job = house.client.post("/v1/jobs", files=files)
     assert job.status_code == 202, job.text
     house.until(lambda: measured(house, "flicker", "met") >= 1, within_s=90)

@@ -1,9 +1,12 @@
 """A real server, a real worker, a real receiver of OTLP: one trace from HTTP to the stages of the models."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.integration.tasks.test_face_jobs import moving
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.serving_house import ServingHouse, serving
 
@@ -53,7 +56,8 @@ def test_a_request_is_one_trace_down_to_the_stages_in_the_worker(
 
 
 def _is_in_exemplars(house: ServingHouse, trace_id: str) -> None:
-    assert "hush-hush" not in (house.data_dir / "stderr.log").read_text()
+    for log in ("stdout.log", "stderr.log"):
+        assert "hush-hush" not in (house.data_dir / log).read_text()
     scraped = house.client.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
     assert f'trace_id="{trace_id}"' in scraped
 
@@ -64,13 +68,50 @@ def test_a_job_goes_on_with_the_trace_it_was_submitted_in(
     files = {"source": collins_path.read_bytes(), "target": hopper_path.read_bytes()}
     answer = house.client.post("/v1/jobs", files=files, headers={"traceparent": CALLERS})
     assert answer.status_code == 202, answer.text
-    spans = receiver.await_span(CALLERS[3:35], "job join")
-    submitted = spans["POST /v1/jobs"]
+    spans = receiver.await_span(CALLERS[3:35], "job")
+    submitted, job = spans["POST /v1/jobs"], spans["job"]
     assert submitted.parent_span_id.hex() == CALLERS[36:52]
+    assert job.parent_span_id == submitted.span_id
     for step in ("job plan", "job segment", "job join"):
-        assert spans[step].parent_span_id == submitted.span_id
+        assert spans[step].parent_span_id == job.span_id
+        assert job.start_time_unix_nano <= spans[step].start_time_unix_nano
+        assert spans[step].end_time_unix_nano <= job.end_time_unix_nano
     labels = house.client.get(f"/v1/jobs/{answer.json()['id']}").json()["labels"]
     assert labels == {}
+
+
+def test_every_segment_of_a_video_is_in_the_trace_of_its_job_with_its_stages(
+    house: ServingHouse, receiver: OtlpReceiver, tmp_path: Path, collins_path: Path, hopper_path: Path
+) -> None:
+    clip = moving(collins_path, tmp_path / "clip.mp4", 24)
+    files: list[Any] = [("source", hopper_path.read_bytes()), ("target", (clip.name, clip.read_bytes()))]
+    trace = "3" * 32
+    answer = house.client.post(
+        "/v1/jobs", files=files, data={"segment_s": "1"}, headers={"traceparent": f"00-{trace}-{'4' * 16}-01"}
+    )
+    assert answer.status_code == 202, answer.text
+    job = receiver.await_span(trace, "job")["job"]
+    every = receiver.all_of_trace(trace)
+    segments = [span for span in every if span.name == "job segment"]
+    assert len(segments) > 1
+    for segment in segments:
+        assert segment.parent_span_id == job.span_id
+        stages = {span.name for span in every if span.parent_span_id == segment.span_id}
+        assert {"decode", "analyse", "swap", "encode"} <= stages
+
+
+def test_the_lines_of_a_request_name_its_trace(house: ServingHouse, collins_path: Path) -> None:
+    trace = "5" * 32
+    files = {"source": collins_path.read_bytes(), "target": collins_path.read_bytes()}
+    headers = {"traceparent": f"00-{trace}-{'6' * 16}-01"}
+    assert house.client.post("/v1/swap", files=files, headers=headers).status_code == 200
+
+    def lines() -> list[dict[str, Any]]:
+        text = (house.data_dir / "stdout.log").read_text()
+        found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line for line in found if line.get("trace_id") == trace]
+
+    house.until(lambda: {"request_started", "request_ended"} <= {line["event"] for line in lines()})
 
 
 def test_a_caller_that_is_not_recorded_costs_no_span(

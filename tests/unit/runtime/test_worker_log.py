@@ -11,6 +11,7 @@ from tests.unit.health.probes.surroundings import Hand
 from steadfast import events
 from steadfast.inference.facts import ModelLoaded
 from steadfast.runtime.worker_log import Said, WorkerLines, tell_in_lines
+from steadfast.spans import RECORDER
 
 
 @pytest.fixture
@@ -88,3 +89,16 @@ def test_a_worker_that_talks_without_end_is_heard_within_a_budget() -> None:
     assert lines.take(flood) == []
     clock.pass_(10)
     assert len(lines.take(flood)) == 200
+
+
+def test_what_is_done_for_a_traced_request_names_its_trace_and_nothing_else_does(
+    pipe: tuple[int, int],
+) -> None:
+    reading, writing = pipe
+    tell_in_lines(writing)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with RECORDER.recording(f"00-{trace}-b7ad6b7169203331-01"):
+        events.publish(ModelLoaded(model="yunet", providers=(), threads=2, load_s=0.5))
+        logging.getLogger("steadfast.faces").warning("odd")
+    logging.getLogger("steadfast.faces").warning("later")
+    assert [line.fields.get("trace_id") for line in said(reading)] == [trace, trace, None]

@@ -7,6 +7,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from steadfast import __version__
+from steadfast.observability.traces.job_traces import ChosenIds, JobTraces
 from steadfast.observability.traces.tracing import Tracing
 
 _EXPORT_WITHIN_S = 5.0
@@ -26,9 +27,11 @@ class TraceExport:
             sampler=ParentBased(TraceIdRatioBased(sampled)),
             resource=Resource(about),
             shutdown_on_exit=False,
+            id_generator=ChosenIds(),
         )
         self._provider.add_span_processor(processor)
         self.tracing = Tracing(self._provider.get_tracer("steadfast", __version__))
+        self.jobs = JobTraces(self.tracing)
 
     def close(self) -> None:
         """Sends what waits, and ends. Blocks, a few seconds where nobody receives."""

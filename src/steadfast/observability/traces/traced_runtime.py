@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
+from steadfast.observability.traces.job_traces import JobTraces
 from steadfast.observability.traces.tracing import Attributes, Tracing
 from steadfast.runtime.caller import CALLER
 from steadfast.runtime.employment import Employment
@@ -18,9 +19,10 @@ from steadfast.task_steps import Operation
 class TracedRuntime:
     """The same port. What is submitted without a `Caller.traceparent` passes through."""
 
-    def __init__(self, runtime: Runtime, tracing: Tracing) -> None:
+    def __init__(self, runtime: Runtime, tracing: Tracing, jobs: JobTraces) -> None:
         self._runtime = runtime
         self._tracing = tracing
+        self._jobs = jobs
 
     async def start(self, *, wait_s: float | None = None) -> None:
         """Starts workers."""
@@ -54,9 +56,12 @@ class TracedRuntime:
         )
 
     async def _told(self, name: str, attributes: Attributes, do: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        traceparent, began_at_s = CALLER.get().traceparent, time.monotonic()
+        caller, began_at_s = CALLER.get(), time.monotonic()
+        traceparent = caller.traceparent
         if not traceparent:
             return await do()
+        if caller.job_id:
+            traceparent = self._jobs.parent_of_steps(caller.job_id, traceparent)
         try:
             outcome = await do()
         except BaseException as error:
@@ -84,6 +89,10 @@ class TracedRuntime:
     def recycle(self, worker: str, why: str = "asked for") -> bool:
         """Replaces one worker."""
         return self._runtime.recycle(worker, why)
+
+    def restart(self, worker: str) -> bool:
+        """Ends one worker at once; what it had begins again in another."""
+        return self._runtime.restart(worker)
 
     async def reload(self, employments: Mapping[str, Employment] | None = None) -> None:
         """Replaces all workers, one by one."""

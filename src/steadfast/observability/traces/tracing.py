@@ -85,6 +85,15 @@ class Tracing:
         span.set_status(Status(StatusCode.ERROR, code))
         span.end()
 
+    def tell_job(self, submitted: str, attributes: Attributes, *, took_s: float, code: str) -> None:
+        """A job that is over, below the request that submitted it; `code`: of its error."""
+        ns, ended_at_s = _WallClock(), time.monotonic()
+        span = self._span("job", context_of(submitted), ns(ended_at_s - took_s), attributes)
+        if code:
+            span.set_attribute("error.type", code)
+            span.set_status(Status(StatusCode.ERROR, code))
+        span.end(ns(ended_at_s))
+
     def _tell_stages(self, parent: Span, outcome: Outcome, ns: "_WallClock") -> None:
         """Those of a worker, which is not trusted: nothing of it lies outside the time in which it worked."""
         within, began_at_s = context_of(traceparent_of(parent)), outcome.started_at_s

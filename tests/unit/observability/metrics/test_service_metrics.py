@@ -34,6 +34,7 @@ from steadfast.jobs.job import Cost, StepKind
 from steadfast.observability import quality, requests
 from steadfast.observability.metrics.family import Family, Kind
 from steadfast.observability.metrics.service_metrics import FAMILIES, ServiceMetrics
+from steadfast.readings import QualityReading
 from steadfast.runtime import events as runtime_events
 from steadfast.runtime.events import (
     BreakerChanged,
@@ -314,7 +315,7 @@ def test_a_measured_result_is_counted_by_what_was_promised(measured: ServiceMetr
         quality.QualityMeasured(
             task=TASK,
             engine="neural",
-            reading=quality.QualityReading.FLICKER,
+            reading=QualityReading.FLICKER,
             value=1.2,
             verdict=quality.Verdict.MISSED,
         )

@@ -13,6 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from steadfast.errors import WorkerCrashed
+from steadfast.events import publish
+from steadfast.jobs.events import JobStateChanged
+from steadfast.jobs.job import JobState
 from steadfast.observability.requests import RequestEnded
 from steadfast.observability.traces.export import TraceExport
 from steadfast.observability.traces.traced_runtime import TracedRuntime
@@ -183,7 +186,7 @@ class Working:
 
 def call(runtime: Working, told: Told, traceparent: str, step: StepCall | None = None) -> None:
     async def calling() -> None:
-        traced = TracedRuntime(runtime, told.tracing)  # type: ignore[arg-type]
+        traced = TracedRuntime(runtime, told.tracing, told.export.jobs)  # type: ignore[arg-type]
         with acting_for(Caller(job_id="job_1" if step else "", traceparent=traceparent)):
             if step is None:
                 await traced.submit("face_swap", msgspec.defstruct("Nothing", [])())
@@ -215,3 +218,39 @@ def test_work_that_failed_is_told_with_its_code_and_raised(told: Told) -> None:
 def test_work_without_a_trace_passes_through(told: Told) -> None:
     call(Working(), told, "")
     assert told.spans == {}
+
+
+def test_a_job_is_one_span_below_its_submission_and_above_its_steps(told: Told) -> None:
+    end = told.export.jobs.listen()
+    request = StepRequest(options=encoded({}), order=encoded(None), inputs=(), parts=())
+    call(Working(), told, CALLERS, StepCall(operation=Operation.PLAN, request=request, number=0))
+    for job_id, after in (
+        ("job_1", JobState.RUNNING),
+        ("job_2", JobState.FAILED),
+        ("job_1", JobState.FAILED),
+    ):
+        publish(
+            JobStateChanged(
+                job_id=job_id,
+                owner="",
+                task="face_swap",
+                event_id=1,
+                before=JobState.QUEUED,
+                after=after,
+                code="no_face",
+                took_s=3.0,
+            )
+        )
+    end()
+    job, plan = told.spans["job"], told.spans["job plan"]
+    assert len([span for span in told.exporter.get_finished_spans() if span.name == "job"]) == 1
+    assert job.parent is not None
+    assert plan.parent is not None
+    assert job.context is not None
+    assert format(job.parent.span_id, "016x") == CALLERS[36:52]
+    assert plan.parent.span_id == job.context.span_id
+    assert job.context.trace_id == int(CALLERS[3:35], 16)
+    assert job.end_time is not None
+    assert job.start_time is not None
+    assert job.end_time - job.start_time == pytest.approx(3e9, rel=0.01)
+    assert (job.status.status_code, attributes_of(job)["error.type"]) == (StatusCode.ERROR, "no_face")
