@@ -122,6 +122,14 @@ class ClusterHouse:
             self.until((data_dir / "up").exists, node=node)
         return node
 
+    def messenger_of(self, node: NodeProcess) -> psutil.Process | None:
+        """The process that speaks with the broker; None: there is none now."""
+        for child in psutil.Process(node.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if child.cmdline()[:1] == ["steadfast: messenger"]:
+                    return child
+        return None
+
     def start_nodes(self, count: int, **options: Any) -> list[NodeProcess]:
         """Several at once."""
         nodes = [self.start_node(wait=False, **options) for _ in range(count)]

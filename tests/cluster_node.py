@@ -18,8 +18,7 @@ from tests.sleeping_work import SleepingWork
 from steadfast.admission.gate import Gate
 from steadfast.assembly.clustering import check_cluster, open_cluster, prepare_cluster
 from steadfast.assembly.filekeeping import open_library
-from steadfast.assembly.jobkeeping import open_jobs
-from steadfast.assembly.service import is_clustered, shared_terms
+from steadfast.assembly.jobkeeping import is_clustered, open_jobs, shared_terms
 from steadfast.assembly.staffing import lending_folder, worker_outboxes
 from steadfast.database.connection import database_options
 from steadfast.database.database import open_database

@@ -6,6 +6,7 @@ The store and the library over it, the desk for uploads, retention, callbacks.
 from datetime import timedelta
 from pathlib import Path
 
+from steadfast.blobs.cached import CachedStore
 from steadfast.blobs.folder import FolderStore
 from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.s3 import S3BlobStore, S3Options
@@ -30,6 +31,10 @@ def open_library(settings: Settings, database: Database, *, file_group: int | No
     Raises `ConfigError` for settings that cannot work, `BlobStoreUnreachable` for a folder that fails.
     """
     store = open_store(settings.blobs, settings.data_dir, file_group=file_group)
+    is_far, most_bytes = isinstance(store, S3BlobStore), settings.cluster.cache_bytes
+    if is_far and most_bytes:
+        folder = settings.data_dir / "cache" / "blobs"
+        store = CachedStore(store, folder, most_bytes=most_bytes, file_group=file_group)
     return BlobLibrary(store, database, quota_bytes=settings.blobs.quota_bytes_by_key or None)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from steadfast.admission.gate import Gate
 from steadfast.api.backend import JobTerms
@@ -23,6 +24,9 @@ from steadfast.jobs.upkeep import Upkeep
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
 
+if TYPE_CHECKING:
+    from steadfast.assembly.clustering import ClusterGround
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SharedTerms:
@@ -34,6 +38,26 @@ class SharedTerms:
     """Whether what one server does for all is done here."""
     poll_s: float = 0.5
     """How often to look for work of which nobody told."""
+
+
+def shared_terms(settings: Settings, ground: "ClusterGround | None") -> SharedTerms:
+    """What the jobs are told of the others; `ground` is None: there are none."""
+    if ground is None:
+        return SharedTerms()
+    chief = ground.chief
+    return SharedTerms(
+        needs=ground.needs,
+        company=ground.company,
+        is_chief=lambda: chief.is_chief,
+        poll_s=settings.cluster.look_s if settings.cluster.broker_url else 0.5,
+    )
+
+
+def is_clustered(settings: Settings) -> bool:
+    """Whether other servers may share the jobs."""
+    url = settings.database.url
+    shares = url is not None and url.get_secret_value().startswith("postgres")
+    return shares or settings.cluster.role != "all" or settings.cluster.broker_url is not None
 
 
 def open_jobs(

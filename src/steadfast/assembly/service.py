@@ -37,7 +37,13 @@ from steadfast.assembly.filekeeping import (
     open_webhooks,
 )
 from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
-from steadfast.assembly.jobkeeping import SharedTerms, job_terms, open_jobs
+from steadfast.assembly.jobkeeping import (
+    SharedTerms,
+    is_clustered,
+    job_terms,
+    open_jobs,
+    shared_terms,
+)
 from steadfast.assembly.measuring import service_metrics, status_board, store_figures
 from steadfast.assembly.model_supply import ModelSupply
 from steadfast.assembly.reloading import changes
@@ -504,26 +510,6 @@ def keep_pauses_short() -> None:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
-
-
-def shared_terms(settings: Settings, ground: "ClusterGround | None") -> SharedTerms:
-    """What the jobs are told of the others; `ground` is None: there are none."""
-    if ground is None:
-        return SharedTerms()
-    chief = ground.chief
-    return SharedTerms(
-        needs=ground.needs,
-        company=ground.company,
-        is_chief=lambda: chief.is_chief,
-        poll_s=settings.cluster.look_s if settings.cluster.broker_url else 0.5,
-    )
-
-
-def is_clustered(settings: Settings) -> bool:
-    """Whether other servers may share the jobs."""
-    url = settings.database.url
-    shares = url is not None and url.get_secret_value().startswith("postgres")
-    return shares or settings.cluster.role != "all" or settings.cluster.broker_url is not None
 
 
 def _make_folders(settings: Settings) -> None:
