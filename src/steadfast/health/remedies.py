@@ -20,6 +20,9 @@ class RemedyPort(Protocol):
     def recycle(self, worker: str, why: str = "asked for") -> bool:
         """Replaces one worker."""
 
+    def restart(self, worker: str) -> bool:
+        """Ends one worker at once; what it had begins again in another."""
+
 
 def remedies_for(sign: Sign, settings: HealthSettings) -> Sequence[Remedy]:
     """What the table says; the kind wins over the severity."""
@@ -53,6 +56,7 @@ class Healer:
             "release": self._release,
             "abort": self._abort,
             "recycle": self._recycle,
+            "restart": self._restart,
             "snapshot": self._report,
             "exit": self._end,
         }
@@ -78,6 +82,10 @@ class Healer:
     def _recycle(self, sign: Sign) -> str:
         is_told = bool(sign.worker) and self._port.recycle(sign.worker, sign.kind)
         return "the worker is replaced" if is_told else ""
+
+    def _restart(self, sign: Sign) -> str:
+        is_told = bool(sign.worker) and self._port.restart(sign.worker)
+        return "the worker was ended, its work begins again in another" if is_told else ""
 
     def _report(self, sign: Sign) -> str:
         self._snapshot(sign)

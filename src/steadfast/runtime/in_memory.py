@@ -114,6 +114,10 @@ class InMemoryRuntime:
         """There is nobody to replace."""
         return False
 
+    def restart(self, worker: str) -> bool:  # noqa: ARG002 — there is no process
+        """There is nobody to end."""
+        return False
+
     async def reload(self, employments: Mapping[str, Employment] | None = None) -> None:  # noqa: ARG002
         """Loads every task again."""
         self.reloads += 1

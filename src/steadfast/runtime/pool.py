@@ -92,6 +92,14 @@ class Pool:
             worker.release_memory()
         return len(told)
 
+    def restart(self, name: str) -> bool:
+        """Kills the worker of that name for standing still; its requests begin again in another."""
+        found = next((worker for worker in self.staff.workers.values() if worker.name == name), None)
+        if found is None or found.dying:
+            return False
+        found.kill(KillReason.STALL)
+        return True
+
     def recycle(self, name: str, why: str) -> bool:
         """Retires the worker of that name."""
         for worker in tuple(self.staff.workers.values()):

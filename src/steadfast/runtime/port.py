@@ -45,6 +45,9 @@ class Runtime(Protocol):
     def recycle(self, worker: str, why: str = "asked for") -> bool:
         """Replaces one worker."""
 
+    def restart(self, worker: str) -> bool:
+        """Ends one worker at once; what it had begins again in another."""
+
     async def reload(self, employments: Mapping[str, Employment] | None = None) -> None:
         """Replaces all workers, one by one."""
 

@@ -161,6 +161,10 @@ class Supervisor:
         """Replaces a worker by name, without a gap; whether there is one."""
         return any(pool.recycle(worker, why) for pool in self._pools.values())
 
+    def restart(self, worker: str) -> bool:
+        """Ends one worker by name at once, as one that stalls; whether there is one."""
+        return any(pool.restart(worker) for pool in self._pools.values())
+
     async def reload(self, employments: Mapping[str, Employment] | None = None) -> None:
         """Replaces all workers one by one, with new settings where `employments` gives them. No request
         fails.

@@ -49,7 +49,7 @@ class ProbeTuning(Section):
     """Value from which the server should not go on."""
 
 
-Remedy = Literal["notify", "release", "abort", "recycle", "snapshot", "exit"]
+Remedy = Literal["notify", "release", "abort", "recycle", "restart", "snapshot", "exit"]
 Remedies = Annotated[tuple[Remedy, ...], BeforeValidator(listed)]
 
 
@@ -67,14 +67,20 @@ class HealthSettings(Section):
     `STEADFAST_HEALTH__PROBES__DISK_SPACE__WARNING=0.2`."""
     on_warning: Remedies = ("notify",)
     """What an incident of this severity leads to: `notify` sends alerts, `release` has caches given back,
-    `abort` ends the requests it is about, `recycle` replaces the worker, `snapshot` writes a crash report,
-    `exit` ends the server in order, for the guardian to start it again."""
+    `abort` ends the requests it is about, `recycle` replaces the worker when it is free, `restart` ends it
+    at once and has its requests begin again in another, `snapshot` writes a crash report, `exit` ends the
+    server in order, for the guardian to start it again."""
     on_error: Remedies = ("notify", "release", "abort", "recycle")
     """The same for errors."""
     on_fatal: Remedies = ("notify", "snapshot", "exit")
     """The same for what this process cannot go on with."""
     actions: dict[str, Remedies] = Field(
-        default={"device_memory": ("notify", "release"), "worker_died": ("notify",)}
+        default={
+            "device_memory": ("notify", "release"),
+            "worker_died": ("notify",),
+            # The worker stands still, which is not its request's fault: another worker can do it.
+            "deadlock": ("notify", "release", "restart"),
+        }
     )
     """The same by kind of incident; it wins over the severity."""
     incident_days: float = Field(default=30.0, gt=0)

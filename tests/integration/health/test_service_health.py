@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ def house(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Serv
 def incidents(house: ServingHouse, kind: str) -> list[dict[str, Any]]:
     found = house.client.get("/v1/incidents").json()["incidents"]
     return [one for one in found if one["kind"] == kind]
+
+
+def workers(house: ServingHouse) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = house.client.get("/health").json()["tasks"]["face_swap"]["workers"]
+    return told
 
 
 def steadfast(house: ServingHouse, *arguments: str, key: str | None = None, cwd: Path = ROOT) -> Any:
@@ -155,16 +161,29 @@ def test_a_fatal_reading_is_reported_and_ends_the_server_in_order(tmp_path: Path
     assert json.loads(row[0])["actions"] == ["a crash report was ordered", "the server was told to end"]
 
 
-def test_a_worker_that_stands_still_costs_its_request_a_clear_refusal_and_nobody_else_anything(
+def test_a_worker_that_is_frozen_costs_its_request_one_retry_and_nobody_a_refusal(
     house: ServingHouse,
 ) -> None:
     house.await_ready()
-    answer = house.swap("echo", seconds=5)  # asleep: work is there, nothing moves
-    assert (answer.status_code, answer.json()["code"]) == (503, "request_aborted")
+    with ThreadPoolExecutor() as threads:
+        asked = threads.submit(house.swap, "work", house.new_client(), seconds=0.5)
+        house.until(lambda: any(one["state"] == "busy" for one in workers(house)))
+        house.workers()[0].send_signal(signal.SIGSTOP)
+        answer = asked.result()
+    assert answer.status_code == 200
+    assert int(answer.headers["x-steadfast-attempts"]) == 2
     house.until(lambda: bool(incidents(house, "deadlock")))
-    one = incidents(house, "deadlock")[0]
-    assert one["requests"] == [answer.headers["x-request-id"]]
-    assert "1 requests were aborted" in one["actions"]
+    assert (
+        "the worker was ended, its work begins again in another" in incidents(house, "deadlock")[0]["actions"]
+    )
+
+
+def test_an_input_that_stands_still_in_every_worker_is_refused_as_the_one_to_blame(
+    house: ServingHouse,
+) -> None:
+    house.await_ready()
+    answer = house.swap("echo", seconds=60)  # asleep: work is there, nothing moves
+    assert (answer.status_code, answer.json()["code"]) == (422, "poison_input")
     house.await_ready()
     assert house.swap().status_code == 200
 

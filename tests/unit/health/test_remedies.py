@@ -30,6 +30,10 @@ class Port:
         self.asked.append(("recycle", worker))
         return True
 
+    def restart(self, worker: str) -> bool:
+        self.asked.append(("restart", worker))
+        return True
+
 
 def sign(severity: Severity = Severity.ERROR, kind: str = "deadlock", **more: Any) -> Sign:
     return Sign(kind=kind, subject="w0", severity=severity, evidence="", **more)
@@ -48,9 +52,10 @@ def healer(port: Port, done: list[str] | None = None) -> Healer:
 @pytest.mark.parametrize(
     ("given", "remedies"),
     [
-        (sign(Severity.WARNING), ("notify",)),
-        (sign(Severity.ERROR), ("notify", "release", "abort", "recycle")),
-        (sign(Severity.FATAL), ("notify", "snapshot", "exit")),
+        (sign(Severity.WARNING, "saturation"), ("notify",)),
+        (sign(Severity.ERROR, "error_rate"), ("notify", "release", "abort", "recycle")),
+        (sign(Severity.ERROR, "deadlock"), ("notify", "release", "restart")),
+        (sign(Severity.FATAL, "threads"), ("notify", "snapshot", "exit")),
         (sign(Severity.WARNING, "device_memory"), ("notify", "release")),
     ],
 )
@@ -78,6 +83,13 @@ def test_remedies_go_to_whom_the_sign_names_and_tell_what_came_of_it() -> None:
         "1 requests were aborted",
         "the worker is replaced",
     ]
+
+
+def test_a_worker_that_stands_still_is_ended_and_nobody_is_refused() -> None:
+    port = Port()
+    told = healer(port).apply(sign(worker="face_swap-1", requests=(1,)), ("restart",))
+    assert port.asked == [("restart", "face_swap-1")]
+    assert told == ["the worker was ended, its work begins again in another"]
 
 
 def test_without_a_name_caches_of_every_task_go_and_nobody_is_replaced() -> None:
