@@ -108,7 +108,7 @@ def test_the_lines_of_a_request_name_its_trace(house: ServingHouse, collins_path
 
     def lines() -> list[dict[str, Any]]:
         text = (house.data_dir / "stdout.log").read_text()
-        found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        found = [json.loads(line) for line in text.splitlines() if line.startswith('{"timestamp')]
         return [line for line in found if line.get("trace_id") == trace]
 
     house.until(lambda: {"request_started", "request_ended"} <= {line["event"] for line in lines()})
