@@ -45,7 +45,7 @@ from benchmarks.soak_figures import (
 )
 from steadfast.drill.building import Builder
 from steadfast.drill.client import Client, get
-from steadfast.drill.drill import _detection
+from steadfast.drill.drill import detection
 from steadfast.drill.fault import Fault, Group, NotHere, Scene
 from steadfast.drill.house import HouseKind, PrivateServer
 from steadfast.drill.materials import Materials, built_in_materials
@@ -67,6 +67,18 @@ _SAMPLE_S = 1.0
 _WHOLE_WITHIN_S = 60.0
 _WARM_UP_S = 60.0
 _MIB = 1 << 20
+_SLOWER = frozenset({"latency_regression", "saturation", "stuck_queue", "throughput_cliff", "loop_lag"})
+_CONSEQUENCES: dict[Group, frozenset[str]] = {
+    Group.WORKER: _SLOWER | {"worker_died", "deadlock"},
+    Group.MODEL: _SLOWER | {"worker_died", "wrong_answers", "invalid_output"},
+    Group.MEMORY: _SLOWER | {"worker_died", "stepped_down", "memory", "processes"},
+    Group.DISK: frozenset({"disk_space", "disk_space_trend", "loop_lag", "database", "scratch"}),
+    Group.STORE: frozenset({"database", "probe_unknown", "loop_lag", "blob_store"}),
+    Group.TRAFFIC: _SLOWER | {"worker_died", "poison_input", "error_rate"},
+    Group.SERVER: _SLOWER | {"server_died", "task_proof"},
+    Group.SURROUNDINGS: frozenset({"worker_died", "clock"}),
+}
+"""Incidents that a fault of that group explains; `flapping` is explained by faults every few seconds."""
 _UNUSUAL = frozenset({"cuda-oom-real"})
 
 
@@ -276,7 +288,7 @@ class Soak:
         kinds = _kinds(expected.signs)
         until_s = max(time.monotonic(), begin_s + expected.detect_within_s)
         while expected.signs:
-            found = _detection(scene, self.observer, expected, begin_s, before)
+            found = detection(scene, self.observer, expected, begin_s, before)
             if found is not None:
                 return found[1]
             lasting = kinds & self.open_now
@@ -300,7 +312,7 @@ def _injected(fault: Fault, begin_s: float, end_s: float, noticed: str) -> Injec
         begin_s=begin_s,
         end_s=end_s,
         incident_kinds=_kinds(expected.signs),
-        side_kinds=frozenset(expected.side_signs),
+        side_kinds=frozenset(expected.side_signs) | _CONSEQUENCES[fault.group] | {"flapping"},
         refusals=frozenset(expected.refusals),
         noticed_by=noticed,
         must_be_noticed=bool(expected.signs),

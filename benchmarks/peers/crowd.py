@@ -49,6 +49,9 @@ class Crowd:
     clients: int
     requests: Sequence[bytes] = ()
     """Pictures; each client has its own."""
+    half_reconnects: bool = False
+    """Whether every second client opens a connection for each request: a process that hangs asleep is idle
+    and attracts new connections, which clients that keep theirs never notice."""
     answers: list[Answer] = field(default_factory=list)
     _running: list["asyncio.Task[None]"] = field(default_factory=list)
     _stopping: bool = False
@@ -56,7 +59,11 @@ class Crowd:
     async def __aenter__(self) -> Self:
         pictures = self.requests or faces(16)
         self._running = [
-            asyncio.create_task(self._client(pictures[number % len(pictures)]))
+            asyncio.create_task(
+                self._client(
+                    pictures[number % len(pictures)], reconnects=self.half_reconnects and number % 2 == 1
+                )
+            )
             for number in range(self.clients)
         ]
         return self
@@ -65,12 +72,14 @@ class Crowd:
         self._stopping = True
         await asyncio.gather(*self._running)
 
-    async def _client(self, picture: bytes) -> None:
+    async def _client(self, picture: bytes, *, reconnects: bool) -> None:
         client = Client(self.server.endpoint)
         request = self.server.peer.as_request(picture)
         while not self._stopping:
             answer = await client.send(request, within_s=PATIENCE_S)
             self.answers.append(answer)
+            if reconnects:
+                await client.close()
             if answer.status != 200:
                 await asyncio.sleep(0.1)
         await client.close()

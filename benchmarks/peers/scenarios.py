@@ -216,7 +216,10 @@ async def hang_locked(server: Running) -> Hang:
 
 async def _hang(server: Running, do: str, *, watch_s: float = 35.0) -> Hang:
     calm_s = 4.0
-    async with HealthWatch(server=server) as health, Crowd(server=server, clients=4) as crowd:
+    async with (
+        HealthWatch(server=server) as health,
+        Crowd(server=server, clients=4, half_reconnects=True) as crowd,
+    ):
         await asyncio.sleep(calm_s)
         before = {pid: psutil.Process(pid) for pid in server.workers()}
         began_s = time.monotonic()

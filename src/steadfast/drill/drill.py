@@ -255,7 +255,7 @@ class Drill:
         detected: tuple[float, str] | None = None
         whole_at_s: float | None = None
         while time.monotonic() < until_s:
-            detected = detected or _detection(scene, observer, expected, injected_at_s, before)
+            detected = detected or detection(scene, observer, expected, injected_at_s, before)
             ready_s = ended_at_s if detected is None else max(ended_at_s, detected[0])
             whole_at_s = _whole_since(observer, ready_s)
             answered = all(task.done() for task in scene.running)
@@ -263,7 +263,7 @@ class Drill:
                 break
             await asyncio.sleep(_STEP_S)
         await scene.lift()
-        detected = detected or _detection(scene, observer, expected, injected_at_s, before)
+        detected = detected or detection(scene, observer, expected, injected_at_s, before)
         await asyncio.gather(*scene.running, return_exceptions=True)
         closed_at_s = time.monotonic()
         jobs = _concerned(scene.traffic.jobs, injected_at_s, closed_at_s)
@@ -335,7 +335,7 @@ def _whole_since(observer: Observer, since_s: float) -> float | None:
     return lasting[-1].at_s if len(lasting) >= _WHOLE_LOOKS else None
 
 
-def _detection(
+def detection(
     scene: Scene, observer: Observer, expected: Expectation, since_s: float, before: frozenset[str]
 ) -> tuple[float, str] | None:
     """The earliest of the signs, and its name."""
