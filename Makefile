@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup lock image-check torch parity-ofa peers lock-peers clean
+.PHONY: demo test check setup lock deploy-tools deploy-check image-check torch parity-ofa peers lock-peers clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,7 @@ lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu pyproject.toml -o requirements/cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra cluster --extra otel --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/torch.in -o requirements/torch.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/sbom.in -o requirements/sbom.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra gpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-gpu.txt
@@ -60,6 +61,21 @@ $(TORCH)/.installed: requirements/torch.txt
 # Builds the image and tries it as an orchestrator would, with Debian's buildah and podman: needs root, no registry.
 image-check: setup
 	deploy/docker/check
+
+# What judges deploy/ beside our own tests: the real Helm as a library, schemas of Kubernetes, KEDA and compose files.
+DEPLOY := .venv-deploy
+deploy-tools: $(DEPLOY)/.installed
+
+$(DEPLOY)/.installed: requirements/deploy.txt
+	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	@$(DEPLOY)/bin/python requirements/install.py "what judges deploy/" requirements/deploy.txt
+	@touch $@
+
+# Everything that is checked of deploy/, with nothing skipped: it needs nginx, promtool, amtool and PostgreSQL. All of it
+# is part of CI too, but the image, which `make image-check` builds and runs.
+deploy-check: setup deploy-tools
+	DEPLOY_TOOLS_REQUIRED=1 NGINX_REQUIRED=1 PROMETHEUS_REQUIRED=1 POSTGRESQL_REQUIRED=1 \
+	  $(BIN)/pytest tests/unit/test_deploy_files.py tests/unit/test_compose_files.py tests/integration/deploy
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
 # or large. Not part of CI, which checks what this recorded for `tiny`.
@@ -89,4 +105,4 @@ lock-peers:
 	done
 
 clean:
-	rm -rf $(VENV) $(TORCH) $(PARITY) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(DEPLOY) $(TORCH) $(PARITY) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache
