@@ -31,6 +31,7 @@ from steadfast.errors import (
 from steadfast.tasks.entail_messages import TASK, EntailRequest
 
 _FILES = frozenset({"image"})
+_SENTENCES = frozenset({"text", "caption"})
 _MULTIPART = b"multipart/form-data"
 _QUICK_BYTES = 256 * 1024
 """Base64 up to this is undone at once; more would keep the loop waiting."""
@@ -88,7 +89,13 @@ class EntailRoutes:
         )
 
     async def _read_form(self, exchange: Exchange, intake: Intake) -> tuple[EntailOptions, Held]:
-        form = await read_form(exchange, intake, file_names=_FILES, max_parts=self._backend.limits.max_parts)
+        form = await read_form(
+            exchange,
+            intake,
+            file_names=_FILES,
+            max_parts=self._backend.limits.max_parts,
+            sentence_names=_SENTENCES,
+        )
         images = form.named("image")
         if len(images) != 1:
             raise MalformedRequest(f"The form must have one part named image; it has {len(images)}.")

@@ -8,12 +8,14 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Held, Intake
-from steadfast.errors import MalformedRequest, WrongContentType
+from steadfast.errors import MalformedRequest, TextTooLong, WrongContentType
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 _MAX_FIELD_BYTES = 64 * 1024
+_MAX_SENTENCE_BYTES = 96 * 1024
+"""More than the longest sentence that is read has in UTF-8."""
 _MAX_HEADER_BYTES = 8 * 1024
 
 
@@ -43,13 +45,20 @@ class Form:
 
 
 async def read_form(
-    exchange: Exchange, intake: Intake, *, file_names: frozenset[str], max_parts: int
+    exchange: Exchange,
+    intake: Intake,
+    *,
+    file_names: frozenset[str],
+    max_parts: int,
+    sentence_names: frozenset[str] = frozenset(),
 ) -> Form:
     """The form in the body; parts named in `file_names` are files whatever they say of themselves.
 
-    Raises `MalformedRequest`, and what `Intake.next` raises.
+    Parts named in `sentence_names` are what somebody wrote: bytes in them that are no UTF-8 become lone
+    surrogates, for who cleans sentences to judge, and too long ones raise `TextTooLong`. Raises
+    `MalformedRequest`, and what `Intake.next` raises.
     """
-    reader = _Reader(intake, file_names, max_parts)
+    reader = _Reader(intake, file_names, max_parts, sentence_names)
     parser = MultipartParser(_boundary(exchange), reader.callbacks())
     try:
         while (piece := await intake.next()) is not None:
@@ -67,9 +76,12 @@ async def read_form(
 class _Reader:
     """The parser's listener. It is called within `write`, so it only notes what is to be kept."""
 
-    def __init__(self, intake: Intake, file_names: frozenset[str], max_parts: int) -> None:
+    def __init__(
+        self, intake: Intake, file_names: frozenset[str], max_parts: int, sentence_names: frozenset[str]
+    ) -> None:
         self._intake = intake
         self._file_names = file_names
+        self._sentence_names = sentence_names
         self._max_parts = max_parts
         self._parts: list[Part] = []
         self._to_keep: list[tuple[Held, memoryview]] = []
@@ -105,7 +117,7 @@ class _Reader:
             elif part.name in form.fields:
                 raise MalformedRequest(f"The field {part.name!r} comes twice.")
             else:
-                form.fields[part.name] = _text(part)
+                form.fields[part.name] = _text(part, is_sentence=part.name in self._sentence_names)
         return form
 
     def _begin_part(self) -> None:
@@ -152,7 +164,10 @@ class _Reader:
             self._to_keep.append((part.held, self._view(data, start, end)))
             return
         part.text += data[start:end]
-        if len(part.text) > _MAX_FIELD_BYTES:
+        if part.name in self._sentence_names:
+            if len(part.text) > _MAX_SENTENCE_BYTES:
+                raise TextTooLong(f"The {part.name} has more than {_MAX_SENTENCE_BYTES} bytes.")
+        elif len(part.text) > _MAX_FIELD_BYTES:
             raise MalformedRequest(f"The field {part.name!r} is too long.")
 
     def _view(self, data: bytes, start: int, end: int) -> memoryview:
@@ -165,7 +180,9 @@ class _Reader:
         self.complete = True
 
 
-def _text(part: Part) -> str:
+def _text(part: Part, *, is_sentence: bool) -> str:
+    if is_sentence:
+        return part.text.decode("utf-8", "surrogateescape")
     try:
         return part.text.decode("utf-8")
     except UnicodeDecodeError as error:
