@@ -87,13 +87,21 @@ def told_receipt(receipt: dict[str, Any]) -> RenderableType:
     verified = receipt["verification"]
     left = sum(value for name, value in verified.items() if name.endswith("_left"))
     lines = [
-        f"Erased {len(receipt['jobs'])} jobs, {receipt['files_erased']} files"
-        f" ({size_of(receipt['bytes_erased'])}), {len(receipt['uploads'])} uploads, {receipt['rows']} rows.",
+        f"Erased {counted(len(receipt['jobs']), 'job')}, {counted(receipt['files_erased'], 'file')}"
+        f" ({size_of(receipt['bytes_erased'])}), {counted(len(receipt['uploads']), 'upload')},"
+        f" {counted(receipt['rows'], 'row')}.",
         "Looked again: nothing is left." if not left else f"Looked again: {left} things are left.",
     ]
     if kept := len(receipt["files"]) - receipt["files_erased"]:
-        lines.append(f"{kept} files stay, because other jobs or uploads have the same; see --json.")
+        stay = "stays" if kept == 1 else "stay"
+        why = "because other jobs or uploads have the same; see --json."
+        lines.append(f"{counted(kept, 'file')} {stay}, {why}")
     return Text("\n".join([*lines, f"Receipt {receipt['id']}, SHA-256 {receipt['sha256']}"]))
+
+
+def counted(number: int, what: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def at(moment: str) -> str:
@@ -136,7 +144,7 @@ def _times(job: dict[str, Any]) -> list[tuple[str, str | Text]]:
 
 def _cost(cost: dict[str, Any]) -> str:
     return (
-        f"{cost['frames']} frames, {cost['faces']} faces, {cost['pixels'] / 1e6:.0f} megapixels;"
+        f"{cost['frames']} frames, {cost['faces']} faces, {cost['pixels'] / 1e6:.1f} megapixels;"
         f" {clock(cost['cpu_s'])} of CPU, {clock(cost['device_s'])} of a device;"
         f" {size_of(cost['read_bytes'])} in, {size_of(cost['written_bytes'])} out"
     )

@@ -1,6 +1,7 @@
 """A job as it goes, live on a terminal: a bar, frames, pace, and a line for everything that happens."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,5 +111,18 @@ def told_of(event: dict[str, Any]) -> Text | None:
         case "segment" | "plan" | "labels":
             return None
         case _:
-            said = ", ".join(f"{name} {value}" for name, value in data.items() if value not in ("", None))
-            return Text(f"{kind}: {said}" if said else kind)
+            return Text(_sentence(kind, data))
+
+
+_SENTENCES = {
+    "priority": "priority {priority}",
+    "callback": "callback {event}: {outcome}, {detail}",
+    "deleted": "{what} deleted: {files} files, {reason}",
+}
+
+
+def _sentence(kind: str, data: dict[str, Any]) -> str:
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format_map(defaultdict(str, data))
+    said = ", ".join(f"{name} {value}" for name, value in data.items() if value not in ("", None))
+    return f"{kind}: {said}" if said else kind

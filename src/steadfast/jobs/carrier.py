@@ -171,12 +171,13 @@ def _work(made: Made[Any]) -> Work:
     cost = made.cost
     return Work(
         cost=Cost(
-            device_s=cost.get("device_s", made.worked_s),
+            device_s=cost.get("device_s", 0.0),
             cpu_s=cost.get("cpu_s", 0.0),
             frames=int(cost.get("frames", 0)),
             pixels=int(cost.get("pixels", 0)),
             faces=int(cost.get("faces", 0)),
         ),
+        worked_s=made.worked_s,
         worker=made.worker,
         degraded=made.degraded,
     )

@@ -31,8 +31,15 @@ class Work:
     """What a finished step took and who did it."""
 
     cost: Cost
+    worked_s: float | None = None
+    """How long a worker's place was taken: what fairness goes by; None: as long as the device."""
     worker: str = ""
     degraded: tuple[str, ...] = ()
+
+    @property
+    def served_s(self) -> float:
+        """What its job and key have had with it; a place on a CPU is as scarce as one on a device."""
+        return self.cost.device_s if self.worked_s is None else self.worked_s
 
 
 def planned(transaction: Transaction, lease: Lease, plan: JobPlan, work: Work) -> None:
@@ -124,7 +131,7 @@ def _finish_step(
     values["state"] = (StepState.KEPT if lease.untouched else StepState.DONE).value
     if job is None or not update_held(transaction, lease, units_done=lease.units, **values):
         raise LeaseRefused("Somebody else has this step by now, or its job has ended.")
-    turns.charge(transaction, turns.flow_of(job), work.cost.device_s - turns.EXPECTED_S)
+    turns.charge(transaction, turns.flow_of(job), work.served_s - turns.EXPECTED_S)
     ending = Ending(outcome=AttemptOutcome.DONE, worker=work.worker, cost=work.cost)
     record_attempt(transaction, lease, ending)
     key = lease.key
@@ -147,7 +154,7 @@ def _finish_step(
 def _booked(job: AnyRow, work: Work) -> dict[str, Any]:
     cost = work.cost
     return {
-        "served_s": job.served_s + cost.device_s - turns.EXPECTED_S,
+        "served_s": job.served_s + work.served_s - turns.EXPECTED_S,
         "device_s": job.device_s + cost.device_s,
         "cpu_s": job.cpu_s + cost.cpu_s,
         "frames": job.frames + cost.frames,

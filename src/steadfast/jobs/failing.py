@@ -40,7 +40,7 @@ def step_failed(
     fault: Fault,
     is_final: bool,
     most_failures: int,
-    device_s: float = 0.0,
+    worked_s: float = 0.0,
     held: str = "",
 ) -> bool:
     """Books a failed attempt; whether the lease still held.
@@ -58,13 +58,13 @@ def step_failed(
         fault=fault,
         code=error.code,
         detail=error.detail,
-        cost=Cost(device_s=device_s),
+        cost=Cost(device_s=worked_s if _is_on_device(lease) else 0.0),
     )
     record_attempt(transaction, lease, ending)
-    charge_job(transaction, job, device_s - turns.EXPECTED_S)
+    charge_job(transaction, job, worked_s - turns.EXPECTED_S)
     is_last = counts and (is_final or failures >= most_failures)
     if counts:
-        _count_failure(transaction, job, device_s)
+        _count_failure(transaction, job, ending.cost.device_s)
     _tell(transaction, job, lease, error, fault, is_last=is_last)
     if not is_last:
         make_ready(transaction, job, 1)
@@ -209,6 +209,11 @@ def _make_segments_pending(transaction: Transaction, lease: Lease, numbers: Coll
     transaction.connection.execute(update(STEPS).where(*mine).values(pending))
     units = transaction.connection.execute(select(STEPS.c.units).where(*mine)).scalars().all()
     return sum(units)
+
+
+def _is_on_device(lease: Lease) -> bool:
+    """Whether what the job pinned runs on an accelerator; a worker that died could not say what it took."""
+    return "cpu" not in (lease.pin or {}).get("provider", "cpu").lower()
 
 
 def _count_failure(transaction: Transaction, job: AnyRow, device_s: float) -> None:

@@ -330,7 +330,7 @@ class Scheduler:
                 fault=judgement.fault,
                 is_final=judgement.is_final,
                 most_failures=self._options.most_failures,
-                device_s=took_s if judgement.fault is Fault.STEP else 0.0,
+                worked_s=took_s if judgement.fault is Fault.STEP else 0.0,
                 held=judgement.held,
             )
         )

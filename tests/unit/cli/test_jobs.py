@@ -11,6 +11,7 @@ import pytest
 
 from steadfast.cli.job_download import download
 from steadfast.cli.job_uploads import Uploader, check_files
+from steadfast.cli.job_views import counted
 from steadfast.cli.job_watch import events_in, pace_of, told_of
 from steadfast.cli.service_client import ServiceClient
 from steadfast.errors import BlobDamaged, InputMissing, ServiceUnreachable
@@ -155,3 +156,27 @@ def test_what_happens_is_told_in_lines_for_people() -> None:
         "left_s": 65.0,
     }
     assert pace_of(progress) == "60/120 frames · 30 frames/s · 1:05 left"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "told"),
+    [
+        ("priority", {"priority": "high"}, "priority high"),
+        (
+            "callback",
+            {"event": "job.running", "outcome": "retrying", "attempts": 1, "detail": "no answer within 10 s"},
+            "callback job.running: retrying, no answer within 10 s",
+        ),
+        (
+            "deleted",
+            {"what": "inputs", "files": 2, "bytes": 10, "reason": "retention"},
+            "inputs deleted: 2 files, retention",
+        ),
+    ],
+)
+def test_what_happened_beside_the_states_is_told_in_words(kind: str, data: dict[str, Any], told: str) -> None:
+    assert str(told_of({"kind": kind, "data": data})) == told
+
+
+def test_numbers_of_things_are_told_as_people_say_them() -> None:
+    assert (counted(1, "job"), counted(2, "job"), counted(1200, "row")) == ("1 job", "2 jobs", "1,200 rows")

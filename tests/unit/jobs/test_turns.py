@@ -2,10 +2,13 @@
 
 from collections import Counter
 
+import pytest
+from tests import job_house
 from tests.job_house import JobHouse
 
 from steadfast.jobs import control, leasing
-from steadfast.jobs.job import JobPriority
+from steadfast.jobs.completion import Work
+from steadfast.jobs.job import Cost, JobPriority
 
 
 def test_the_more_urgent_job_gets_the_next_step_of_all(house: JobHouse) -> None:
@@ -119,3 +122,19 @@ def test_only_what_a_node_can_do_is_leased_to_it(house: JobHouse) -> None:
     take_other = lambda t: leasing.take(t, "other", lease_s=30.0, open_jobs=4)  # noqa: E731
     assert house.jobs.write_now(take_other) is None
     assert house.take() is not None
+
+
+def test_keys_share_workers_by_the_time_they_take_them_also_where_there_is_no_device(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        for owner in ("anna", "ben"):
+            house.submit(order=house.order(f"{owner} {number}", owner=owner))
+    took_s, turns = {"anna": 10.0, "ben": 1.0}, []
+    for _ in range(22):
+        lease = house.took()
+        turns.append(lease.owner)
+        done = Work(cost=Cost(cpu_s=took_s[lease.owner]), worked_s=took_s[lease.owner])
+        monkeypatch.setattr(job_house, "work", lambda frames=0, done=done: done)
+        house.do(lease)
+    assert turns.count("ben") > 5 * turns.count("anna")
