@@ -155,6 +155,11 @@ def _wait_until_gone(pid: int) -> None:
     os.close(watched)
 
 
+def postgresql_program(name: str) -> Path:
+    """One of PostgreSQL's own programs, of the version that `postgresql_server` runs."""
+    return _programs() / name
+
+
 def _programs() -> Path:
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []

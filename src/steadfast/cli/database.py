@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
-from steadfast.errors import DatabaseProblem
+from steadfast.errors import DatabaseProblem, InvalidOption
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,7 +20,7 @@ app = typer.Typer(cls=CommandGroup, no_args_is_help=True)
 
 @app.callback()
 def database() -> None:
-    """Check the database, or bring its schema up to date; a start of the service does so by itself."""
+    """Check the database, copy it, or bring its schema up to date (a start of the service does so, too)."""
 
 
 @app.command()
@@ -56,6 +57,28 @@ def upgrade(invocation: Invocation) -> None:
         else f"The schema is {known} now; it was {before or 'empty'}."
     )
     invocation.output.show(facts, lambda: Text(said))
+
+
+@app.command()
+@command
+def backup(
+    invocation: Invocation,
+    target: Annotated[Path, typer.Argument(help="The copy; a file that is not there yet.", metavar="FILE")],
+) -> None:
+    """Copy a SQLite database, whole, while the service goes on; docs/how-to/backup.md has the rest."""
+    from steadfast.database.backup import back_up_sqlite  # noqa: PLC0415 — `--help` stays fast
+    from steadfast.database.connection import database_options  # noqa: PLC0415
+
+    settings = invocation.settings
+    file = database_options(settings.database, settings.data_dir).file
+    if file is None:
+        raise InvalidOption(
+            "The database is a PostgreSQL, which has a tool of its own for this.",
+            remedy="Run `pg_dump --format=custom --file=FILE` with its URL.",
+        )
+    size_bytes = back_up_sqlite(file, target)
+    facts = {"database": file, "copy": target, "bytes": size_bytes}
+    invocation.output.show(facts, lambda: Text(f"Copied {file} to {target} ({size_bytes} bytes)."))
 
 
 @contextmanager
