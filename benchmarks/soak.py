@@ -247,23 +247,18 @@ class Soak:
         self._say(kind, "begins")
         try:
             await fault.inject(scene)
-            await asyncio.sleep(max(0.0, begin_s + kind.lasts_s - time.monotonic()))
-        except NotHere as missing:
-            self._say(kind, f"not run: {missing}")
-            stretch.not_run[f"{kind.name}: {missing}"] += 1
-            return
-        except (ServiceError, OSError) as error:
-            self._say(kind, f"could not be carried out: {error}")
-            stretch.not_run[f"{kind.name}: {error}"] += 1
+            end_s = await self._heal(fault, scene, begin_s)
+            noticed = await self._noticed(fault, scene, begin_s, before)
+            await asyncio.gather(*scene.running, return_exceptions=True)
+        except (NotHere, ServiceError, OSError) as why:
+            self._say(kind, f"not run: {why}")
+            stretch.not_run[f"{kind.name}: {why}"] += 1
+            with suppress(NotHere, ServiceError, OSError):
+                await fault.heal(scene)
             return
         finally:
-            with suppress(ServiceError, OSError):
-                await fault.heal(scene)
             with suppress(ServiceError):
                 await scene.lift()
-        end_s = time.monotonic()
-        noticed = await self._noticed(fault, scene, begin_s, before)
-        await asyncio.gather(*scene.running, return_exceptions=True)
         stretch.carriers += Counter(f"{kind.name}: {answer.words()}" for answer in scene.carriers)
         stretch.broken += [f"{kind.name}: {sentence}" for sentence in scene.broken]
         if kind.group is Group.SERVER:
@@ -276,6 +271,15 @@ class Soak:
 
     def _say(self, kind: type[Fault], words: str) -> None:
         print(f"{time.monotonic() - self.began_s:7.1f} s  {kind.name} {words}", flush=True)
+
+    async def _heal(self, fault: Fault, scene: Scene, begin_s: float) -> float:
+        """When it was over: at once, where it is only a moment."""
+        if not fault.lasts_s:
+            return begin_s
+        await asyncio.sleep(max(0.0, begin_s + fault.lasts_s - time.monotonic()))
+        await fault.heal(scene)
+        await scene.lift()
+        return time.monotonic()
 
     async def _until_whole_again(self) -> None:
         until_s = time.monotonic() + _WHOLE_WITHIN_S
