@@ -82,7 +82,8 @@ def main() -> None:
         file.name.removesuffix("-values.yaml"): yaml.safe_load(file.read_text(encoding="utf-8"))
         for file in sorted((CHART / "ci").glob("*-values.yaml"))
     }
-    tried = json.load(sys.stdin) if not sys.stdin.isatty() else []
+    asked = "" if sys.stdin.isatty() else sys.stdin.read()
+    tried = json.loads(asked) if asked.strip() else []
     answer = {
         "helm": helm_python.helm_sdk_version(),
         "sets": {name: judged(values) for name, values in sets.items()},
