@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from tests.sleeping_work import SleepingWork
 
 from steadfast.admission.gate import Gate
-from steadfast.assembly.clustering import check_cluster, open_cluster, prepare_cluster
 from steadfast.assembly.filekeeping import open_library
-from steadfast.assembly.jobkeeping import is_clustered, open_jobs, shared_terms
+from steadfast.assembly.jobkeeping import open_jobs
+from steadfast.assembly.sharing import open_sharing, prepare_sharing, shared_terms
 from steadfast.assembly.staffing import lending_folder, worker_outboxes
 from steadfast.database.connection import database_options
 from steadfast.database.database import open_database
@@ -35,10 +35,7 @@ ROOT = str(Path(__file__).resolve().parents[1])
 async def serve(settings: Settings, *, workers: int, seconds: float | None) -> None:
     """Serves until SIGTERM; `seconds`: per step that is slept instead of worked."""
     database = open_database(database_options(settings.database, settings.data_dir))
-    ground = None
-    if is_clustered(settings):
-        check_cluster(settings)
-        ground = prepare_cluster(settings, database, ())
+    ground = prepare_sharing(settings, database, tuple)
     library = open_library(settings, database)
     supervisor = await _staffed(settings, 0 if seconds is not None else workers)
     gate = Gate()
@@ -57,9 +54,7 @@ async def serve(settings: Settings, *, workers: int, seconds: float | None) -> N
     if seconds is not None:
         work = SleepingWork(settings.data_dir / "scratch" / "delivered", places=workers, seconds=seconds)
         jobs.scheduler.work_with(Carrier(jobs.database, work, lending_folder(settings)), work.places)
-    cluster = None
-    if ground is not None:
-        cluster = open_cluster(settings, ground, database=database, jobs=jobs, runtime=supervisor)
+    cluster = open_sharing(settings, ground, database=database, jobs=jobs, runtime=supervisor)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await jobs.start()

@@ -56,6 +56,10 @@ class Gate:
         for lane in self._lanes.values():
             lane.resize(options.max_waiting)
 
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """Those that hold now, by whom they count: for servers that count together."""
+        return {"key": self._by_key, "address": self._by_address}
+
     def knock(self, arrival: Arrival, *, body_is_here: bool = False) -> None:
         """Refuses, as soon as its headers are here, a request whose body need not be read at all.
 

@@ -5,7 +5,7 @@ algorithm, ITU-T I.371, which decides as a token bucket does). A client whose bu
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -35,6 +35,8 @@ class RateLimit:
         self._interval_s = 1.0 / rate.per_s if rate.per_s > 0 else 0.0
         self._slack_s = self._interval_s * (max(1, rate.burst) - 1)
         self._full_at_s: OrderedDict[str, float] = OrderedDict()
+        self._taken: dict[str, int] | None = None
+        """By client, since it was told to the other servers; None: nobody else counts."""
 
     def wait_s(self, client: str) -> float:
         """Time until its next request would be allowed; 0: now. Takes nothing."""
@@ -51,7 +53,41 @@ class RateLimit:
         now_s = self._clock()
         self._full_at_s[client] = max(now_s, self._full_at_s.get(client, now_s)) + self._interval_s
         self._full_at_s.move_to_end(client)
+        if self._taken is not None:
+            self._taken[client] = self._taken.get(client, 0) + 1
         self._forget_full(now_s)
+
+    # --- several servers count as one: each decides by itself, and they exchange what they have let in ------
+
+    @property
+    def interval_s(self) -> float:
+        """What one request costs; 0: nothing is limited."""
+        return self._interval_s
+
+    def share(self) -> None:
+        """Remembers from now on what was taken, for the others."""
+        if self._taken is None:
+            self._taken = {}
+
+    def told(self) -> dict[str, int]:
+        """Requests by client since this was asked last."""
+        taken, self._taken = self._taken or {}, {}
+        return taken
+
+    def tell_again(self, taken: Mapping[str, int]) -> None:
+        """They could not be told: at the next time."""
+        for client, count in taken.items():
+            if self._taken is not None:
+                self._taken[client] = self._taken.get(client, 0) + count
+
+    def heard(self, full_in_s: Mapping[str, float]) -> None:
+        """When the buckets of clients will be full, all servers together, as of now."""
+        now_s = self._clock()
+        for client, rest_s in full_in_s.items():
+            # What was let in here while the others were asked is not in their answer yet.
+            here_s = (self._taken or {}).get(client, 0) * self._interval_s
+            self._full_at_s[client] = now_s + rest_s + here_s
+            self._full_at_s.move_to_end(client)
 
     def __len__(self) -> int:
         """Clients that are remembered."""

@@ -1,26 +1,25 @@
 """Answers that are kept because their request carried an Idempotency-Key: a retry gets the same one again.
 
-The records lie in the database, the bodies as files beside it. A body is written aside and moved into place
-before its record names it, so a record never points at half an answer.
+The records lie in the database, the bodies as files beside it or in the store that servers share. A body is
+whole before its record names it, so a record never points at half an answer.
 """
 
 import asyncio
 import hashlib
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from steadfast.admission.idempotency import MAX_KEY_CHARACTERS, Claim, IdempotencyStore, Replay
 from steadfast.api.access import Aside
+from steadfast.api.answer_bodies import AnswerBodies
 from steadfast.api.intake import Held
 from steadfast.api.reply import Header
-from steadfast.errors import DatabaseProblem, MalformedRequest
+from steadfast.errors import BlobProblem, DatabaseProblem, MalformedRequest
 
 _log = logging.getLogger(__name__)
 
@@ -51,14 +50,36 @@ class Wanted:
     hold_s: float
 
 
+class AnswerCache(Protocol):
+    """Answers by name for a while; what fails is as if it were not there. Every method blocks."""
+
+    def find(self, name: str) -> bytes | None:
+        """None: it is not known here."""
+
+    def keep(self, name: str, content: bytes) -> None:
+        """For a while, if there is room."""
+
+
 class Replays:
     """Claims, keeps and repeats."""
 
-    def __init__(self, store: IdempotencyStore, aside: Aside, folder: Path, *, keep: timedelta) -> None:
+    def __init__(
+        self,
+        store: IdempotencyStore,
+        aside: Aside,
+        bodies: AnswerBodies,
+        *,
+        keep: timedelta,
+        cache: AnswerCache | None = None,
+    ) -> None:
+        """`cache`: where answers are looked for first, by all servers; None: nowhere."""
         self._store = store
         self._aside = aside
-        self._folder = folder
+        self._bodies = bodies
         self._keep = keep
+        self._cache = cache
+        self._names: dict[str, str] = {}
+        """Claim → what its answer is called in the cache."""
 
     async def once(self, wanted: Wanted, answer: Callable[[], Awaitable[KeptAnswer]]) -> Answered:
         """The answer it had, or that of `answer`, kept for a repetition unless it raises."""
@@ -84,6 +105,7 @@ class Replays:
 
     async def abandon(self, claim: Claim) -> None:
         """It failed on our side: a repetition is carried out."""
+        self._names.pop(claim.token, None)
         await self._aside(self._store.abandon, claim)
 
     async def forget_forever(self) -> None:
@@ -91,16 +113,17 @@ class Replays:
         while True:
             try:
                 await self._aside(self.forget)
-            except DatabaseProblem as error:
+            except (DatabaseProblem, BlobProblem) as error:
                 _log.warning("old answers not forgotten", extra={"detail": error.detail})
             await asyncio.sleep(_FORGET_EVERY_S)
 
     def forget(self) -> None:
         """Removes records past their time and their files; blocks."""
-        for name in self._store.forget_expired():
-            (self._folder / name).unlink(missing_ok=True)
+        self._bodies.drop(self._store.forget_expired())
 
     def _claim(self, wanted: Wanted) -> Claim | KeptAnswer:
+        if self._cache is not None and (known := self._cache.find(_name_of(wanted))) is not None:
+            return _decoded(known)
         found = self._store.claim(
             owner=wanted.owner,
             idempotency_key=wanted.key,
@@ -108,26 +131,38 @@ class Replays:
             hold=timedelta(seconds=wanted.hold_s + 1),
             keep=self._keep,
         )
-        return self._read(found) if isinstance(found, Replay) else found
+        if isinstance(found, Replay):
+            return self._read(found)
+        if self._cache is not None:
+            self._names[found.token] = _name_of(wanted)
+        return found
 
     def _read(self, replay: Replay) -> KeptAnswer:
         if replay.response_ref is not None:
-            content = (self._folder / replay.response_ref).read_bytes()
-            return msgspec.msgpack.decode(content, type=KeptAnswer)
+            return _decoded(self._bodies.read(replay.response_ref))
         content_type = (replay.content_type or "application/json").encode()
         return KeptAnswer(status=replay.status, content_type=content_type, headers=[], body=b"")
 
     def _complete(self, claim: Claim, answer: KeptAnswer) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"answer-{secrets.token_hex(12)}"
-        aside = self._folder / f".{name}"
-        aside.write_bytes(msgspec.msgpack.encode(answer))
-        aside.replace(self._folder / name)
+        content = msgspec.msgpack.encode(answer)
+        name = self._bodies.keep(content)
         kept = self._store.complete(
             claim, status=answer.status, content_type=answer.content_type.decode(), response_ref=name
         )
         if not kept:
-            (self._folder / name).unlink(missing_ok=True)
+            self._bodies.drop([name])
+        elif self._cache is not None and (cached := self._names.pop(claim.token, None)) is not None:
+            self._cache.keep(cached, content)
+
+
+def _decoded(content: bytes) -> KeptAnswer:
+    return msgspec.msgpack.decode(content, type=KeptAnswer)
+
+
+def _name_of(wanted: Wanted) -> str:
+    """The same request of the same owner with the same key, and no other."""
+    said = (wanted.owner, wanted.key, wanted.fingerprint)
+    return hashlib.sha256(b"".join(b"%d:%s" % (len(one.encode()), one.encode()) for one in said)).hexdigest()
 
 
 def key_in(given: bytes | None) -> str | None:

@@ -18,6 +18,7 @@ from steadfast.cluster.messenger_process import Messenger
 from steadfast.cluster.messenger_words import MessengerOptions
 from steadfast.cluster.node import NodeFacts
 from steadfast.cluster.registry import Registry
+from steadfast.cluster.shared_rates import SharedRates
 from steadfast.database.database import Database
 from steadfast.database.migration import known_revisions
 from steadfast.errors import ConfigError
@@ -27,6 +28,7 @@ from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
 
 if TYPE_CHECKING:
+    from steadfast.cluster.redis_sharing import RedisSharing
     from steadfast.jobs.service import JobService
 
 
@@ -39,22 +41,24 @@ class ClusterGround:
     needs: Needs
     capabilities: frozenset[str]
     devices: tuple[str, ...]
+    redis: "RedisSharing | None"
+    """None: what is shared goes through the database."""
 
 
-def check_cluster(settings: Settings) -> None:
+def check_cluster(settings: Settings, database: Database) -> None:
     """Raises `ConfigError` for settings with which several servers could not work together."""
-    cluster, url = settings.cluster, settings.database.url
-    if url is None or not url.get_secret_value().startswith("postgres"):
+    cluster, broker = settings.cluster, settings.cluster.broker()
+    if database.options.file is not None:
         raise ConfigError(
             "Several servers need one PostgreSQL: the setting database.url names none.",
             remedy="Set database.url to postgresql://…, or leave cluster.role and cluster.broker_url unset.",
         )
-    if settings.blobs.url is None and (cluster.broker_url is not None or cluster.role != "all"):
+    if settings.blobs.url is None and (broker is not None or cluster.role != "all"):
         raise ConfigError(
             "Several servers need one store of files: the setting blobs.url names none.",
             remedy="Set blobs.url to s3://bucket/prefix, or to a folder that all of them share.",
         )
-    if cluster.broker_url is not None and find_spec("celery") is None:
+    if broker is not None and find_spec("celery") is None:
         raise ConfigError(
             "The setting cluster.broker_url names a broker, but its client is not installed.",
             remedy="Install it: `pip install 'steadfast[cluster]'`.",
@@ -83,6 +87,7 @@ def prepare_cluster(settings: Settings, database: Database, engines: tuple[str, 
         needs=learning,
         capabilities=capabilities,
         devices=tuple(device.name for device in devices),
+        redis=_redis(settings),
     )
 
 
@@ -125,6 +130,7 @@ def open_cluster(
     )
     needs = needs_by(cluster.needs)
     ground.company.has_others = lambda lease: member.others_serve(needs(lease.task, lease.options, lease.pin))
+    rates = SharedRates(jobs.scheduler.gate.rate_limits, database, ground.redis, every_s=cluster.rates_s)
     return Cluster(
         jobs.database,
         registry=registry,
@@ -132,7 +138,22 @@ def open_cluster(
         member=member,
         messenger=messenger,
         dispatcher=dispatcher,
+        rates=rates,
     )
+
+
+def _redis(settings: Settings) -> "RedisSharing | None":
+    url = settings.cluster.redis()
+    if url is None:
+        return None
+    if find_spec("redis") is None:
+        raise ConfigError(
+            "The setting cluster.redis_url names a Redis, but its client is not installed.",
+            remedy="Install it: `pip install 'steadfast[cluster]'`.",
+        )
+    from steadfast.cluster.redis_sharing import RedisSharing  # noqa: PLC0415 — only who shares by it has it
+
+    return RedisSharing(url, prefix=settings.cluster.queue_prefix)
 
 
 def node_name(settings: Settings) -> str:
@@ -142,13 +163,14 @@ def node_name(settings: Settings) -> str:
 
 def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") -> Messenger | None:
     cluster = settings.cluster
-    if cluster.broker_url is None:
+    broker = cluster.broker()
+    if broker is None:
         return None
     listens = cluster.role != "api"
     prefix = cluster.queue_prefix
     errands = errands_of(ground.capabilities) if listens else ()
     options = MessengerOptions(
-        broker_url=cluster.broker_url.get_secret_value(),
+        broker_url=broker,
         node=node_name(settings),
         queues=tuple(errand.queue(prefix) for errand in errands),
         places=max(1, len(ground.devices)),

@@ -25,7 +25,7 @@ from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
 
 if TYPE_CHECKING:
-    from steadfast.assembly.clustering import ClusterGround
+    pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,26 +38,6 @@ class SharedTerms:
     """Whether what one server does for all is done here."""
     poll_s: float = 0.5
     """How often to look for work of which nobody told."""
-
-
-def shared_terms(settings: Settings, ground: "ClusterGround | None") -> SharedTerms:
-    """What the jobs are told of the others; `ground` is None: there are none."""
-    if ground is None:
-        return SharedTerms()
-    chief = ground.chief
-    return SharedTerms(
-        needs=ground.needs,
-        company=ground.company,
-        is_chief=lambda: chief.is_chief,
-        poll_s=settings.cluster.look_s if settings.cluster.broker_url else 0.5,
-    )
-
-
-def is_clustered(settings: Settings) -> bool:
-    """Whether other servers may share the jobs."""
-    url = settings.database.url
-    shares = url is not None and url.get_secret_value().startswith("postgres")
-    return shares or settings.cluster.role != "all" or settings.cluster.broker_url is not None
 
 
 def open_jobs(

@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from steadfast.admission.first_key import provide_first_key
 from steadfast.admission.gate import Gate
-from steadfast.admission.idempotency import IdempotencyStore
 from steadfast.admission.keyring import Keyring
 from steadfast.admission.keys import KeyStore, NewKey
 from steadfast.api.access import Access, keys_are_needed
@@ -25,28 +23,22 @@ from steadfast.api.application import Application
 from steadfast.api.backend import Backend
 from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpServer
-from steadfast.api.replays import Replays
+from steadfast.assembly.answerkeeping import open_replays
 from steadfast.assembly.chores import Chores
 from steadfast.assembly.drilling import drill_door, drilled
 from steadfast.assembly.filekeeping import (
     callback_guard,
     open_library,
     open_references,
-    open_retention,
     open_upload_desk,
-    open_webhooks,
 )
 from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
-from steadfast.assembly.jobkeeping import (
-    SharedTerms,
-    is_clustered,
-    job_terms,
-    open_jobs,
-    shared_terms,
-)
-from steadfast.assembly.measuring import service_metrics, status_board, store_figures
+from steadfast.assembly.housework import Housework, flush_keys
+from steadfast.assembly.jobkeeping import job_terms, open_jobs
+from steadfast.assembly.measuring import service_metrics, status_board
 from steadfast.assembly.model_supply import ModelSupply
 from steadfast.assembly.reloading import changes
+from steadfast.assembly.sharing import open_sharing, prepare_sharing, shared_terms
 from steadfast.assembly.staffing import (
     entail_employment,
     face_employment,
@@ -60,7 +52,7 @@ from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.scratch import clean_scratch
 from steadfast.database.connection import database_options
 from steadfast.database.database import Database, open_database
-from steadfast.errors import DatabaseProblem, ExitCode, OutputUnwritable, SteadfastError
+from steadfast.errors import ExitCode, OutputUnwritable, SteadfastError
 from steadfast.events import Event, subscribe
 from steadfast.guardian.attach import Attachment
 from steadfast.health.detection.sign import Sign
@@ -70,7 +62,6 @@ from steadfast.health.probes.devices import Nvml
 from steadfast.health.watch import HealthWatch
 from steadfast.health.work_record import WorkRecord
 from steadfast.jobs.service import JobService
-from steadfast.observability.metrics.storage_metrics import StoreFigures
 from steadfast.observability.request_log import RequestLog
 from steadfast.runtime.outbox import remove_old_outboxes
 from steadfast.runtime.sandbox import hide_memory
@@ -89,7 +80,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FLUSH_EVERY_S = 60.0
 _LINGER_S = 0.5
 """Kept answering after the last piece of work, so that clients with open connections hear that it is over."""
 _LOOK_EVERY_S = 0.02
@@ -97,8 +87,6 @@ _HAND_BACK_S = 1.0
 """Of the grace period, kept for writing down what was not finished."""
 _FETCH_FIRST_S = 5.0
 """How long workers wait for models from a mirror on this machine, before they start with what there is."""
-_COUNT_EVERY_S = 0.25
-"""How soon admission hears that there are more or fewer workers."""
 _SWITCH_S = 0.001
 """How long a thread beside the loop may keep it from going on; Python's own value is five times that."""
 _KNOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -193,13 +181,19 @@ class Service:
         settings = self.settings
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
-        self._prepare_cluster(self._database)
+        self._ground = prepare_sharing(settings, self._database, self._models.engines)
         self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
         self._traces = open_traces(settings.telemetry, self._backend)
         if settings.jobs.enabled:
             self._jobs = self._backend.jobs = self._open_jobs(self._backend, self._database)
-            self._open_cluster(self._jobs, self._database)
+            self._cluster = self._backend.cluster = open_sharing(
+                settings,
+                self._ground,
+                database=self._database,
+                jobs=self._jobs,
+                runtime=self._backend.runtime,
+            )
         if settings.telemetry.metrics:
             self._backend.metrics = service_metrics(settings, self._backend, self._nvml)
             self._backend.metrics.start()
@@ -231,7 +225,16 @@ class Service:
             self._backend.sampled = settings.objectives.sampled
         await self._http.start()
         self._chores.begin(self._use_what_is_fetched(fetching, came_late=not fetching.done()))
-        self._begin_chores()
+        Housework(
+            settings=settings,
+            backend=self._backend,
+            database=self._database,
+            supervisor=self.supervisor,
+            keyring=self._keyring,
+            recorder=self._recorder,
+            jobs=self._jobs,
+            is_chief=shared_terms(settings, self._ground).is_chief,
+        ).begin(self._chores)
         if self._jobs is not None:
             await self._jobs.start()
             if self._cluster is not None:
@@ -280,7 +283,8 @@ class Service:
         if self._control is not None:
             await self._control.close()
         if self._database is not None:
-            self._flush_keys()
+            if self._keyring is not None:
+                flush_keys(self._keyring)
             if self._recorder is not None:
                 self._recorder.close(self._database)
                 self._stop_judging()
@@ -363,8 +367,6 @@ class Service:
     def _build_backend(self, database: Database) -> Backend:
         assert self._library is not None
         settings, server = self.settings, self.settings.server
-        folder = settings.data_dir / "answers"
-        keep = timedelta(hours=server.idempotency_hours)
         return Backend(
             runtime=ObservedRuntime(self.supervisor, self._work_record),
             gate=Gate(gate_options(settings)),
@@ -375,7 +377,7 @@ class Service:
             entailment=settings.entailment,
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             metrics_need_key=settings.telemetry.require_key != "never",
-            replays=Replays(IdempotencyStore(database), database.run, folder, keep=keep),
+            replays=open_replays(settings, database, self._library, self._ground),
             uploads=open_upload_desk(settings, self._library, database),
             references=open_references(settings, self._library),
             callbacks=callback_guard(settings.webhooks),
@@ -391,36 +393,13 @@ class Service:
             runtime=backend.runtime,
             gate=backend.gate,
             tasks=self._tasks_of_jobs(),
-            shared=self._shared_terms(),
+            shared=shared_terms(self.settings, self._ground),
         )
 
     def _tasks_of_jobs(self) -> tuple[str, ...]:
         if self.settings.cluster.role == "api":
             return ()
         return (TASK, ENTAIL) if self.settings.entailment.enabled else (TASK,)
-
-    # --- several servers as one: what stands alone imports none of it -----------------------------------
-
-    def _prepare_cluster(self, database: Database) -> None:
-        if not is_clustered(self.settings):
-            return
-        from steadfast.assembly.clustering import check_cluster, prepare_cluster  # noqa: PLC0415
-
-        check_cluster(self.settings)
-        self._ground = prepare_cluster(self.settings, database, self._models.engines())
-
-    def _shared_terms(self) -> SharedTerms:
-        return shared_terms(self.settings, self._ground)
-
-    def _open_cluster(self, jobs: JobService, database: Database) -> None:
-        if self._ground is None:
-            return
-        from steadfast.assembly.clustering import open_cluster  # noqa: PLC0415
-
-        assert self._backend is not None
-        self._cluster = self._backend.cluster = open_cluster(
-            self.settings, self._ground, database=database, jobs=jobs, runtime=self._backend.runtime
-        )
 
     def _build_watch(self, database: Database) -> HealthWatch:
         attachment = self._attachment
@@ -434,36 +413,6 @@ class Service:
             last_death=attachment.last_death if attachment else None,
             nvml=self._nvml,
         )
-
-    def _begin_chores(self) -> None:
-        assert self._backend is not None
-        if self._backend.replays is not None:
-            self._chores.begin(self._backend.replays.forget_forever())
-        if self._backend.metrics is not None:
-            self._chores.begin(self._backend.metrics.survey_forever())
-            self._chores.begin(self._backend.metrics.ask_forever(self._ask_store))
-        if self._backend.uploads is not None:
-            self._chores.begin(self._backend.uploads.expire_forever())
-        if self._recorder is not None:
-            assert self._database is not None
-            self._chores.begin(self._recorder.beat_forever())
-            self._chores.begin(self._recorder.fold_forever(self._database, self.settings.objectives))
-        self._tend_jobs()
-        self._chores.begin(self._flush_keys_forever())
-        self._chores.begin(self._count_workers_forever(self._backend.gate))
-
-    async def _ask_store(self) -> StoreFigures:
-        assert self._database is not None
-        return await self._database.run(store_figures, self._database)
-
-    def _tend_jobs(self) -> None:
-        """Deletes what is past its time, and makes the calls that jobs ask for."""
-        if self._jobs is None:
-            return
-        retention = open_retention(self.settings, self._jobs.database)
-        self._chores.begin(retention.run(is_chief=self._shared_terms().is_chief))
-        if (webhooks := open_webhooks(self.settings, self._jobs.database)) is not None:
-            self._chores.begin(webhooks.work_forever())
 
     async def _fetch_models(self) -> bool:
         """Fetches what a mirror on this machine has, and prepares loading; whether anything was fetched."""
@@ -482,24 +431,6 @@ class Service:
             await self.reload()
         except SteadfastError as error:
             _log.error("reload failed", extra={"detail": error.detail})
-
-    async def _count_workers_forever(self, gate: Gate) -> None:
-        while True:
-            for pool in self.supervisor.snapshot().pools:
-                gate.staff(pool.task, pool.at_once)
-            await asyncio.sleep(_COUNT_EVERY_S)
-
-    async def _flush_keys_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_EVERY_S)
-            assert self._database is not None
-            with suppress(DatabaseProblem):  # when a key was last used is worth no failure
-                await self._database.run(self._flush_keys)
-
-    def _flush_keys(self) -> None:
-        if self._keyring is not None:
-            with suppress(DatabaseProblem):  # when a key was last used is worth no failure
-                self._keyring.flush_use()
 
 
 def keep_pauses_short() -> None:

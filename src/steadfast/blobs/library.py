@@ -26,6 +26,8 @@ from steadfast.errors import BlobDamaged, BlobMissing, BlobProblem, QuotaExceede
 
 _log = logging.getLogger(__name__)
 
+ANSWERS = "answers/"
+"""What is stored below has no row here, and its own end: see `api.answer_bodies`."""
 GRACE = timedelta(hours=1)
 """For which a file that nobody needs, or no row knows, is left alone: its owner may come in a moment."""
 INTAKE_ROLES = frozenset({"input", "upload"})
@@ -269,7 +271,7 @@ class BlobLibrary:
         oldest = self._now() - grace
         removed, batch = Removed(), []
         for file in self.store.listed():
-            if file.stored_at <= oldest:
+            if file.stored_at <= oldest and not file.name.startswith(ANSWERS):
                 batch.append(file)
             if len(batch) == _BATCH:
                 removed, batch = removed + self._sweep([(f.name, f.size_bytes) for f in batch]), []

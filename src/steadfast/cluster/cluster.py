@@ -15,6 +15,7 @@ from steadfast.cluster.message import ANY, Errand
 from steadfast.cluster.messenger_process import Messenger
 from steadfast.cluster.node import Node, NodeState
 from steadfast.cluster.registry import Registry
+from steadfast.cluster.shared_rates import SharedRates
 from steadfast.cluster.waiting_work import Demand, demand
 from steadfast.errors import DatabaseProblem
 from steadfast.jobs.job import JobPriority
@@ -77,6 +78,7 @@ class Cluster:
         member: Member,
         messenger: Messenger | None = None,
         dispatcher: Dispatcher | None = None,
+        rates: SharedRates | None = None,
     ) -> None:
         self._jobs = jobs
         self.registry = registry
@@ -84,6 +86,7 @@ class Cluster:
         self.member = member
         self._messenger = messenger
         self._dispatcher = dispatcher
+        self._rates = rates
         self._chores: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self.latest: ClusterState | None = None
@@ -97,6 +100,8 @@ class Cluster:
         if self._messenger is not None and self._dispatcher is not None:
             self._unsubscribe = self._dispatcher.hear()
             chores += [self._messenger.run(), self._dispatcher.run()]
+        if self._rates is not None:
+            chores.append(self._rates.run())
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def stop(self) -> None:

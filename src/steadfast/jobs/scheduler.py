@@ -77,7 +77,8 @@ class Scheduler:
         self._turn = 0
         self._jobs = jobs
         self._carrier = carrier
-        self._gate = gate
+        self.gate = gate
+        """Where places are asked for."""
         self._places = places
         self._options = options
         self._flights: dict[tuple[str, int, str, int], Flight] = {}
@@ -229,7 +230,7 @@ class Scheduler:
             features={"operation": "step"},
         )
         try:
-            async with self._gate.admit(arrival, knocked=True) as permit:
+            async with self.gate.admit(arrival, knocked=True) as permit:
                 lease = await self._lease(lanes)
                 self._asking[task] -= 1
                 is_asking = False

@@ -15,6 +15,7 @@ from tests.job_house import JobHouse, job_house
 from tests.unit.api.asgi import Sent, exchange, run
 
 from steadfast.admission.idempotency import IdempotencyStore
+from steadfast.api.answer_bodies import FolderBodies
 from steadfast.api.backend import JobTerms
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.job_submission import JobSubmission
@@ -49,7 +50,7 @@ class Front:
 
     def __init__(self, house: JobHouse, folder: Path) -> None:
         store = IdempotencyStore(house.jobs.database, now=lambda: house.clock.wall)
-        self.replays = Replays(store, aside, folder / "answers", keep=timedelta(days=1))
+        self.replays = Replays(store, aside, FolderBodies(folder / "answers"), keep=timedelta(days=1))
         idle = SimpleNamespace(flights=(), units_done=Counter(), nudge=lambda: None)
         guard = SimpleNamespace(check=lambda: None)
         self.jobs = JobService(house.jobs, cast("Any", idle), cast("Any", None), cast("Any", guard))

@@ -10,6 +10,7 @@ from tests.databases import open_migrated_sqlite
 from tests.unit.api.asgi import run
 
 from steadfast.admission.idempotency import Claim, IdempotencyStore
+from steadfast.api.answer_bodies import FolderBodies
 from steadfast.api.intake import Held, Room
 from steadfast.api.replays import KeptAnswer, Replays, Wanted, fingerprint_of, key_in
 from steadfast.database.database import Database
@@ -48,7 +49,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def replays(database: Database, tmp_path: Path, wall: Wall) -> Replays:
     store = IdempotencyStore(database, now=wall)
-    return Replays(store, aside, tmp_path / "answers", keep=timedelta(hours=1))
+    return Replays(store, aside, FolderBodies(tmp_path / "answers"), keep=timedelta(hours=1))
 
 
 def claimed(replays: Replays) -> Claim:
