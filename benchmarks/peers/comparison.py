@@ -26,8 +26,10 @@ import msgspec
 from benchmarks.peers import page
 from benchmarks.peers.results import FOLDER, Measured, read, write
 from benchmarks.peers.scenarios import SCENARIOS, Scenario
-from benchmarks.peers.servers import INLINE, PEERS, ROOT, WORKERS, Peer, Running, running
+from benchmarks.peers.servers import INLINE, PEERS, ROOT, WORKERS, NotServing, Peer, Running, running
 
+_TRIES = 2
+"""A server that does not come up on a machine that is busy may come up when it is asked again."""
 _BARE = """
 import sys, time
 from benchmarks.peers.function import SwapFunction, portrait
@@ -129,7 +131,12 @@ def main() -> None:
             if not peer.is_here:
                 print(f"{peer.title} is not installed: make peers")
                 continue
-            asyncio.run(measure(peer, wanted))
+            for _ in range(_TRIES):
+                try:
+                    asyncio.run(measure(peer, wanted))
+                    break
+                except NotServing as error:
+                    print(error, flush=True)
     page.write_page({name: read(name) for name in ("function", INLINE.name, *(peer.name for peer in PEERS))})
     print(f"docs/comparison.md is written from {FOLDER.relative_to(ROOT)}.")
 

@@ -27,6 +27,10 @@ _START_S = 120.0
 _MARK = "PEERS_RUN"
 
 
+class NotServing(Exception):
+    """A server did not come up; the message has its last words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Peer:
     """One of those that are compared."""
@@ -286,7 +290,7 @@ async def _until_it_serves(server: Running, folder: Path) -> None:
     while good < 2 * WORKERS:
         if server.process.poll() is not None or time.monotonic() > until_s:
             said = (folder / "log").read_text(errors="replace")[-2000:]
-            raise SystemExit(f"{server.peer.title} does not answer; it said:\n{said}")
+            raise NotServing(f"{server.peer.title} does not answer; it said:\n{said}")
         answer = await client.send(server.peer.as_request(portrait()), within_s=20.0)
         good += answer.status == 200
         if answer.status != 200:
