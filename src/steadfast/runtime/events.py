@@ -172,6 +172,8 @@ class WorkerRetired(RuntimeEvent):
 
     worker: str
     why: str
+    leaks: bool = False
+    """Whether that is because something in it grows without end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

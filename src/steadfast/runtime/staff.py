@@ -341,12 +341,12 @@ class Staff:
 
     # --- leaving ----------------------------------------------------------------------------------------
 
-    def retire(self, worker: WorkerProcess, why: str) -> None:
+    def retire(self, worker: WorkerProcess, why: str, *, leaks: bool = False) -> None:
         """Has it replaced without a gap: it works until another one can stand in its place."""
         if worker.retiring or worker.dying or worker.state is WorkerState.DRAINING:
             return
         worker.retiring = True
-        publish(WorkerRetired(task=self.spec.name, worker=worker.name, why=why))
+        publish(WorkerRetired(task=self.spec.name, worker=worker.name, why=why, leaks=leaks))
         self.replan()
 
     def begin_generation(self, spec: TaskSpec, options: PoolOptions) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from steadfast.runtime.exit_reason import KillReason
+from steadfast.runtime.handles import Handles, handles_of, leak_in
 from steadfast.runtime.memory import resident_bytes
 from steadfast.runtime.staff import Staff
 from steadfast.runtime.states import WorkerState
@@ -10,6 +11,7 @@ from steadfast.runtime.worker_process import WorkerProcess
 
 TICK_S = 1.0
 _SAMPLE_EVERY_S = 0.1
+_AT_WORK = (WorkerState.READY, WorkerState.BUSY)
 
 
 class Upkeep:
@@ -21,11 +23,15 @@ class Upkeep:
         *,
         clock: Callable[[], float],
         read_rss_bytes: Callable[[int], int] = resident_bytes,
+        read_handles: Callable[[int], Handles | None] = handles_of,
     ) -> None:
         self._staff = staff
         self._clock = clock
         self._read_rss_bytes = read_rss_bytes
+        self._read_handles = read_handles
         self._sampled_at_s: dict[int, float] = {}
+        self._first_handles: dict[int, Handles] = {}
+        """Of workers that have come up, when they were first looked at."""
 
     def tick(self) -> None:
         """One look at everything; costs some tens of microseconds per worker."""
@@ -33,15 +39,16 @@ class Upkeep:
         for worker in tuple(self._staff.workers.values()):
             self._staff.oom_watches.watch(worker.pid)
             self._sample(worker)
+            self._check_handles(worker)
             self._check_age(worker)
             self._check_canary(worker)
         for slot in self._staff.slots:
             slot.ladder.settle()
             if slot.ladder.climb_due:
                 self._staff.mending.climb(slot)
-        self._sampled_at_s = {
-            key: at_s for key, at_s in self._sampled_at_s.items() if key in self._staff.workers
-        }
+        here = self._staff.workers
+        self._sampled_at_s = {key: at_s for key, at_s in self._sampled_at_s.items() if key in here}
+        self._first_handles = {key: held for key, held in self._first_handles.items() if key in here}
 
     def after_request(self, worker: WorkerProcess) -> None:
         """A sample between ticks: a leak of 20 MB per request passes a limit within one."""
@@ -64,9 +71,21 @@ class Upkeep:
         elif soft and worker.rss_bytes >= soft:
             self._staff.retire(worker, f"it holds {worker.rss_bytes >> 20} MiB of {soft >> 20}")
         elif recycle.watch_leaks and worker.leaks.leaking:
-            self._staff.retire(worker, _leak("resident", worker))
+            self._staff.retire(worker, _leak("resident", worker), leaks=True)
         elif recycle.watch_leaks and worker.device_leaks.leaking:
-            self._staff.retire(worker, _leak("device", worker))
+            self._staff.retire(worker, _leak("device", worker), leaks=True)
+
+    def _check_handles(self, worker: WorkerProcess) -> None:
+        """Open files and threads; the first look after it came up says how many are usual."""
+        if not self._staff.options.recycle.watch_leaks or worker.state not in _AT_WORK:
+            return
+        now = self._read_handles(worker.pid)
+        if now is None:
+            return
+        first = self._first_handles.setdefault(worker.key, now)
+        most_files = self._staff.options.worker.max_open_files
+        if what := leak_in(now, first, most_files=most_files):
+            self._staff.retire(worker, what, leaks=True)
 
     def _check_age(self, worker: WorkerProcess) -> None:
         recycle = self._staff.options.recycle

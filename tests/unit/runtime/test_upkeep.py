@@ -10,6 +10,7 @@ from tests.unit.runtime.clock import Clock
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.degradation import Ladder
 from steadfast.runtime.exit_reason import KillReason
+from steadfast.runtime.handles import Handles
 from steadfast.runtime.leaks import MIB, LeakDetector
 from steadfast.runtime.options import PoolOptions, RecycleOptions
 from steadfast.runtime.staff import Staff
@@ -55,6 +56,8 @@ class House:
         self.worker = Worker(self.clock)
         self.rss_bytes = 100 * MIB
         self.retired: list[str] = []
+        self.leaks: list[bool] = []
+        self.handles: Handles | None = Handles(files=20, threads=12)
         self.climbed: list[int] = []
         ladder = Ladder(quiet_s=10, clock=self.clock)
         ladder.learn([OperatingPoint(), OperatingPoint()])
@@ -64,12 +67,19 @@ class House:
             slots=[SimpleNamespace(ladder=ladder, worker=self.worker)],
             oom_watches=SimpleNamespace(remember=lambda: None, watch=lambda pid: None),
             hangs_in_a_row=0,
-            retire=lambda worker, why: self.retired.append(why),
+            retire=self._retire,
             mending=SimpleNamespace(climb=lambda slot: self.climbed.append(slot.ladder.level)),
         )
         self.upkeep = Upkeep(
-            cast(Staff, self.staff), clock=self.clock, read_rss_bytes=lambda _: self.rss_bytes
+            cast(Staff, self.staff),
+            clock=self.clock,
+            read_rss_bytes=lambda _: self.rss_bytes,
+            read_handles=lambda _: self.handles,
         )
+
+    def _retire(self, worker: WorkerProcess, why: str, *, leaks: bool = False) -> None:
+        self.retired.append(why)
+        self.leaks.append(leaks)
 
     def serve(self, requests: int, growth_bytes: int = 0) -> None:
         for _ in range(requests):
@@ -107,6 +117,34 @@ def test_a_leak_on_the_device_is_seen_too() -> None:
         it.worker.device_bytes += 20 * MIB
         it.serve(1)
     assert "device memory grows" in it.retired[0]
+
+
+@pytest.mark.parametrize(
+    ("grown", "words"),
+    [
+        (Handles(files=700, threads=12), "700 open files of 1024"),
+        (Handles(files=20, threads=250), "250 threads, and had 12"),
+    ],
+)
+def test_files_and_threads_that_grow_without_end_have_it_replaced_before_they_run_out(
+    grown: Handles, words: str
+) -> None:
+    it = house()
+    it.upkeep.tick()
+    it.handles = Handles(files=60, threads=80)  # a library has come up: nothing of note
+    it.upkeep.tick()
+    assert it.retired == []
+    it.handles = grown
+    it.upkeep.tick()
+    assert words in it.retired[0]
+    assert it.leaks == [True]
+
+
+def test_a_process_that_may_not_be_looked_into_is_let_alone() -> None:
+    it = house()
+    it.handles = None
+    it.upkeep.tick()
+    assert it.retired == []
 
 
 def test_leaks_are_let_alone_where_watching_is_off() -> None:

@@ -151,12 +151,7 @@ class _Leak(Fault):
 
     def expect(self) -> Expectation:
         """Workers are replaced before anybody notices."""
-        signs = (
-            "replaced",
-            "incident:worker_memory_trend",
-            "incident:worker_descriptors",
-            "incident:worker_threads",
-        )
+        signs = ("incident:leak", "incident:worker_memory_trend", "replaced")
         return Expectation(signs=signs, detect_within_s=self.lasts_s + 5.0)
 
 

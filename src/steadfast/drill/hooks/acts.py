@@ -3,7 +3,6 @@
 import builtins
 import ctypes
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -79,7 +78,9 @@ class Harm:
     """Does what orders say, and keeps what was leaked."""
 
     def __init__(self) -> None:
-        self._hoard: list[object] = []
+        self._hoard: list[bytearray] = []
+        self._descriptors: list[int] = []
+        self._enough = threading.Event()
         self._step = 0
         self._acts: dict[Act, Callable[[Order], None]] = {
             Act.SEGFAULT: lambda _: fall_in_native_code(),
@@ -114,10 +115,16 @@ class Harm:
         self._hoard.append(bytearray(os.urandom(1 << 16) * (int(order.amount) >> 16)))
 
     def _leak_descriptors(self, order: Order) -> None:
-        self._hoard += [tempfile.TemporaryFile() for _ in range(int(order.amount))]  # noqa: SIM115
+        self._descriptors += [os.open(os.devnull, os.O_RDONLY) for _ in range(int(order.amount))]
 
     def _leak_threads(self, order: Order) -> None:
         for _ in range(int(order.amount)):
-            thread = threading.Thread(target=threading.Event().wait, daemon=True)
-            thread.start()
-            self._hoard.append(thread)
+            threading.Thread(target=self._enough.wait, daemon=True).start()
+
+    def give_back(self) -> None:
+        """Everything that was leaked."""
+        self._enough.set()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+        self._hoard.clear()

@@ -22,6 +22,7 @@ from steadfast.runtime.events import (
     SteppedUp,
     UnexpectedError,
     WorkerDied,
+    WorkerRetired,
 )
 
 _UNTIL_WHOLE: Final = frozenset({"worker_died", "load_failed"})
@@ -117,6 +118,13 @@ def _invalid(event: AnswerInvalid) -> Sign:
     )
 
 
+def _retired(event: WorkerRetired) -> Sign | None:
+    if not event.leaks:
+        return None
+    told = f"a worker leaks and is replaced: {event.why}"
+    return _sign(event, "leak", event.task, Severity.WARNING, told, worker=event.worker, is_moment=True)
+
+
 def _repair(event: RepairAsked) -> Sign:
     severity = Severity.WARNING if event.repaired else Severity.ERROR
     told = "a damaged model was " + ("replaced" if event.repaired else "found and could not be replaced")
@@ -160,6 +168,7 @@ _SIGNS: Final[dict[type, Callable[..., Sign | None]]] = {
     SteppedDown: _stepped_down,
     InputQuarantined: _quarantined,
     AnswerInvalid: _invalid,
+    WorkerRetired: _retired,
     RepairAsked: _repair,
     UnexpectedError: _unexpected,
 }

@@ -22,6 +22,7 @@ from steadfast.runtime.events import (
     SteppedUp,
     UnexpectedError,
     WorkerDied,
+    WorkerRetired,
 )
 from steadfast.runtime.exit_reason import Cause, ExitReport
 
@@ -50,6 +51,7 @@ EVENTS: list[tuple[Event, str, Severity]] = [
     (LoadFailed(task=TASK, worker="w0", code="model_missing", detail=""), "load_failed", Severity.ERROR),
     (SteppedDown(task=TASK, slot="cpu:0", level=1, rung="smaller batch"), "stepped_down", Severity.WARNING),
     (InputQuarantined(task=TASK, fingerprint="ab"), "poison_input", Severity.WARNING),
+    (WorkerRetired(task=TASK, worker="w", why="it grows", leaks=True), "leak", Severity.WARNING),
     (AnswerInvalid(task=TASK, worker="w", detail="NaN"), "invalid_output", Severity.WARNING),
     (RepairAsked(task=TASK, model="yunet", repaired=True), "model_damaged", Severity.WARNING),
     (RepairAsked(task=TASK, model="yunet", repaired=False), "model_damaged", Severity.ERROR),

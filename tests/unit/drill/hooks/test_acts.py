@@ -1,0 +1,35 @@
+"""What goes wrong in a worker, as far as this process survives it; the rest is seen in real drills."""
+
+import os
+import threading
+
+import pytest
+
+from steadfast.drill.hooks.acts import DEVICE_OUT_OF_MEMORY, Harm, device_error
+from steadfast.drill.orders import Act, Order
+from steadfast.errors import OutOfDeviceMemory
+from steadfast.runtime.failure import out_of_memory_class
+
+
+@pytest.mark.parametrize("runtime", DEVICE_OUT_OF_MEMORY)
+def test_every_runtimes_own_words_are_known_as_a_device_without_memory(runtime: str) -> None:
+    assert out_of_memory_class(device_error(runtime)) is OutOfDeviceMemory
+
+
+def test_a_device_has_no_memory_at_the_best_operating_point_only() -> None:
+    harm, order = Harm(), Order(id="a", act=Act.RAISE, text="onnxruntime")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        harm.do(order)
+    harm.stand_at(1)
+    harm.do(order)
+
+
+def test_leaks_leave_behind_what_they_say() -> None:
+    harm = Harm()
+    files, threads = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    harm.do(Order(id="a", act=Act.LEAK_DESCRIPTORS, amount=5))
+    harm.do(Order(id="b", act=Act.LEAK_THREADS, amount=3))
+    assert len(os.listdir("/proc/self/fd")) - files == 5  # noqa: PTH208
+    assert threading.active_count() - threads == 3
+    harm.give_back()
+    assert len(os.listdir("/proc/self/fd")) == files  # noqa: PTH208
