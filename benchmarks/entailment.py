@@ -241,6 +241,23 @@ def through_http(name: str, service: Service, asked: Sequence[Asked], clients: i
     )
 
 
+def one_by_one(name: str, service: Service, asked: Asked, seconds: float) -> Row:
+    """Questions of one client, each waited for: wrk may end before a large model has answered once."""
+    asked_count = 0
+
+    def ask() -> None:
+        nonlocal asked_count
+        asked_count += 1
+        files = {"image": ("a.png", asked.content)}
+        client.post(f"{service.url}/v1/entail", data={"text": asked.text}, files=files).raise_for_status()
+
+    with httpx.Client(timeout=120, headers={"X-Deadline-Ms": "120000"}) as client:
+        ask()
+        cpu_s, asked_count = service.cpu_s(), 0
+        row = bare(name, ask, seconds)
+        return replace(row, cpu_ms=(service.cpu_s() - cpu_s) * 1000 / asked_count)
+
+
 def _form(asked: Asked) -> bytes:
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="text"\r\n\r\n{asked.text}\r\n--{_BOUNDARY}'
@@ -294,7 +311,7 @@ def ofa_rows(folder: Path, seconds: float) -> list[Row]:
         "STEADFAST_RUNTIME__LOAD_S": "300",
     }
     with served(given) as service:
-        rows.append(through_http("ofa: HTTP, 1 client", service, asked[:1], 1, max(seconds, 20)))
+        rows.append(one_by_one("ofa: HTTP, 1 client", service, asked[0], seconds))
     return rows
 
 
