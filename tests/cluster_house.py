@@ -21,6 +21,7 @@ from steadfast.blobs.blob import parse_address
 from steadfast.blobs.folder import FolderStore
 from steadfast.blobs.library import BlobLibrary
 from steadfast.blobs.s3 import S3BlobStore, S3Options
+from steadfast.cluster.message import errands_of
 from steadfast.cluster.registry import Registry
 from steadfast.database.database import Database
 from steadfast.jobs import queries
@@ -33,6 +34,7 @@ from steadfast.jobs.transaction import JobDatabase
 ROOT = Path(__file__).resolve().parents[1]
 LEASE_S = 4.0
 _PATIENCE_S = 60.0
+_houses = iter(range(1_000_000))
 
 
 @dataclass(kw_only=True)
@@ -80,6 +82,8 @@ class ClusterHouse:
     library: BlobLibrary
     jobs: JobDatabase
     nodes: list[NodeProcess] = field(default_factory=list)
+    queue_prefix: str = field(default_factory=lambda: f"house-{next(_houses)}")
+    """Houses of one broker have queues of their own."""
     texts: dict[str, list[str]] = field(default_factory=dict)
     """What each job is to put into capitals."""
 
@@ -149,6 +153,7 @@ class ClusterHouse:
         }
         if self.broker_url is not None:
             settings["cluster"]["broker_url"] = self.broker_url
+            settings["cluster"]["queue_prefix"] = self.queue_prefix
         for section, fields in sections.items():
             settings[section] = {**settings.get(section, {}), **fields}
         return {**settings, "data_dir": str(data_dir)}
@@ -238,6 +243,10 @@ class ClusterHouse:
             ended = Counter(connection.execute(ends).scalars())
         assert set(steps.values()) <= {1}
         assert all(ended[job_id] == 1 for job_id in self.texts)
+
+    def queues(self, *capabilities: str) -> list[str]:
+        """Names of the queues of nodes on a CPU."""
+        return [errand.queue(self.queue_prefix) for errand in errands_of(frozenset(capabilities or ("cpu",)))]
 
     def registry(self) -> Registry:
         """Who is there."""

@@ -33,6 +33,7 @@
     │   ├── WrongContentType            the body is of another kind than the path takes
     │   ├── HeadTooLarge                the headers alone are larger than any request needs
     │   ├── UnknownRoute                nothing is served at that path
+    │   ├── NotServedHere               another server of the cluster serves it
     │   ├── WrongMethod                 the path is served, but not by that method
     │   ├── SlowClient                  its bytes came too slowly
     │   ├── RateLimited                 its key or address sends too often
@@ -401,6 +402,14 @@ class UnknownRoute(CallerError):
     code = "unknown_route"
     status = 404
     default_remedy = "/openapi.json lists what is served."
+
+
+class NotServedHere(CallerError):
+    """Other servers of this cluster serve it; this one has another role."""
+
+    code = "not_served_here"
+    status = 421
+    default_remedy = "Send it to a server with the role that serves it: see cluster.role."
 
 
 class WrongMethod(CallerError):

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias
 
 import msgspec
 
-from steadfast.api.backend import Backend
+from steadfast.api.backend import Backend, Role
 from steadfast.api.cluster_routes import CLUSTER, DEMAND, ClusterRoutes
 from steadfast.api.endings import request_ended
 from steadfast.api.entail_routes import EntailRoutes
@@ -26,7 +26,14 @@ from steadfast.api.job_routes import JobRoutes
 from steadfast.api.reply import Send
 from steadfast.api.status_routes import StatusRoutes
 from steadfast.api.upload_routes import METHODS, METHODS_OF_ONE, UPLOADS, UploadRoutes
-from steadfast.errors import RequestCancelled, ServiceError, SteadfastError, UnknownRoute, WrongMethod
+from steadfast.errors import (
+    NotServedHere,
+    RequestCancelled,
+    ServiceError,
+    SteadfastError,
+    UnknownRoute,
+    WrongMethod,
+)
 from steadfast.events import is_heard, publish
 from steadfast.observability.request_log import RequestLog
 from steadfast.observability.requests import RequestEnded, RequestStarted
@@ -49,6 +56,8 @@ class Route:
     """Whether a client that goes away ends it."""
     is_stream: bool = False
     """The same, for an answer without an end, which is not logged as work."""
+    is_of_nodes: bool = False
+    """Whether a server that only works on jobs serves it, too: what it tells of itself."""
     is_named: bool = True
     """Whether `Host` and `Origin` are checked where no keys are asked for."""
 
@@ -71,33 +80,37 @@ class Application:
             "/v1/swap": Route("POST", faces.swap, is_work=True, is_named=False),
             "/v1/faces": Route("POST", faces.faces, is_work=True, is_named=False),
             "/v1/entail": Route("POST", EntailRoutes(backend).entail, is_work=True, is_named=False),
-            "/health": Route("GET", health.health),
+            "/health": Route("GET", health.health, is_of_nodes=True),
             # Tells nothing, and the guardian asks it by whatever address the service listens on.
-            "/health/live": Route("GET", health.live, is_named=False),
-            "/health/ready": Route("GET", health.ready),
-            "/healthz": Route("GET", health.ready),
-            "/health/simple": Route("GET", health.simple),
-            "/metrics": Route("GET", health.metrics),
-            "/status": Route("GET", status.page),
-            "/v1/status": Route("GET", status.status),
-            "/v1/incidents": Route("GET", incidents.incidents),
-            "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True),
-            "/v1/crashes": Route("GET", incidents.crashes),
+            "/health/live": Route("GET", health.live, is_named=False, is_of_nodes=True),
+            "/health/ready": Route("GET", health.ready, is_of_nodes=True),
+            "/healthz": Route("GET", health.ready, is_of_nodes=True),
+            "/health/simple": Route("GET", health.simple, is_of_nodes=True),
+            "/metrics": Route("GET", health.metrics, is_of_nodes=True),
+            "/status": Route("GET", status.page, is_of_nodes=True),
+            "/v1/status": Route("GET", status.status, is_of_nodes=True),
+            "/v1/incidents": Route("GET", incidents.incidents, is_of_nodes=True),
+            "/v1/incidents/stream": Route("GET", incidents.stream, is_stream=True, is_of_nodes=True),
+            "/v1/crashes": Route("GET", incidents.crashes, is_of_nodes=True),
             JOBS: Route(JOB_METHODS, jobs.jobs),
             UPLOADS: Route(METHODS, uploads.uploads),
-            CLUSTER: Route("GET", ClusterRoutes(backend).cluster),
-            DEMAND: Route("GET", ClusterRoutes(backend).demand),
+            CLUSTER: Route("GET", ClusterRoutes(backend).cluster, is_of_nodes=True),
+            DEMAND: Route("GET", ClusterRoutes(backend).demand, is_of_nodes=True),
             "/openapi.json": Route("GET", self._describe),
         }
         if backend.drill is not None:
             self._routes["/v1/drill"] = Route("GET, POST", backend.drill)
         self._routes_below = {
-            INCIDENTS: Route("GET", incidents.incident),
-            CRASHES: Route("GET", incidents.crash),
+            INCIDENTS: Route("GET", incidents.incident, is_of_nodes=True),
+            CRASHES: Route("GET", incidents.crash, is_of_nodes=True),
             f"{JOBS}/": Route(JOB_METHODS_OF_ONE, jobs.job),
             f"{UPLOADS}/": Route(METHODS_OF_ONE, uploads.upload),
         }
         """Routes whose path ends with an id."""
+        if backend.role is not Role.ALL:
+            self._routes = {path: _of_role(route, backend.role) for path, route in self._routes.items()}
+            below = {path: _of_role(route, backend.role) for path, route in self._routes_below.items()}
+            self._routes_below = below
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request under an ASGI server that is not ours."""
@@ -200,6 +213,20 @@ class Application:
         if self._description is None:
             self._description = await asyncio.to_thread(_described)
         await exchange.answer(200, b"application/json", self._description)
+
+
+def _of_role(route: Route, role: Role) -> Route:
+    """The same route, or one that refuses: what another server of the cluster serves."""
+    serves = not route.is_work if role is Role.API else route.is_of_nodes
+    return route if serves else replace(route, handle=_refusing(role), is_work=False, is_stream=False)
+
+
+def _refusing(role: Role) -> Handler:
+    async def refuse(_exchange: Exchange) -> None:
+        does = "takes jobs and has no workers" if role is Role.API else "only works on jobs"
+        raise NotServedHere(f"This server {does}.")
+
+    return refuse
 
 
 def _described() -> bytes:

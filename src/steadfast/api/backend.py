@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from steadfast.admission.gate import Gate
@@ -35,6 +36,14 @@ class JobTerms:
     """For which a job may have its files kept."""
 
 
+class Role(StrEnum):
+    """What a server of a cluster serves; one that stands alone serves all."""
+
+    ALL = "all"
+    API = "api"  # everything but what needs a worker of its own
+    NODE = "node"  # its health, and what it tells of itself
+
+
 @dataclass(kw_only=True, slots=True)
 class Backend:
     """Everything behind HTTP."""
@@ -46,6 +55,7 @@ class Backend:
     limits: IntakeLimits
     deadline_s: float
     """Of a request that brings none."""
+    role: Role = Role.ALL
     replays: Replays | None = None
     """Answers kept for repetition; None: an Idempotency-Key is ignored."""
     request_log: RequestLog | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from steadfast import __version__
 from steadfast.admission.scopes import Scope
-from steadfast.api.backend import Backend
+from steadfast.api.backend import Backend, Role
 from steadfast.api.exchange import Exchange
 from steadfast.errors import AccessRefused, UnknownRoute
 from steadfast.health.verdict import Judge, Verdict
@@ -22,7 +22,7 @@ class HealthRoutes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._judge = Judge()
+        self._judge = Judge(needs_tasks=backend.role is not Role.API)
 
     async def live(self, exchange: Exchange) -> None:
         """200 while the event loop turns."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from steadfast.admission.gate import Gate
 from steadfast.api.backend import JobTerms
@@ -23,9 +22,6 @@ from steadfast.jobs.transaction import JobDatabase
 from steadfast.jobs.upkeep import Upkeep
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

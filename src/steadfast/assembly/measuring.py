@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from steadfast.api.backend import Backend
+from steadfast.api.backend import Backend, Role
 from steadfast.blobs.references import stored_bytes
 from steadfast.database.database import Database, database_bytes
 from steadfast.health.incidents import Incident
@@ -69,7 +69,7 @@ def _cluster_figures(backend: Backend) -> ClusterFigures | None:
 
 def status_board(backend: Backend, nvml: Nvml) -> StatusBoard:
     """The status of everything behind HTTP, not yet listening; health and jobs may come later."""
-    judge = Judge()
+    judge = Judge(needs_tasks=backend.role is not Role.API)
 
     def verdict() -> Verdict:
         pools = backend.runtime.snapshot().pools

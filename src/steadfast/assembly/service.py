@@ -20,7 +20,7 @@ from steadfast.admission.keyring import Keyring
 from steadfast.admission.keys import KeyStore, NewKey
 from steadfast.api.access import Access, keys_are_needed
 from steadfast.api.application import Application
-from steadfast.api.backend import Backend
+from steadfast.api.backend import Backend, Role
 from steadfast.api.control import ControlSocket
 from steadfast.api.http_server import HttpServer
 from steadfast.assembly.answerkeeping import open_replays
@@ -374,6 +374,7 @@ class Service:
             room=body_room(settings),
             limits=intake_limits(settings),
             deadline_s=settings.runtime.deadline_s,
+            role=Role(settings.cluster.role),
             entailment=settings.entailment,
             request_log=RequestLog(slow_ms=settings.logs.slow_ms),
             metrics_need_key=settings.telemetry.require_key != "never",

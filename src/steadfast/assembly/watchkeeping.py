@@ -85,6 +85,7 @@ def health_watch(
         words=WorkerWords(
             load_rules(settings.diagnosis.rules, disabled=settings.diagnosis.disabled), clock=time.monotonic
         ),
+        needs_tasks=settings.cluster.role != "api",
     )
     watch = HealthWatch(settings.health, parts)
     watch.reporter = CrashReporter(

@@ -42,7 +42,9 @@ class Verdict:
 class Judge:
     """Remembers whether each task has ever been ready; that parts starting from failing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, needs_tasks: bool = True) -> None:
+        """`needs_tasks`: whether a server without any task serves nothing; one that takes jobs has none."""
+        self._needs_tasks = needs_tasks
         self._has_been_ready: set[str] = set()
 
     def verdict(
@@ -56,7 +58,7 @@ class Judge:
         if snapshot.stopping:
             return Verdict(word=Word.STOPPING, reasons=("the service is stopping",))
         waiting = [pool for pool in snapshot.pools if not pool.ready]
-        if waiting or not snapshot.pools:
+        if waiting or (self._needs_tasks and not snapshot.pools):
             return self._not_ready(waiting)
         fatal = [_said(reading) for reading in readings if reading.status is Status.FATAL]
         if fatal:

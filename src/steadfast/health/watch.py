@@ -60,6 +60,8 @@ class Parts:
     courier: Courier | None = None
     words: WorkerWords | None = None
     """Diagnoses what workers print; None: nobody listens."""
+    needs_tasks: bool = True
+    """Whether a server without any task serves nothing."""
 
 
 class HealthWatch:
@@ -69,7 +71,7 @@ class HealthWatch:
         self._settings = settings
         self._parts = parts
         self._detector = Detector()
-        self._judge = Judge()
+        self._judge = Judge(needs_tasks=parts.needs_tasks)
         self.feed = IncidentFeed()
         self.reporter: CrashReporter | None = None
         self.scheduler = ProbeScheduler(parts.probes, clock=parts.clock, told=lambda _probe, _readings: None)

@@ -21,13 +21,13 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     found: Broker = request.getfixturevalue(getattr(request, "param", "rabbitmq"))
     if found.process is None:
         found.start()
-    found.wipe()
     return found
 
 
 @pytest.fixture
 def house(broker: Broker, postgresql: str, tmp_path: Path) -> Iterator[ClusterHouse]:
     with cluster_house(tmp_path, postgresql, broker_url=broker.url) as built:
+        broker.queues = built.queues()
         yield built
 
 

@@ -26,7 +26,6 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClusterHou
     broker: Broker = request.getfixturevalue(request.param)
     s3: S3Server = request.getfixturevalue("s3")
     postgresql: str = request.getfixturevalue("postgresql")
-    broker.wipe()
     with cluster_house(tmp_path, postgresql, broker_url=broker.url, s3_url=s3.url) as built:
         built.start_nodes(2)
         yield built
