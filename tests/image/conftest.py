@@ -30,7 +30,9 @@ def workshop() -> Workshop:
 
 @pytest.fixture(scope="session")
 def image(workshop: Workshop) -> str:
-    """The CPU image of this checkout, without models."""
+    """The CPU image of this checkout, without models; or one that is in the store already, by `IMAGE_TAG`."""
+    if tag := os.environ.get("IMAGE_TAG"):
+        return tag
     workshop.build(TAG, file="deploy/docker/Dockerfile", REVISION="check")
     return TAG
 
