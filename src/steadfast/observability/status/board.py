@@ -30,7 +30,7 @@ from steadfast.observability.status.document import (
     WorkerStatus,
 )
 from steadfast.observability.status.trend import TrafficTrend
-from steadfast.runtime.events import WorkerDied
+from steadfast.runtime.events import RuntimeEvent, SpareTookOver, WorkerDied, WorkerLoaded
 from steadfast.runtime.memory import resident_bytes
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot, WorkerSnapshot
 
@@ -108,7 +108,12 @@ class StatusBoard:
 
     def start(self) -> None:
         """Begins to listen."""
-        self._deafen = [subscribe_to(RequestEnded, self._trend.hear), subscribe_to(WorkerDied, self._died)]
+        self._deafen = [
+            subscribe_to(RequestEnded, self._trend.hear),
+            subscribe_to(WorkerLoaded, self._remember_places),
+            subscribe_to(SpareTookOver, self._remember_places),
+            subscribe_to(WorkerDied, self._died),
+        ]
 
     def stop(self) -> None:
         """Listens no more."""
@@ -156,6 +161,11 @@ class StatusBoard:
             seen[worker.name] = (task, place)
             yield _worker(task, place, worker, cpu=shares[worker.pid], deaths=self._deaths[task, place])
         self._places = seen
+
+    def _remember_places(self, _: RuntimeEvent) -> None:
+        """Nobody may have looked before the first death, and who has died stands nowhere any more."""
+        for task, place, worker in placed(self._sources.snapshot()):
+            self._places[worker.name] = (task, place)
 
     def _died(self, death: WorkerDied) -> None:
         if not death.wanted:

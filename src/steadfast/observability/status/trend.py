@@ -44,6 +44,8 @@ class TrafficTrend:
         step, outcome = self._now, ended.outcome
         step.requests += 1
         if outcome in _ANSWERED:
+            if ended.is_submission:
+                return  # it took as long as its upload
             step.answered[_class_of(ended.took_s)] += 1
         elif outcome in _OURS:
             step.failed += 1

@@ -94,10 +94,6 @@ class TracedRuntime:
         """Ends one worker at once; what it had begins again in another."""
         return self._runtime.restart(worker)
 
-    def restart(self, worker: str) -> bool:
-        """Ends one worker at once; what it had begins again in another."""
-        return self._runtime.restart(worker)
-
     async def reload(self, employments: Mapping[str, Employment] | None = None) -> None:
         """Replaces all workers, one by one."""
         await self._runtime.reload(employments)

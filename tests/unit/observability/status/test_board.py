@@ -23,7 +23,7 @@ from steadfast.observability.status.board import (
     for_everybody,
 )
 from steadfast.runtime.breaker import BreakerState
-from steadfast.runtime.events import WorkerDied
+from steadfast.runtime.events import WorkerDied, WorkerLoaded
 from steadfast.runtime.exit_reason import Cause, ExitReport
 from steadfast.runtime.snapshot import PoolSnapshot, Snapshot, WorkerSnapshot
 from steadfast.runtime.states import WorkerState
@@ -235,3 +235,21 @@ def test_a_process_that_is_gone_has_used_nothing(used_s: float) -> None:
     shares.look([5])
     clock.now_s += 1.0
     assert shares.look([5]) == {5: 0.0}
+
+
+def test_a_death_is_counted_where_it_was_though_nobody_had_looked_before_and_its_place_is_taken() -> None:
+    stands = ["face_swap-1"]
+
+    def look() -> Snapshot:
+        return snapshot(worker(stands[0], "cpu:0"))
+
+    watched = board(Clock(), snapshot=look)
+    watched.start()
+    loaded = WorkerLoaded(task="face_swap", worker="face_swap-1", level=0, load_s=0.1, is_first=True)
+    publish(loaded)
+    stands[0] = "face_swap-2"  # the spare, before the death is told
+    report = ExitReport(pid=1, cause=Cause.SIGNALLED)
+    publish(WorkerDied(task="face_swap", worker="face_swap-1", report=report, wanted=False))
+    status = asyncio.run(watched.status())
+    watched.stop()
+    assert [one.deaths for one in status.workers] == [1]
