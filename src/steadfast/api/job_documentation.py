@@ -155,10 +155,10 @@ def _document_one(application: FastAPI, refusals: dict[int | str, dict[str, Any]
     asked = [_parameter("item", "query", "Of a batch."), _parameter("Range", "header", "`bytes=0-999`.")]
     application.get(
         f"{path}/result",
-        summary="The result, whole or a range of it",
+        summary="The result, whole or a range of it; of a batch that has ended all of them as a ZIP",
         openapi_extra={"parameters": [*one["parameters"], *asked]},
         responses={
-            200: {"content": {"video/mp4": {"schema": _BINARY}, "image/png": {"schema": _BINARY}}},
+            200: {"content": {"video/mp4": {"schema": _BINARY}, "application/zip": {"schema": _BINARY}}},
             206: {"description": "The range that was asked for."},
             **refusals,
         },

@@ -3,16 +3,18 @@
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from steadfast.api.exchange import Exchange
+from steadfast.api.job_archive import archive_of
 from steadfast.api.reply import Header
 from steadfast.blobs.blob import parse_address
 from steadfast.blobs.library import BlobLibrary
 from steadfast.errors import BlobMissing, RangeUnusable, ResultGone
-from steadfast.jobs.job import ResultFile
+from steadfast.jobs.job import Item, ResultFile
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9 ._()+-]")
@@ -58,6 +60,18 @@ async def send_result(exchange: Exchange, library: BlobLibrary, result: ResultFi
         status=status,
         headers=headers,
         size_bytes=extent.size_bytes,
+    )
+
+
+async def send_archive(
+    exchange: Exchange, library: BlobLibrary, items: Sequence[Item], *, name: str, at: datetime
+) -> None:
+    """Answers with a ZIP of the results; its length is known only when it was sent, so it has no ranges."""
+    pieces = archive_of(items, at, lambda address: library.read(parse_address(address)))
+    await exchange.answer_stream(
+        b"application/zip",
+        _in_threads(pieces if exchange.method != "HEAD" else iter(())),
+        headers=[(b"content-disposition", f'attachment; filename="{name}.zip"'.encode())],
     )
 
 

@@ -12,12 +12,20 @@ from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Intake
 from steadfast.api.job_answers import JOBS, attempt_document, item_document, job_document
 from steadfast.api.job_fields import change_of, pair_of
-from steadfast.api.job_results import send_result
+from steadfast.api.job_results import send_archive, send_result
 from steadfast.api.job_stream import as_server_sent, beating, over_web_socket
 from steadfast.api.job_submission import JobSubmission
 from steadfast.api.web_socket import WebSocket, wants_web_socket
-from steadfast.errors import InvalidOption, MalformedRequest, ShuttingDown, UnknownRoute, WrongMethod
-from steadfast.jobs.job import Job, JobState
+from steadfast.errors import (
+    InvalidOption,
+    MalformedRequest,
+    ResultGone,
+    ResultNotReady,
+    ShuttingDown,
+    UnknownRoute,
+    WrongMethod,
+)
+from steadfast.jobs.job import Item, Job, JobState
 from steadfast.jobs.port import JobFilter
 from steadfast.jobs.purge import Purge
 from steadfast.jobs.service import JobService
@@ -169,14 +177,27 @@ class JobRoutes:
     async def _result(self, exchange: Exchange, jobs: JobService, asker: Asker, job_id: str) -> None:
         job = await jobs.get(asker.sees, job_id)
         if "item" not in exchange.query and job.progress.items_total > 1:
-            raise InvalidOption(
-                f"This job has {job.progress.items_total} results.",
-                remedy=f"Ask for one, as {JOBS}/{job_id}/result?item=0; {JOBS}/{job_id}/items lists them.",
-            )
+            await self._archive(exchange, jobs, asker, job)
+            return
         item = _number(exchange.query, "item", 0, least=0, most=1 << 31)
         found = await jobs.result(asker.sees, job_id, item)
         _end_with_client(exchange)
         await send_result(exchange, jobs.database.library, found)
+
+    async def _archive(self, exchange: Exchange, jobs: JobService, asker: Asker, job: Job) -> None:
+        """Every result of a batch that has ended, also of one of which some items failed."""
+        each = f"{JOBS}/{job.id}/result?item=0 is the first one's, as soon as it is there."
+        if job.results_gone_at is not None:
+            raise ResultGone("The results were deleted; they are kept for a while only.")
+        if not job.has_ended or job.ended_at is None:
+            raise ResultNotReady(f"The job is {job.state}; all results come together once it is over. {each}")
+        found: list[Item] = []
+        while len(found) < job.progress.items_total:
+            found += await jobs.items(asker.sees, job.id, first=len(found), limit=_MOST)
+        if not any(item.result for item in found):
+            raise ResultNotReady("None of its items has a result. The job itself says why.")
+        _end_with_client(exchange)
+        await send_archive(exchange, jobs.database.library, found, name=job.id, at=job.ended_at)
 
     # --- changes ----------------------------------------------------------------------------------------
 

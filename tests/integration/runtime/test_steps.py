@@ -118,7 +118,7 @@ def test_a_step_that_is_taken_back_ends_within_a_second_even_if_it_hangs(folder:
                 call = asyncio.create_task(step(it, Operation.SEGMENT, toil, order, folder=folder, to="p0"))
                 await it.until(lambda: it.pool.busy == 1)
                 call.cancel()
-                await it.until(lambda: it.pool.busy == 0, within_s=1.5)
+                await it.until(lambda: it.pool.busy == 0, within_s=1.0)
                 assert not (folder / "p0").exists()
 
     run(test())
