@@ -79,6 +79,8 @@ _CONSEQUENCES: dict[Group, frozenset[str]] = {
     Group.SURROUNDINGS: frozenset({"worker_died", "clock"}),
 }
 """Incidents that a fault of that group explains; `flapping` is explained by faults every few seconds."""
+_REFUSED_ENTRY = frozenset({"overloaded", "rate_limited"})
+"""What a request that carries a fault may be told before it reaches any worker: then nothing was broken."""
 _UNUSUAL = frozenset({"cuda-oom-real"})
 
 
@@ -250,6 +252,8 @@ class Soak:
             end_s = await self._heal(fault, scene, begin_s)
             noticed = await self._noticed(fault, scene, begin_s, before)
             await asyncio.gather(*scene.running, return_exceptions=True)
+            if scene.carriers and all(answer.code in _REFUSED_ENTRY for answer in scene.carriers):
+                raise NotHere("its request was refused, there was too much to do")
         except (NotHere, ServiceError, OSError) as why:
             self._say(kind, f"not run: {why}")
             stretch.not_run[f"{kind.name}: {why}"] += 1

@@ -78,7 +78,7 @@ def _hang_rows(scenario: str, what: str) -> tuple[Row, ...]:
             title="… does a hung inference ever end",
             scenario=scenario,
             tell=lambda f: (
-                f"{f['ended']} of 2 processes ended; pace afterwards {f['pace_after']:.0%} of before"
+                f"{f['ended']} of 2 processes ended or work again; pace {f['pace_after']:.0%} of before"
             ),
             rank=lambda f: -float(f["ended"]),
             better="ends more of them",

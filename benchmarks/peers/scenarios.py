@@ -22,6 +22,10 @@ HANGS = 4 * WORKERS
 """So many that every worker gets one, however a server hands requests out."""
 OVERLOAD = 10
 _LOOK_S = 0.05
+_LAST_S = 8.0
+"""The end of a watch, in which the pace is taken, …"""
+_AT_WORK_S = 0.5
+"""… and this much processor time says that a process works: three photos."""
 
 
 class Throughput(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +71,7 @@ class Hang(msgspec.Struct, frozen=True, kw_only=True):
     pace_after: float
     """Good answers per second at the end of the watch, as a part of those before."""
     ended: int
-    """Of the processes that hung, how many had ended by then."""
+    """Of the processes that hung, how many had ended or worked again by then: who uses no processor hangs."""
     red_after_s: float | None
     green_while_dead_s: float
     """Seconds in which health was green and nobody was answered."""
@@ -227,12 +231,13 @@ async def _hang(server: Running, do: str, *, watch_s: float = 35.0) -> Hang:
             asyncio.create_task(_ask(server, marked(portrait(), do, number=number)))
             for number in range(HANGS)
         ]
-        await asyncio.sleep(watch_s)
+        await asyncio.sleep(watch_s - _LAST_S)
+        cpu_s = {pid: _cpu_s(one) for pid, one in before.items()}
+        await asyncio.sleep(_LAST_S)
         ended_s = time.monotonic()
-        alive = [one for one in before.values() if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        idle = [pid for pid, one in before.items() if 0 <= _cpu_s(one) < cpu_s[pid] + _AT_WORK_S]
     hung = await asyncio.gather(*hanging)
-    last_s = 8.0
-    pace = crowd.good_between(ended_s - last_s, ended_s) / last_s
+    pace = crowd.good_between(ended_s - _LAST_S, ended_s) / _LAST_S
     calm = max(1, crowd.good_between(began_s - calm_s + 1.0, began_s)) / (calm_s - 1.0)
     # What was in a worker's hands already, or stood before the hangs, says nothing.
     good = sorted(a.ended_at_s for a in crowd.answers if a.status == 200 and a.sent_at_s > began_s + 0.3)
@@ -241,7 +246,7 @@ async def _hang(server: Running, do: str, *, watch_s: float = 35.0) -> Hang:
         hung_answered_s=round(max(answer.took_ms for answer in hung) / 1000, 1),
         serving_again_s=round(good[0] - began_s, 1) if good else None,
         pace_after=round(pace / calm, 2),
-        ended=len(before) - len(alive),
+        ended=len(before) - len(idle),
         red_after_s=health.red_after_s(began_s),
         green_while_dead_s=_green_while_dead_s(health, crowd, began_s, ended_s),
         requests=len(crowd.answers),
@@ -249,6 +254,16 @@ async def _hang(server: Running, do: str, *, watch_s: float = 35.0) -> Hang:
         answers=counted(crowd.answers),
         watched_s=watch_s,
     )
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """Processor time; less than nought where the process has ended."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return -1.0
+        return float(sum(process.cpu_times()[:2]))
+    except psutil.NoSuchProcess:
+        return -1.0
 
 
 def _green_while_dead_s(health: HealthWatch, crowd: Crowd, began_s: float, ended_s: float) -> float:
