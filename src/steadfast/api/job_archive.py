@@ -35,7 +35,7 @@ class _Outlet(io.RawIOBase):
 
 
 def archive_of(items: Sequence[Item], at: datetime, read: ReadResult) -> Iterator[bytes]:
-    """The results that there are, in order, as pieces of a ZIP that compresses nothing: media are small already.
+    """The results that there are, in order, as pieces of a ZIP that compresses nothing (media are small).
 
     Files are called by the number of their item and their name; their date is `at`.
     """
