@@ -3,9 +3,9 @@
 Fills a ledger through its own rollups with 30 days of traffic (two tasks, four sizes, an outage, a bad hour),
 then has the report made of it. The bar: 30 M requests in 30 s. With `--html FILE` the page is kept.
 
-A report reads sums, of which there are no more for more requests of the same kinds. `--times 10` makes every sum
-ten times as large, so 3 M written requests are the sums of 30 M without the hour that writing those would take;
-single requests are only as many as were written, and are only read beside maintenance.
+A report reads sums, and more requests of the same kinds make no more sums. `--times 10` makes every sum ten
+times as large: 3 M written requests are then the sums of 30 M, without the hour that writing those takes.
+Single requests are only as many as were written; they are read beside maintenance alone.
 """
 
 import argparse
