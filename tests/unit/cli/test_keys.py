@@ -93,6 +93,7 @@ def test_a_database_of_a_newer_version_is_one_sentence(
     database = open_migrated_sqlite(data_dir)
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("UPDATE schema_readers SET oldest = '9999'")
     database.close()
     assert run(["keys", "list"]) is ExitCode.CONFIG
     assert "newer version" in capsys.readouterr().err
