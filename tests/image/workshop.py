@@ -6,6 +6,7 @@ this machine's own images is touched, and a second run builds only what has chan
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import time
@@ -194,6 +195,12 @@ class Container:
 HEALTHCHECK: Sequence[str] = ("/opt/steadfast/bin/python", "-I", "-m", "steadfast.healthcheck")
 
 
+def _at_most(which: int, wanted: int) -> str:
+    _, hard = resource.getrlimit(which)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    return f"{limit}:{limit}"
+
+
 def run_arguments(
     name: str, port: int, *, memory: str, variables: Mapping[str, str], volumes: Sequence[str]
 ) -> list[str]:
@@ -203,6 +210,10 @@ def run_arguments(
         "run", "--detach", "--name", name, "--read-only", "--read-only-tmpfs=false", "--cap-drop=all",
         "--security-opt=no-new-privileges", "--tmpfs", "/tmp:rw,size=256m", "--network=host",
         "--no-healthcheck", "-m", memory, "--memory-swap", memory,
+        # Raising limits takes a right that a confined machine keeps to itself; lowering them does not.
+        "--ulimit", f"nofile={_at_most(resource.RLIMIT_NOFILE, 16_384)}",
+        "--ulimit", f"nproc={_at_most(resource.RLIMIT_NPROC, 4096)}",
+        *os.environ.get("IMAGE_CHECK_OPTIONS", "").split(),  # such as --cpu-shares on a busy machine
         *(part for pair in given.items() for part in ("--env", "=".join(pair))),
         *(part for volume in volumes for part in ("--volume", volume)),
     ]  # fmt: skip

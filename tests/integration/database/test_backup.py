@@ -127,7 +127,7 @@ def test_what_was_dumped_while_it_served_is_there_after_a_wipe_and_a_restore(
     way.restore(backup, data)
     shutil.copytree(backup / "blobs", data / "blobs")
     shutil.copy2(backup / "webhook.secret", data)
-    with serving(data, SETTINGS | way.settings, spares=0) as house:
+    with serving(data, SETTINGS | way.settings, ready=False) as house:
         house.key = key
         assert ended(house, done)["labels"] == {"trip": "lisbon"}
         assert result_of(house, done) == before
