@@ -80,8 +80,11 @@ def open_postgresql(url: str) -> Database:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[str]:
-    """A server on a socket in a temporary folder, reachable by nobody else; the answer is that folder."""
+def postgresql_server(address: str = "", port: int = 5432) -> Iterator[str]:
+    """A server on a socket in a temporary folder, reachable by nobody else; the answer is that folder.
+
+    `address`: of this machine, on which whoever reaches it is let in, too.
+    """
     programs = _programs()
     # Not pytest's folder: the server refuses to be root, and another user could not reach it there.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
@@ -89,7 +92,7 @@ def postgresql_server() -> Iterator[str]:
     if user is not None:
         shutil.chown(folder, user)
     data = folder / "data"
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    options = f"-c listen_addresses='{address}' -p {port} -c unix_socket_directories='{folder}' -c fsync=off"
     initialise: list[str | Path] = [programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-N"]
     start: list[str | Path] = [
         programs / "pg_ctl",
@@ -103,8 +106,11 @@ def postgresql_server() -> Iterator[str]:
         "start",
     ]
     try:
-        for command in (initialise, start):
-            _run(command, user)
+        _run(initialise, user)
+        if address:
+            with (data / "pg_hba.conf").open("a", encoding="ascii") as rules:
+                rules.write("host all all samenet trust\n")
+        _run(start, user)
         yield str(folder)
     finally:
         _stop(data)

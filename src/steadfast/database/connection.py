@@ -22,6 +22,9 @@ WRITING = "steadfast_writing"
 
 _CONNECT_TIMEOUT_S = 5
 _SILENT_S = 10
+_IDLE_IN_TRANSACTION_S = 5
+"""After which the server ends a transaction whose owner says nothing: a host that was cut off or frozen in
+the middle of a change holds the row of a flow, and with it the work of all the others."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 
 
@@ -79,6 +82,7 @@ def _connect_postgresql(options: DatabaseOptions) -> Engine:
     limits = {
         "lock_timeout": int(options.busy_timeout_s * 1000),
         "statement_timeout": int(options.statement_timeout_s * 1000),
+        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_S * 1000,
     }
     arguments: dict[str, object] = {
         "connect_timeout": _CONNECT_TIMEOUT_S,

@@ -89,3 +89,11 @@ def test_a_lock_held_for_too_long_is_our_error(database: Database) -> None:
         holding.execute(text("LOCK TABLE api_keys"))
         with pytest.raises(DatabaseBusy):
             wait_for_it()
+
+
+def test_a_host_that_falls_silent_in_a_change_holds_up_the_others_for_seconds_only(
+    database: Database,
+) -> None:
+    with database.reading() as connection:
+        limit = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+    assert limit == "5s"
