@@ -9,7 +9,7 @@ from pathlib import Path
 from steadfast.jobs.work import Made, OnProgress, StepJob
 from steadfast.task_steps import JobPlan, JoinDone, JoinOrder, PlannedSegment, SegmentDone, SegmentOrder
 
-PIN = {"engine": "asleep"}
+PIN = {"work": "asleep"}
 
 
 class SleepingWork:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from steadfast import __version__
 from steadfast.assembly.staffing import devices_of
-from steadfast.cluster.capability import capabilities_of, needs_by
+from steadfast.cluster.capability import Abilities, capabilities_of, needs_by
 from steadfast.cluster.chief import Chief
 from steadfast.cluster.cluster import Cluster
 from steadfast.cluster.dispatcher import Dispatcher
@@ -39,7 +39,7 @@ class ClusterGround:
     chief: Chief
     company: Company
     needs: Needs
-    capabilities: frozenset[str]
+    abilities: Abilities
     devices: tuple[str, ...]
     redis: "RedisSharing | None"
     """None: what is shared goes through the database."""
@@ -68,24 +68,25 @@ def check_cluster(settings: Settings, database: Database) -> None:
 def prepare_cluster(settings: Settings, database: Database, engines: tuple[str, ...]) -> ClusterGround:
     """What the jobs are to be told; `engines`: those that workers here can use."""
     devices = () if settings.cluster.role == "api" else devices_of(settings)
-    capabilities = capabilities_of(
+    engines = engines if devices else ()
+    words = capabilities_of(
         [(device.name, device.memory_bytes) for device in devices], engines, settings.cluster.capabilities
     )
-    learned: set[str] = set()
-    company = Company(serves=lambda one: not one or one in capabilities or one in learned)
+    abilities = Abilities(words)
+    company = Company(serves=abilities.has)
     needs = needs_by(settings.cluster.needs)
 
     def learning(task: str, options: Mapping[str, Any], pin: Mapping[str, str] | None) -> str:
         capability = needs(task, options, pin)
-        if pin is not None:  # it was planned here: what it was begun with, there is here
-            learned.add(capability)
+        if pin is not None:
+            abilities.learn(capability)
         return capability
 
     return ClusterGround(
         chief=Chief(database),
         company=company,
         needs=learning,
-        capabilities=capabilities,
+        abilities=abilities,
         devices=tuple(device.name for device in devices),
         redis=_redis(settings),
     )
@@ -115,7 +116,7 @@ def open_cluster(
         name=node_name(settings),
         role=cluster.role,
         version=__version__,
-        capabilities=ground.capabilities,
+        abilities=ground.abilities,
         heartbeat_s=cluster.heartbeat_s,
         look_s=cluster.look_s,
         grace_s=settings.server.grace_s,
@@ -168,7 +169,7 @@ def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") ->
         return None
     listens = cluster.role != "api"
     prefix = cluster.queue_prefix
-    errands = errands_of(ground.capabilities) if listens else ()
+    errands = errands_of(ground.abilities.words) if listens else ()
     options = MessengerOptions(
         broker_url=broker,
         node=node_name(settings),
@@ -194,7 +195,7 @@ def _facts(
     broker = "none" if messenger is None else "ready" if messenger.is_ready else "away"
     return NodeFacts(
         address=settings.cluster.address,
-        capabilities=tuple(sorted(ground.capabilities)),
+        capabilities=tuple(sorted(ground.abilities.words)),
         devices=ground.devices,
         tasks=jobs.scheduler.tasks,
         places=jobs.scheduler.places,

@@ -38,6 +38,22 @@ def capabilities_of(
     return frozenset({*words, *engines, *both, *told})
 
 
+class Abilities:
+    """What this server can do; it learns by what it has planned itself. Safe to use from any thread."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = frozenset(words)
+
+    def has(self, word: str) -> bool:
+        """Whether a job that needs it can be done here."""
+        return not word or word in self.words
+
+    def learn(self, word: str) -> None:
+        """It was begun here, so what it was begun with is here."""
+        if not self.has(word):
+            self.words |= {word}
+
+
 def needs_by(rules: Iterable[str]) -> Needs:
     """What a job needs, by the operator's rules (`neural=cuda-40g`) and by what it says itself."""
     wanted = dict(rule.partition("=")[::2] for rule in rules)

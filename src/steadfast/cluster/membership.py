@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from steadfast.cluster.capability import Abilities
+from steadfast.cluster.message import errands_of
 from steadfast.cluster.messenger_process import Messenger
 from steadfast.cluster.node import NodeFacts, NodeState, Wanted
 from steadfast.cluster.registry import Registry
@@ -29,7 +31,7 @@ class MemberOptions:
     name: str
     role: str
     version: str
-    capabilities: frozenset[str]
+    abilities: Abilities
     heartbeat_s: float
     look_s: float
     grace_s: float
@@ -77,6 +79,8 @@ class Member:
         wanted = await self._jobs.database.run(self._beat)
         if wanted is not self.wanted:
             self._heed(wanted)
+        if self._messenger is not None and self._options.role != "api":
+            self._messenger.listen_to(errands_of(self._options.abilities.words))
         self._others = await self._jobs.database.run(self._registry.live_capabilities, self._options.name)
 
     def _beat(self) -> Wanted:

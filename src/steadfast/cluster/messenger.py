@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from typing import Any, NoReturn
+from uuid import uuid4
 
 from celery import Celery
 from celery.exceptions import Reject
@@ -126,17 +127,23 @@ class Sender:
         for name, wanted in asked.wanted.items():
             waiting[name] = self._depth(producer.channel, name)
             for _ in range(max(0, wanted - waiting[name])):
-                self._app.send_task(
-                    TASK_NAME,
-                    kwargs=asked.bodies[name],
-                    producer=producer,
-                    exchange="",
-                    routing_key=name,
-                    retry=False,
-                    ignore_result=True,
-                )
+                self._send(producer, name, asked.bodies[name])
                 sent += 1
         return Depths(number=asked.number, waiting=waiting, sent=sent)
+
+    def _send(self, producer: Any, name: str, body: dict[str, Any]) -> None:
+        """As Celery makes a task, to that queue: without the name of an exchange it would take its own."""
+        message = self._app.amqp.as_task_v2(uuid4().hex, TASK_NAME, args=(), kwargs=body, ignore_result=True)
+        producer.publish(
+            message.body,
+            exchange="",
+            routing_key=name,
+            headers=message.headers,
+            serializer="json",
+            delivery_mode="persistent",
+            retry=False,
+            **message.properties,
+        )
 
     def _depth(self, channel: Any, name: str) -> int:
         """How many wait; the queue is there afterwards, whatever was done to the broker."""

@@ -9,7 +9,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -47,7 +47,15 @@ class _Life:
     process: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
     is_ready: bool = False
+    is_over: bool = False
     asked: dict[int, "asyncio.Future[Depths]"] = field(default_factory=dict)
+
+    def end(self) -> None:
+        """Kills it, once: a second signal would reap it before whoever waits for it."""
+        if not self.is_over:
+            self.is_over, self.is_ready = True, False
+            with suppress(ProcessLookupError):
+                self.process.kill()
 
 
 class Messenger:
@@ -100,8 +108,14 @@ class Messenger:
     def begin_again(self) -> None:
         """Ends the messenger; `run` begins another."""
         if self._life is not None:
-            with suppress(ProcessLookupError):
-                self._life.process.kill()
+            self._life.end()
+
+    def listen_to(self, errands: Iterable[Errand]) -> None:
+        """Has messages for other errands come, too."""
+        queues = tuple(errand.queue(self._prefix) for errand in errands)
+        if set(queues) - set(self._options.queues):
+            self._options = msgspec.structs.replace(self._options, queues=queues)
+            self.begin_again()
 
     async def top_up(self, wanted: Mapping[Errand, int]) -> Mapping[Errand, int] | None:
         """Has that many messages wait for each errand; how many there were, or None: the broker is away."""
@@ -154,17 +168,19 @@ class Messenger:
             writer.write(written(options))
             while text := await reader.readline():
                 self._hear(life, text)
-        except (OSError, ValueError, msgspec.DecodeError) as error:
+        except OSError:
+            pass  # it died with something unread
+        except (ValueError, msgspec.DecodeError) as error:
             _log.warning("messenger is not understood", extra={"detail": str(error)})
         finally:
             self._life = None
             for answer in life.asked.values():
                 answer.cancel()
             writer.close()
-            with suppress(ProcessLookupError):
-                process.kill()
+            was_ended = life.is_over
+            life.end()
             await process.wait()
-        if process.returncode not in (0, -9):
+        if not was_ended:
             _log.warning("messenger ended", extra={"status": process.returncode})
 
     def _hear(self, life: _Life, text: bytes) -> None:
