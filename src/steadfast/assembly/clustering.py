@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from steadfast.cluster.redis_sharing import RedisSharing
     from steadfast.jobs.service import JobService
 
+_GO_ON_S = 2.0
+"""For which a place that was called goes on with what is next before it waits for another message."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterGround:
@@ -179,7 +182,7 @@ def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") ->
     )
 
     async def on_call() -> CallOutcome:
-        return await jobs.scheduler.call(wait_s=cluster.hold_s)
+        return await jobs.scheduler.call(wait_s=cluster.hold_s, go_on_s=_GO_ON_S)
 
     return Messenger(options, on_call, prefix=prefix)
 

@@ -165,11 +165,20 @@ class Scheduler:
 
     # --- beginning -----------------------------------------------------------------------------------
 
-    async def call(self, *, wait_s: float) -> CallOutcome:
-        """Takes the one step whose turn it is among those that can be done here, and carries it out.
+    async def call(self, *, wait_s: float, go_on_s: float = 0.0) -> CallOutcome:
+        """Takes the step whose turn it is among those that can be done here, and carries it out.
 
-        `wait_s`: how long it may wait for a worker that answers requests. Answers when the step is over.
+        `wait_s`: how long it may wait for a worker that answers requests; `go_on_s`: for which the place goes
+        on with what is next, so that short steps don't wait for a call each. Answers when it is over.
         """
+        until_s = time.monotonic() + go_on_s
+        outcome = await self._called(wait_s)
+        if outcome is CallOutcome.WORKED:
+            while time.monotonic() < until_s and await self._called(wait_s) is CallOutcome.WORKED:
+                pass
+        return outcome
+
+    async def _called(self, wait_s: float) -> CallOutcome:
         if self._stopping or self.company.takes_nothing or time.monotonic() < self._paused_until_s:
             return CallOutcome.BUSY
         waiting = await self._lanes_that_wait()
