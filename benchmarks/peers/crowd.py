@@ -23,7 +23,7 @@ def words(answer: Answer) -> str:
     """How the page names it."""
     if answer.status <= 0 and answer.took_ms >= PATIENCE_S * 990:
         return "no answer"
-    return "connection lost" if answer.status <= 0 else str(answer.status)
+    return "connection lost" if answer.status <= 0 else f"{answer.status} {answer.code}".strip()
 
 
 def counted(answers: Sequence[Answer]) -> dict[str, int]:
