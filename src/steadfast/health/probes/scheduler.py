@@ -4,8 +4,8 @@ A probe that is not instant runs in a daemon thread of its own: one that hangs c
 left alone, counts as `unknown`, and is not started again before it has come back. The others go on.
 """
 
+import _thread
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -96,7 +96,9 @@ class ProbeScheduler:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(settle, samples, failure)
 
-        threading.Thread(target=work, name=f"probe {probe.name}", daemon=True).start()
+        # Not `Thread.start`, which waits until the thread has run: on a crowded machine that blocked the loop
+        # for more than a second, and the guardian killed the server for it.
+        _thread.start_new_thread(work, ())
         return future
 
     def _judged(self, probe: Probe, sample: Sample) -> Reading:

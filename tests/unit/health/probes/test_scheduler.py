@@ -1,9 +1,11 @@
 """Readings come at their intervals, and no probe can stop another."""
 
+import _thread
 import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import pytest
 from tests.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
 from steadfast.health.probes.contract import Probe
@@ -120,3 +122,20 @@ def test_a_thread_that_returns_after_the_loop_has_ended_harms_nobody() -> None:
     probe.release.set()
     for thread in left:
         thread.join(10)
+
+
+def test_a_thread_that_gets_no_processor_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Counting):
+        is_instant = False
+
+    crowded_out: list[Callable[[], None]] = []
+    monkeypatch.setattr(_thread, "start_new_thread", lambda work, _: crowded_out.append(work))
+
+    async def look() -> list[Status]:
+        probe = Slow()
+        looking = asyncio.create_task(scheduler(probe).look(probe))
+        await asyncio.sleep(0)  # the loop turned though no thread ever ran
+        crowded_out[0]()
+        return [reading.status for reading in await looking]
+
+    assert asyncio.run(look()) == [Status.OK]
