@@ -1,7 +1,8 @@
-"""Hosts with addresses of their own on this machine: network namespaces on one switch, to be cut off and back.
+"""Hosts with addresses of their own on this machine: network namespaces on one switch.
 
-Servers that they use (databases, brokers) run on this machine and listen on the switch's address. Where the
-machine allows no namespaces (not root, no `ip`) tests skip and say so; in CI `NAMESPACES_REQUIRED` fails them.
+Each may be cut off and plugged in again. Servers that they use (databases, brokers) run on this machine and
+listen on the switch's address. Where the machine allows no namespaces (not root, no `ip`) tests skip and say
+so; `NAMESPACES_REQUIRED` turns that into a failure.
 """
 
 import os

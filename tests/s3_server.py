@@ -24,7 +24,7 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(tls: ssl.SSLContext | None = None) -> Iterator[S3Server]:
+def s3_server(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[S3Server]:
     """Skips where moto is not installed."""
     try:
         from moto.backends import get_backend
@@ -44,11 +44,11 @@ def s3_server(tls: ssl.SSLContext | None = None) -> Iterator[S3Server]:
     backend = get_backend("s3")["123456789012"]["aws"]
     if is_first := "files" not in backend.buckets:
         backend.create_bucket("files", "us-east-1")
-    server = make_server("127.0.0.1", 0, listening, threaded=True, ssl_context=tls)
+    server = make_server(host, 0, listening, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield S3Server(url=f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", requests=asked)
+        yield S3Server(url=f"{'https' if tls else 'http'}://{host}:{server.server_port}", requests=asked)
     finally:
         server.shutdown()
         thread.join()
