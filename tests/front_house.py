@@ -1,4 +1,4 @@
-"""Part of `compose.production.yml` as real processes: nginx with our files, instances, PostgreSQL."""
+"""Part of `compose.production.yml` as real processes: nginx, two instances, PostgreSQL, Redis."""
 
 import os
 import shutil
@@ -16,6 +16,7 @@ from string import Template
 import httpx
 import psutil
 import pytest
+from tests.brokers import redis_server
 from tests.certificates import own_certificate
 from tests.databases import postgresql_server
 from tests.monitoring_house import free_port
@@ -50,6 +51,7 @@ class FrontHouse:
 
     folder: Path
     database: str
+    redis: str
     limits: Mapping[str, str]
     port: int = field(default_factory=free_port)
     plain_port: int = field(default_factory=free_port)
@@ -78,6 +80,10 @@ class FrontHouse:
         """Has an instance there, with its own data folder and all else shared."""
         settings = FAULTY | {
             "STEADFAST_DATABASE__URL": self.database,
+            "STEADFAST_BLOBS__URL": str(self.folder / "blobs"),
+            "STEADFAST_CLUSTER__BROKER_URL": f"{self.redis}/0",
+            "STEADFAST_CLUSTER__REDIS_URL": f"{self.redis}/1",
+            "STEADFAST_CLUSTER__NAME": address,
             "STEADFAST_BOOTSTRAP_KEY_FILE": str(self.folder / "api_key"),
             "STEADFAST_SERVER__TRUSTED_PROXIES": "127.0.0.1",
             "STEADFAST_SERVER__MAX_REQUEST_BYTES": self.limits["MAX_REQUEST_BYTES"],
@@ -106,6 +112,7 @@ class FrontHouse:
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         for member in family:
             member.kill()
+        process.wait(30)  # until then its sockets take what nobody will answer
 
     def write(self) -> None:
         """The project's files with other ports and folders, without what Debian's nginx is too old for."""
@@ -155,8 +162,15 @@ def front(limits: Mapping[str, str] = LIMITS) -> Iterator[FrontHouse]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         socket = stack.enter_context(postgresql_server())
+        redis = stack.enter_context(redis_server())
         database = f"postgresql://test@/postgres?host={socket}"
-        house = FrontHouse(folder=folder, database=database, limits=limits, stack=stack)
+        house = FrontHouse(
+            folder=folder,
+            database=database,
+            redis=f"redis://127.0.0.1:{redis.port}",
+            limits=limits,
+            stack=stack,
+        )
         own_certificate(folder)
         (folder / "api_key").write_text(KEY)
         for address in ("127.0.0.2", "127.0.0.3"):
