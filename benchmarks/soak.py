@@ -65,13 +65,14 @@ _GRACE_S = 30.0
 """After a fault in which what comes still counts as its consequence: workers load, incidents close."""
 _SAMPLE_S = 1.0
 _WHOLE_WITHIN_S = 60.0
-_WARM_UP_S = 60.0
+_WARM_UP_S = 300.0
+"""In which caches fill: the server's memory rises by a tenth."""
 _MIB = 1 << 20
 _SLOWER = frozenset({"latency_regression", "saturation", "stuck_queue", "throughput_cliff", "loop_lag"})
 _CONSEQUENCES: dict[Group, frozenset[str]] = {
     Group.WORKER: _SLOWER | {"worker_died", "deadlock"},
-    Group.MODEL: _SLOWER | {"worker_died", "wrong_answers", "invalid_output"},
-    Group.MEMORY: _SLOWER | {"worker_died", "stepped_down", "memory", "processes"},
+    Group.MODEL: _SLOWER | {"worker_died", "wrong_answers", "invalid_output", "reloading"},
+    Group.MEMORY: _SLOWER | {"worker_died", "stepped_down", "leak", "reloading", "memory"},
     Group.DISK: frozenset({"disk_space", "disk_space_trend", "loop_lag", "database", "scratch"}),
     Group.STORE: frozenset({"database", "probe_unknown", "loop_lag", "blob_store"}),
     Group.TRAFFIC: _SLOWER | {"worker_died", "poison_input", "error_rate"},
@@ -81,6 +82,8 @@ _CONSEQUENCES: dict[Group, frozenset[str]] = {
 """Incidents that a fault of that group explains; `flapping` is explained by faults every few seconds."""
 _REFUSED_ENTRY = frozenset({"overloaded", "rate_limited"})
 """What a request that carries a fault may be told before it reaches any worker: then nothing was broken."""
+_ALONE = frozenset({"disk-full"})
+"""Others cannot begin meanwhile: their orders are files on that disk."""
 _UNUSUAL = frozenset({"cuda-oom-real"})
 
 
@@ -207,9 +210,12 @@ class Soak:
             due_s = max(due_s, time.monotonic()) + self.every_s
             if not deck:
                 deck = self.dice.sample(kinds, len(kinds))
-            task = asyncio.create_task(self._suffer(stretch, deck.pop()))
+            kind = deck.pop()
+            task = asyncio.create_task(self._suffer(stretch, kind))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+            if kind.name in _ALONE:
+                await task
         await self._until_quiet()
         await asyncio.sleep(min(_GRACE_S, seconds / 10))
         seen = self.traffic.between(begin_s, time.monotonic())
@@ -353,6 +359,8 @@ class Report:
     server_memory: Slope | None
     all_memory: Slope | None
     server_descriptors: Slope | None
+    server_mib: list[tuple[float, float]]
+    """Seconds since the beginning, and its resident memory."""
     broken: list[str]
     blame: dict[str, int]
     """Failures of the first part, with the faults that were present."""
@@ -448,6 +456,7 @@ def report(soak: Soak, *, minutes: float, seed: int) -> Report:
         server_memory=slope([one for one in soak.samples.server_mib if one[0] > warm]),
         all_memory=slope([one for one in soak.samples.all_mib if one[0] > warm]),
         server_descriptors=slope([one for one in soak.samples.server_descriptors if one[0] > warm]),
+        server_mib=soak.samples.server_mib,
         broken=[*soak.usual.broken, *soak.of_server.broken],
         blame=dict(
             Counter(
