@@ -213,7 +213,6 @@ def run_arguments(
         # Raising limits takes a right that a confined machine keeps to itself; lowering them does not.
         "--ulimit", f"nofile={_at_most(resource.RLIMIT_NOFILE, 16_384)}",
         "--ulimit", f"nproc={_at_most(resource.RLIMIT_NPROC, 4096)}",
-        *os.environ.get("IMAGE_CHECK_OPTIONS", "").split(),  # such as --cpu-shares on a busy machine
         *(part for pair in given.items() for part in ("--env", "=".join(pair))),
         *(part for volume in volumes for part in ("--volume", volume)),
     ]  # fmt: skip
