@@ -117,8 +117,9 @@ class Workshop:
                 folder = Path(urlsplit(place).path)
                 if place.startswith(("/", "file://")) and folder.is_dir():
                     inside = f"/run/index/{name}-{at}"
-                    volumes += ["--volume", f"{folder}:{inside}:ro"]
-                    places[at] = f"file://{inside}"
+                    # With the folder above it: pages of an index name files that lie beside them.
+                    volumes += ["--volume", f"{folder.parent}:{inside}:ro"]
+                    places[at] = f"file://{inside}/{folder.name}"
             if places:
                 lines.append(f"{name} = {' '.join(places)}")
         file = self.folder / "pip.conf"
