@@ -370,8 +370,13 @@ def circumstances(found: Found) -> str:
     )
     return (
         f"Measured {' and '.join(days)} at commit {told} on {'; '.join(machine)}.{busy} "
-        "Each figure is one run."
+        f"Each figure is one run.{_missing(found)}"
     )
+
+
+def _missing(found: Found) -> str:
+    titles = [title for name, title in COLUMNS.items() if not found.get(name)]
+    return f" Not measured: {', '.join(titles)}, which did not come up in time here." if titles else ""
 
 
 def write_page(found: Found) -> None:

@@ -23,7 +23,7 @@ DEADLINE_S = 5.0
 """Of every request, in every server that has a setting for it."""
 WORKERS = 2
 _SERVING = Path(__file__).parent / "serving"
-_START_S = 120.0
+_START_S = 240.0
 _MARK = "PEERS_RUN"
 
 
