@@ -77,6 +77,8 @@ class SegmentBrief(msgspec.Struct, frozen=True, kw_only=True):
     """Of the encoder."""
     frames_of_video: int = 1
     span: Span | None = None
+    encoding: dict[str, str] = {}
+    """What this video is encoded with; of the item and not of the job, whose videos may differ."""
     leader: PersonMark | None = None
     """Who the largest face is where it begins; None: nobody comes near, or another face is meant."""
 
@@ -122,7 +124,7 @@ class FaceJobs:
 
     def _one_segment(self, brief: SegmentBrief) -> StepResult:
         segment = PlannedSegment(index=0, units=brief.frames_of_video, brief=msgspec.msgpack.encode(brief))
-        return StepResult(fields=self._plan_of((segment,), brief, {}, {"kind": brief.kind}))
+        return StepResult(fields=self._plan_of((segment,), brief, {"kind": brief.kind}))
 
     def _plan_video(self, job: FaceJobInput, suffix: str, progress: Progress) -> StepResult:
         threads = _threads(job)
@@ -130,7 +132,13 @@ class FaceJobs:
         plan = plan_video(
             self._video(job, suffix, threads), segment_s=job.options.segment_s, on_packet=seen.one_more
         )
-        brief = SegmentBrief(kind="span", suffix=suffix, threads=threads, frames_of_video=plan.frames)
+        brief = SegmentBrief(
+            kind="span",
+            suffix=suffix,
+            threads=threads,
+            frames_of_video=plan.frames,
+            encoding=dict(plan.encoding),
+        )
         leading = self._leaders(job, self._video(job, suffix, threads), plan, seen)
         segments = tuple(
             PlannedSegment(
@@ -143,9 +151,7 @@ class FaceJobs:
         facts: dict[str, str | int | float | bool | None] = {
             name: value for name, value in plan.info.as_dict().items() if isinstance(value, str | int | float)
         }
-        return StepResult(
-            fields=self._plan_of(segments, brief, plan.encoding, {**facts, "frames": plan.frames})
-        )
+        return StepResult(fields=self._plan_of(segments, brief, {**facts, "frames": plan.frames}))
 
     def _leaders(
         self, job: FaceJobInput, video: SegmentedVideo, plan: VideoPlan, seen: PacketCount
@@ -165,12 +171,11 @@ class FaceJobs:
         self,
         segments: tuple[PlannedSegment, ...],
         brief: SegmentBrief,
-        encoding: Mapping[str, str],
         facts: dict[str, str | int | float | bool | None],
     ) -> JobPlan:
         return JobPlan(
             segments=segments,
-            pin={**self.pin, **encoding},
+            pin=dict(self.pin),
             suffix=brief.suffix,
             content_type=CONTENT_TYPES.get(brief.suffix, "application/octet-stream"),
             brief=msgspec.msgpack.encode(brief),
@@ -210,7 +215,7 @@ class FaceJobs:
             brief.span,
             file,
             processor,
-            encoding=order.pin,
+            encoding=brief.encoding,
             frames_of_video=brief.frames_of_video,
             on_progress=_telling(progress, order.segment.units),
         )
@@ -221,7 +226,7 @@ class FaceJobs:
             "frames_failed": account.failed,
             "frames_repeated": account.repeated + account.undelivered,
             "faces_swapped": account.faces_swapped,
-            "pixels": _pixels(order.pin) * account.frames,
+            "pixels": _pixels(brief.encoding) * account.frames,
         }
         readings = self._readings(sampled, frames_of_segment, file)
         coded = msgspec.msgpack.encode(note)
@@ -273,7 +278,7 @@ class FaceJobs:
                 file,
                 keep_sound=job.options.keep_sound,
                 metadata=video_metadata(mark_of(self.engine)),
-                encoding=order.pin,
+                encoding=brief.encoding,
                 on_progress=lambda done: progress(done, brief.frames_of_video),
             )
             done = self._joined(written, tally, self.clock() - began_s)
@@ -375,7 +380,7 @@ def _selection(job: FaceJobInput) -> Selection:
     return parse_selection(options.faces)
 
 
-def _pixels(pin: Mapping[str, str]) -> int:
-    """Of one frame, from what the plan pinned."""
-    width, _, height = pin.get("pictures", "0x0").split(" ")[0].partition("x")
+def _pixels(encoding: Mapping[str, str]) -> int:
+    """Of one frame, from what the plan said."""
+    width, _, height = encoding.get("pictures", "0x0").split(" ")[0].partition("x")
     return int(width) * int(height)

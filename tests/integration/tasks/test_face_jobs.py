@@ -80,7 +80,7 @@ class Bench:
         plan = self.plan()
         done = [self.segment(plan, index, **more) for index in range(len(plan.segments))]
         notes = tuple(note_of(result) for result in done)
-        order = JoinOrder(pin=plan.pin, notes=notes, brief=plan.brief)
+        order = JoinOrder(pin=more.get("pin", plan.pin), notes=notes, brief=plan.brief)
         return plan, self.step(Operation.JOIN, order, [r.file for r in done if r.file is not None])
 
 
@@ -144,6 +144,22 @@ def test_a_video_is_cut_and_costs_are_told(
     assert again.file.read_bytes() == done.file.read_bytes()
     assert plan.pin["engine"] == "embedded"
     assert any(name.startswith("model ") for name in plan.pin)
+
+
+def test_videos_of_one_batch_may_differ_in_size_and_container(
+    task: FaceTask, tmp_path: Path, hopper_path: Path, collins_path: Path
+) -> None:
+    small, large = (
+        moving(collins_path, tmp_path / "a.mp4", 12),
+        moving(collins_path, tmp_path / "b.mkv", 12, 320),
+    )
+    first = Bench(task, tmp_path / "first", [hopper_path, small], segment_s=1.0, threads=1).plan()
+    bench = Bench(task, tmp_path / "second", [hopper_path, large], segment_s=1.0)
+    plan, joined = bench.carry_out(pin=first.pin)  # a job keeps the pin of its first plan
+    assert bench.segment(plan, 0, pin=first.pin).cost["pixels"] == 320 * 320 * plan.segments[0].units
+    assert joined.file is not None
+    with av.open(joined.file) as container:
+        assert container.streams.video[0].width == 320
 
 
 def test_frames_that_are_kept_show_the_original(
