@@ -1,17 +1,31 @@
 """A real S3 server for tests, on a free port of this machine."""
 
+import itertools
 import os
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 REQUIRED = "S3_SERVER_REQUIRED"
 """Set where a missing server must fail the tests rather than skip them: in CI."""
+
+
+@dataclass(kw_only=True)
+class S3Trouble:
+    """How badly it does, from now on."""
+
+    every_fails: int = 0
+    """Each so-manieth request is refused, `SlowDown` and `InternalError` in turn; 0: none."""
+    delay_s: float = 0.0
+    """Before each answer."""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    refused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +35,14 @@ class S3Server:
     url: str
     requests: list[Any]
     """What it was asked, as werkzeug shows it."""
+    objects: Any
+    """What is in the bucket: name → object, as moto keeps it."""
+    trouble: S3Trouble = field(default_factory=S3Trouble)
+
+    def truncate(self, name: str) -> None:
+        """Cuts an object to its first half, as a broken disk or copy does."""
+        kept = self.objects[name]
+        kept.value = kept.value[: len(kept.value) // 2]
 
 
 @contextmanager
@@ -35,10 +57,16 @@ def s3_server(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Ite
             pytest.fail(f"moto is not installed, and {REQUIRED} is set")
         pytest.skip("moto is not installed here")
     asked: list[Any] = []
+    trouble = S3Trouble()
     application = DomainDispatcherApplication(create_backend_app)
 
     def listening(environ: dict[str, Any], start: Any) -> Any:
         asked.append(dict(environ))
+        time.sleep(trouble.delay_s)
+        number = next(trouble.numbers)
+        if trouble.every_fails and number % trouble.every_fails == 0:
+            trouble.refused += 1
+            return _refused(trouble.refused, start)
         return application(environ, start)
 
     backend = get_backend("s3")["123456789012"]["aws"]
@@ -48,10 +76,24 @@ def s3_server(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Ite
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield S3Server(url=f"{'https' if tls else 'http'}://{host}:{server.server_port}", requests=asked)
+        yield S3Server(
+            url=f"{'https' if tls else 'http'}://{host}:{server.server_port}",
+            requests=asked,
+            objects=backend.buckets["files"].keys,
+            trouble=trouble,
+        )
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
         if is_first:
             backend.reset()
+
+
+def _refused(number: int, start: Any) -> list[bytes]:
+    code, status = (
+        ("SlowDown", "503 Slow Down") if number % 2 else ("InternalError", "500 Internal Server Error")
+    )
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>Not now.</Message></Error>".encode()
+    start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]

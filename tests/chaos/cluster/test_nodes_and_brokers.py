@@ -31,6 +31,7 @@ def house(broker: Broker, postgresql: str, tmp_path: Path) -> Iterator[ClusterHo
         yield built
 
 
+@pytest.mark.parametrize("broker", ["rabbitmq", "redis"], indirect=True)
 def test_what_a_killed_node_held_runs_elsewhere_within_one_lease(house: ClusterHouse) -> None:
     first, _, _ = house.start_nodes(3)
     for number in range(6):
