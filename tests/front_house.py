@@ -55,6 +55,7 @@ class FrontHouse:
     limits: Mapping[str, str]
     port: int = field(default_factory=free_port)
     plain_port: int = field(default_factory=free_port)
+    grafana_port: int = field(default_factory=free_port)
     instance_port: int = field(default_factory=free_port)
     instances: dict[str, ServingHouse] = field(default_factory=dict)
     """By the loopback address that each listens on: the name that the front knows it by."""
@@ -121,12 +122,15 @@ class FrontHouse:
         ]
         (self.folder / "instances").mkdir()
         (self.folder / "instances" / "instances.conf").write_text("".join(lines))
-        site = Template((NGINX / "steadfast.conf.template").read_text()).safe_substitute(self.limits)
+        own = [NGINX.parent / "compose" / "front" / name for name in ("resolver.conf", "grafana.conf")]
+        texts = [file.read_text() for file in (*own, NGINX / "steadfast.conf.template")]
+        site = Template("".join(texts)).safe_substitute(self.limits)
         changes = {
             "/etc/nginx/instances/": f"{self.folder}/instances/",
             "/run/secrets/tls_certificate": str(self.certificate),
             "/run/secrets/tls_key": str(self.folder / "key.pem"),
             "listen 8443 ": f"listen 127.0.0.1:{self.port} ",
+            "listen 8444 ": f"listen 127.0.0.1:{self.grafana_port} ",
             "listen 8080;": f"listen 127.0.0.1:{self.plain_port};",
             "listen 8081;": f"listen unix:{self.folder}/status;",
         }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,6 +289,12 @@ def test_notes_help_with_what_was_chosen(judged: dict[str, Any]) -> None:
 
 
 # --- compose
+
+
+def test_prometheus_takes_the_configuration_of_the_compose_file_with_the_rules(tmp_path: Path) -> None:
+    shutil.copytree(RULES, tmp_path / "rules")
+    shutil.copy(ROOT / "deploy/compose/prometheus/prometheus.yml", tmp_path)
+    told_by(program("promtool"), "check", "config", tmp_path / "prometheus.yml")
 
 
 def test_compose_files_are_what_compose_reads() -> None:

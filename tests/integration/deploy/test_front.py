@@ -70,6 +70,13 @@ def test_browsers_are_told_to_come_encrypted_whatever_the_answer(house: FrontHou
         assert client.get(path).headers["strict-transport-security"].startswith("max-age=63072000")
 
 
+def test_grafana_has_a_port_of_its_own_and_the_front_does_not_need_it(house: FrontHouse) -> None:
+    with house.client() as client:
+        answer = client.get(f"https://127.0.0.1:{house.grafana_port}/login")
+    assert answer.status_code == 502  # nobody is behind it here
+    assert "strict-transport-security" in answer.headers
+
+
 # --- limits
 
 
