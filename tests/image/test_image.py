@@ -1,6 +1,7 @@
 """The image as an orchestrator that trusts nothing runs it: confined, killed, starved, misconfigured."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -238,6 +239,17 @@ def test_models_that_a_folder_brings_are_used_without_a_network(
     container.until_healthy()
     with client(container) as asking:
         assert swapped(asking).headers["x-steadfast-engine"] == "standard"
+
+
+def test_models_of_a_build_argument_are_part_of_the_image(workshop: Workshop, shared_models: Path) -> None:
+    if os.environ.get("IMAGE_TAG"):
+        pytest.skip("an image that is there already is not built")
+    warm = {"WARM_MODELS": "standard", "MODELS_MIRROR": "file:///run/models", "REVISION": "check"}
+    workshop.build(
+        "steadfast:warm", file="deploy/docker/Dockerfile", lent=[f"{shared_models}:/run/models"], **warm
+    )
+    names = {name for name, _ in workshop.files("steadfast:warm") if name.startswith("/opt/models/")}
+    assert {"/opt/models/face_landmark.onnx", "/opt/models/mobilefacenet.onnx"} <= names
 
 
 def children_of(process: int) -> list[int]:

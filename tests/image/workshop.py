@@ -56,10 +56,13 @@ class Workshop:
         )  # fmt: skip
         return done.returncode, done.stdout
 
-    def build(self, tag: str, *, file: str, base: str = BASE, **arguments: str) -> None:
-        """Builds an image of the checkout; `arguments` are those of the Dockerfile."""
+    def build(
+        self, tag: str, *, file: str, lent: Sequence[str] = (), base: str = BASE, **arguments: str
+    ) -> None:
+        """Builds an image of the checkout; `arguments`: of the Dockerfile, `lent`: folders for the build."""
         self._make_base(base)
         pip_conf, volumes = self._index_settings()
+        volumes += [part for folder in lent for part in ("--volume", f"{folder}:ro")]
         given = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
         done = subprocess.run(
             [
