@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
 
@@ -184,6 +184,26 @@ def front(limits: Mapping[str, str] = LIMITS) -> Iterator[FrontHouse]:
         house.write()
         stack.enter_context(_nginx(house))
         yield house
+
+
+@contextmanager
+def beside(house: FrontHouse, limits: Mapping[str, str]) -> Iterator[FrontHouse]:
+    """One more nginx before the same instances, with other limits."""
+    with tempfile.TemporaryDirectory(prefix="front-", dir="/tmp") as folder:
+        other = replace(
+            house,
+            folder=Path(folder),
+            limits=limits,
+            port=free_port(),
+            plain_port=free_port(),
+            grafana_port=free_port(),
+        )
+        other.folder.chmod(0o755)
+        for name in ("certificate.pem", "key.pem"):
+            shutil.copy(house.folder / name, folder)
+        other.write()
+        with _nginx(other):
+            yield other
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.faulty_faces import act
-from tests.front_house import KEY, LIMITS, ROOT, FrontHouse, front
+from tests.front_house import KEY, LIMITS, ROOT, FrontHouse, beside, front
 from tests.serving_house import SOURCE
 
 CLIENTS = 4
@@ -128,6 +128,16 @@ def test_a_refusal_of_the_front_reads_like_one_of_the_service(house: FrontHouse)
     assert {"type", "title", "detail", "remedy"} <= told.keys()
 
 
+def test_whoever_sends_too_much_is_told_when_to_come_back(house: FrontHouse) -> None:
+    strict = LIMITS | {"RATE_PER_ADDRESS": "1r/m", "BURST_PER_ADDRESS": "3"}
+    with beside(house, strict) as other, other.client() as client:
+        answers = [client.get("/health/live") for _ in range(6)]
+    # One of the four that may pass was the question whether it is up.
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429, 429]
+    told = answers[-1].json()
+    assert (told["code"], answers[-1].headers["retry-after"]) == ("rate_limited", "1")
+
+
 def test_figures_are_not_for_the_world(house: FrontHouse) -> None:
     with house.client() as client:
         assert client.get("/metrics").status_code == 404
@@ -185,7 +195,7 @@ def test_events_come_as_they_happen(house: FrontHouse, paused_job: str) -> None:
         pieces = stream.iter_bytes()
         while b"submitted" not in next(pieces):  # a front that buffers says nothing until the end
             pass
-    assert time.monotonic() - begun_s < 5  # and not with the next sign of life, after 15 s
+    assert time.monotonic() - begun_s < 10  # and not with the next sign of life, after 15 s
 
 
 def test_a_web_socket_goes_through(house: FrontHouse, paused_job: str) -> None:
