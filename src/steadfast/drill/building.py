@@ -18,7 +18,7 @@ from steadfast.settings import Settings
 
 _TAKEN_OVER = ("faces", "inference", "neural", "media", "entailment", "models")
 """Sections of the user's settings that a private server is given too; all others are its own."""
-_DATA_BYTES, _SCRATCH_BYTES = 384 * MIB, 128 * MIB
+_DATA_BYTES = 512 * MIB
 _ADDRESS_SPACE_BYTES = 8 << 30
 _QUICK: Mapping[str, str] = {
     "drill.enabled": "true",
@@ -87,7 +87,6 @@ class Builder:
                 values["database.url"] = house.postgresql.url
             case HouseKind.SMALL_DISK:
                 house.disks.append(SmallDisk.mount(house.data_dir, _DATA_BYTES))
-                house.disks.append(SmallDisk.mount(house.data_dir / "scratch", _SCRATCH_BYTES))
             case HouseKind.FAKE_CLOCK:
                 house.fake_clock = FakeClock(house.blueprint.folder)
                 environment.update(house.fake_clock.environment())

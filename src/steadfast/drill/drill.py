@@ -10,7 +10,7 @@ from itertools import groupby
 
 from steadfast.drill.client import Endpoint
 from steadfast.drill.fault import Expectation, Fault, NotHere, Scene
-from steadfast.drill.house import House, HouseKind, PrivateServer
+from steadfast.drill.house import House, HouseKind, PrivateServer, RunningServer
 from steadfast.drill.materials import Materials
 from steadfast.drill.mix import Mix, built_in_mix
 from steadfast.drill.observer import Look, Observer
@@ -81,7 +81,7 @@ class Drill:
         options: DrillOptions,
         *,
         open_house: OpenHouse | None = None,
-        target: House | None = None,
+        target: RunningServer | None = None,
         tell: Listener = lambda _: None,
     ) -> None:
         """`tell` hears what begins, what has come of each fault, and remarks."""
@@ -115,6 +115,7 @@ class Drill:
         if self._target is not None:
             if kind is not HouseKind.USUAL:
                 raise NotHere("only a private server can be started so")
+            await self._target.check()
             yield self._target
             return
         assert self._open_house is not None

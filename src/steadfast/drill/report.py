@@ -57,7 +57,11 @@ def as_html(result: DrillResult, *, seed: int, made_at: datetime) -> str:
         _head(result, seed),
         _table(result.outcomes),
         f"<h2>The whole drill</h2>{_own_ids(plots.whole_timeline(result), 'whole')}",
-        *(_fault(result, outcome) for outcome in result.outcomes if outcome.verdict is not Verdict.NOT_RUN),
+        *(
+            _fault(result, outcome, _anchor(outcome, number))
+            for number, outcome in enumerate(result.outcomes)
+            if outcome.verdict is not Verdict.NOT_RUN
+        ),
         _not_run(result.outcomes),
         _foot(made_at),
     ]
@@ -96,7 +100,9 @@ def _table(outcomes: Iterable[Outcome]) -> str:
     head = "".join(
         f'<th class="{"n" if side == "right" else ""}">{escape(name)}</th>' for name, side in HEADINGS
     ).replace("\n", "<br>")
-    body = "".join(f"<tr>{_row(outcome)}</tr>" for outcome in outcomes)
+    body = "".join(
+        f"<tr>{_row(outcome, _anchor(outcome, number))}</tr>" for number, outcome in enumerate(outcomes)
+    )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return (
         f'<h2>Fault by fault</h2><div class="scroll">{table}</div><p class=pale>Detected: from the '
@@ -105,11 +111,11 @@ def _table(outcomes: Iterable[Outcome]) -> str:
     )
 
 
-def _row(outcome: Outcome) -> str:
+def _row(outcome: Outcome, anchor: str) -> str:
     words = [escape(cell) for cell in cells(outcome)]
     kind = outcome.verdict.value.replace(" ", "-")
     if outcome.verdict is not Verdict.NOT_RUN:
-        words[0] = f'<a href="#{outcome.fault}-{outcome.at_s:.0f}">{words[0]}</a>'
+        words[0] = f'<a href="#{anchor}">{words[0]}</a>'
     words[-1] = f'<b class="{kind}">{words[-1]}</b>'
     sides = [side for _, side in HEADINGS]
     return "".join(
@@ -118,7 +124,12 @@ def _row(outcome: Outcome) -> str:
     )
 
 
-def _fault(result: DrillResult, outcome: Outcome) -> str:
+def _anchor(outcome: Outcome, number: int) -> str:
+    """A long drill has a fault more than once."""
+    return f"{outcome.fault}-{number}"
+
+
+def _fault(result: DrillResult, outcome: Outcome, anchor: str) -> str:
     kind = outcome.verdict.value
     told = [outcome.what]
     if outcome.detected_by:
@@ -130,7 +141,6 @@ def _fault(result: DrillResult, outcome: Outcome) -> str:
     if outcome.incidents:
         told.append(f"Incidents: {_counted(outcome.incidents)}.")
     why = "".join(f'<p class="broken">{escape(reason)}</p>' for reason in outcome.why)
-    anchor = f"{outcome.fault}-{outcome.at_s:.0f}"
     return (
         f'<section id="{anchor}"><h2>{escape(outcome.fault)} <span class="{kind}">{kind}</span></h2>'
         f"<p class=pale>{escape(' '.join(told))}</p>{why}"

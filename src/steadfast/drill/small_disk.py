@@ -23,14 +23,26 @@ class SmallDisk:
             raise NotHere("no small file system can be mounted here (that needs root)")
         return cls(folder=folder)
 
-    def make_read_only(self, wanted: bool) -> None:
-        """Raises `NotHere` where the kernel refuses: a file is open for writing."""
-        if not _run("mount", "-o", f"remount,{'ro' if wanted else 'rw'}", str(self.folder)):
-            raise NotHere("the file system is in use and cannot be made read-only")
-
     def unmount(self) -> None:
         """Also while somebody still has a file open there."""
         _run("umount", "-l", str(self.folder))
+
+
+class ReadOnlyCover:
+    """A folder mounted over itself, read-only: whoever opens a file there from now on may only read it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `NotHere` where this user may not mount."""
+        self._folder = str(folder)
+        if not _run("mount", "--bind", self._folder, self._folder):
+            raise NotHere("no folder can be made read-only here (that needs root)")
+        if not _run("mount", "-o", "remount,bind,ro", self._folder):
+            self.remove()
+            raise NotHere("the kernel refused to make the folder read-only")
+
+    def remove(self) -> None:
+        """As before."""
+        _run("umount", "-l", self._folder)
 
 
 def _run(*command: str) -> bool:

@@ -50,6 +50,7 @@ class FaceTask(Task[FaceRequest]):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self._vouched = dict(config.get(VOUCHED, {}))
+        self._were_whole = frozenset(self._vouched)
         self._settings = FaceWorkSettings(**{name: config[name] for name in config if name != VOUCHED})
         self._limits = MediaLimits.of(self._settings.media)
         self._canary = canary_picture()
@@ -81,7 +82,7 @@ class FaceTask(Task[FaceRequest]):
     def _best_engine(self, sessions: SessionCache) -> Engine:
         # Only once: whoever loads again has reason to doubt, and reads every byte.
         vouched, self._vouched = self._vouched, {}
-        models = VerifiedModels(ModelStore(self._settings.models).believing(vouched))
+        models = VerifiedModels(ModelStore(self._settings.models).believing(vouched), self._were_whole)
         wanted = self._settings.faces.engine
         name = None if wanted == "auto" else EngineName(wanted)
         try:

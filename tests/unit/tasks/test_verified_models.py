@@ -50,6 +50,18 @@ def test_a_missing_model_is_not_fetched_though_a_mirror_has_it(tmp_path: Path, s
     assert models.damaged == []
 
 
+def test_a_file_that_was_there_when_the_server_looked_is_to_be_mended_not_done_without(
+    folder: Path, shared_models: Path
+) -> None:
+    store = ModelStore(ModelSettings(dir=folder))
+    file = store.path(NAME)
+    models = VerifiedModels(store, vouched_for={str(file)})
+    file.unlink()
+    with pytest.raises(ModelDamaged):
+        models.require(NAME)
+    assert models.damaged == [NAME]
+
+
 def test_a_licence_that_was_not_accepted_stays_refused(tmp_path: Path, shared_models: Path) -> None:
     with pytest.raises(LicenseNotAccepted):
         models_in(tmp_path, shared_models).require("inswapper_128")

@@ -45,7 +45,13 @@ class WrongOutputs(Fault):
 
     def expect(self) -> Expectation:
         """The canary catches it; what was sent until then was wrong."""
-        return Expectation(signs=("incident:wrong_answers",), detect_within_s=15.0, most_wrong=None)
+        return Expectation(
+            signs=("incident:wrong_answers",),
+            # A worker that is never idle is checked for 0.5 % of its time: every 200 times the canary's own.
+            detect_within_s=90.0,
+            recover_within_s=120.0,
+            most_wrong=None,
+        )
 
 
 class SlowModel(Fault):

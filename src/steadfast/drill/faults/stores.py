@@ -10,7 +10,7 @@ from typing import ClassVar
 from steadfast.drill.fault import Expectation, Fault, Group, NotHere, Scene
 from steadfast.drill.house import HouseKind, PrivateServer
 from steadfast.drill.orders import Act
-from steadfast.drill.small_disk import MIB, SmallDisk
+from steadfast.drill.small_disk import MIB, ReadOnlyCover
 
 _WAITING = ("disk_full", "database_unavailable", "blob_store_unreachable", "database_busy")
 _DISK_SIGNS = ("incident:disk_space", "incident:disk_space_trend", "refusal:disk_full")
@@ -49,27 +49,23 @@ class ReadOnlyScratch(Fault):
     """As a kernel does it that has met an error on that disk."""
 
     name = "read-only-scratch"
-    what = "The scratch folder becomes read-only for ten seconds."
+    what = "Nothing in the scratch folder can be opened for writing for ten seconds."
     group = Group.DISK
     lasts_s = 10.0
-    house = HouseKind.SMALL_DISK
     needs_own_server = True
 
     def __init__(self) -> None:
-        self._disk: SmallDisk | None = None
+        self._cover: ReadOnlyCover | None = None
 
     async def inject(self, scene: Scene) -> None:
-        """The file system below it is mounted anew."""
+        """It is mounted over itself."""
         assert isinstance(scene.house, PrivateServer)
-        self._disk = next((d for d in scene.house.disks if d.folder.name == "scratch"), None)
-        if self._disk is None:
-            raise NotHere("the scratch folder is no file system of its own")
-        await asyncio.to_thread(self._disk.make_read_only, True)
+        self._cover = await asyncio.to_thread(ReadOnlyCover, scene.house.data_dir / "scratch")
 
     async def heal(self, scene: Scene) -> None:  # noqa: ARG002
         """Writable again."""
-        if self._disk is not None:
-            await asyncio.to_thread(self._disk.make_read_only, False)
+        if self._cover is not None:
+            await asyncio.to_thread(self._cover.remove)
 
     def expect(self) -> Expectation:
         """Small requests need no scratch; jobs wait."""
@@ -159,7 +155,7 @@ class DatabaseGone(Fault):
     def expect(self) -> Expectation:
         """Swaps go on; jobs wait and none is lost."""
         return Expectation(
-            signs=("incident:database", "incident:probe_unknown"), detect_within_s=10.0, refusals=_WAITING
+            signs=("incident:probe_failed", "incident:database"), detect_within_s=10.0, refusals=_WAITING
         )
 
 
