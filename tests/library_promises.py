@@ -14,7 +14,7 @@ from steadfast.blobs.library import GRACE, BlobLibrary
 from steadfast.blobs.memory import MemoryStore
 from steadfast.blobs.staging import Staged, staged
 from steadfast.database.database import Database
-from steadfast.errors import BlobDamaged, BlobMissing, DiskFull, QuotaExceeded
+from steadfast.errors import BlobDamaged, BlobMissing, DatabaseProblem, DiskFull, QuotaExceeded
 
 AT_ONCE = timedelta(0)
 
@@ -178,6 +178,28 @@ class LibraryPromises:
             keep(library, bytes(11))
         assert library.used_bytes("alice") == 0
         assert not list(store.staging.iterdir())
+
+    def test_a_failure_leaves_the_file_of_who_was_faster(
+        self, library: BlobLibrary, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put, refer = store.put, references.refer
+
+        def put_late(name: str, file: Path, sha256: str) -> None:
+            monkeypatch.setattr(store, "put", put)
+            keep(library, b"same", owner="job-2")
+            put(name, file, sha256)
+            monkeypatch.setattr(references, "refer", break_off)
+
+        def break_off(*_: object, **__: object) -> None:
+            monkeypatch.setattr(references, "refer", refer)
+            raise DatabaseProblem("The database went away.")
+
+        monkeypatch.setattr(store, "put", put_late)
+        with pytest.raises(DatabaseProblem):
+            keep(library, b"same")
+        (theirs,) = library.references_of("job-2")
+        assert b"".join(library.read(theirs.blob.address)) == b"same"
+        assert names(store) == [theirs.blob.stored_name]
 
     def test_a_file_whose_row_was_never_written_is_swept_after_a_while(
         self, library: BlobLibrary, database: Database, store: MemoryStore, clock: Clock

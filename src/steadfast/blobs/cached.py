@@ -1,5 +1,6 @@
 """A store far away with a cache before it on this machine's disk: what is needed again is fetched once.
- A stored name is never used twice, so a cached file is never out of date. It is let in only if its bytes are
+
+A stored name is never used twice, so a cached file is never out of date. It is let in only if its bytes are
 what its name says, by sum; a transfer that was cut, or a truncated object, is fetched again, then told.
 """
 

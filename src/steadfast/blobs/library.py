@@ -121,6 +121,7 @@ class BlobLibrary:
 
     def _enter(self, blob: Blob, owner: str, role: str) -> Blob:
         superfluous: str | None = None
+        kept = blob
         try:
             with self._database.writing() as connection:
                 row = references.add_or_touch(connection, blob, self._now())
@@ -128,14 +129,14 @@ class BlobLibrary:
                     references.replace_damaged(connection, blob)
                     superfluous = row.stored_name
                 elif row is not None:  # somebody was faster
-                    superfluous, blob = blob.stored_name, references.blob_in(row)
+                    superfluous, kept = blob.stored_name, references.blob_in(row)
                 references.refer(connection, blob.address, owner=owner, role=role, now=self._now())
         except BaseException:
-            self._delete_quietly(blob.stored_name)
+            self._delete_quietly(blob.stored_name)  # what this call has stored, never what was there
             raise
         if superfluous is not None:
             self._delete_quietly(superfluous)
-        return blob
+        return kept
 
     def _check_quota(self, space: str, more_bytes: int) -> None:
         if self._quota_bytes is None:
