@@ -113,14 +113,28 @@ class Broker:
         return done.stdout
 
     def _listens(self) -> bool:
+        if self.kind != "redis":
+            return self._speaks_amqp()
         try:
             with socket.create_connection((self.host, self.port), timeout=0.5) as connection:
-                if self.kind != "redis":
-                    return True
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
+
+    def _speaks_amqp(self) -> bool:
+        """Its port is open long before it answers."""
+        import amqp
+
+        options = {"userid": "guest", "password": "guest", "virtual_host": "/"}
+        try:
+            with amqp.Connection(
+                f"{self.host}:{self.port}", connect_timeout=2, read_timeout=2, **options
+            ) as connection:
+                connection.channel().queue_declare(queue="", exclusive=True)
+        except (OSError, amqp.exceptions.AMQPError):
+            return False
+        return True
 
 
 @contextmanager
@@ -154,7 +168,7 @@ def rabbitmq_server(host: str = "127.0.0.1") -> Iterator[Broker]:
     with _folder("rabbitmq-") as folder:
         (folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = {host}:{port}\nloopback_users = none\nlog.console.level = warning\n"
-            "vm_memory_high_watermark.absolute = 256MiB\ndisk_free_limit.absolute = 1MB\n",
+            "vm_memory_high_watermark.absolute = 1GiB\ndisk_free_limit.absolute = 1MB\n",
             encoding="ascii",
         )
         (folder / "plugins").write_text("[].\n", encoding="ascii")

@@ -35,7 +35,7 @@ ROOT = str(Path(__file__).resolve().parents[1])
 async def serve(settings: Settings, *, workers: int, seconds: float | None) -> None:
     """Serves until SIGTERM; `seconds`: per step that is slept instead of worked."""
     database = open_database(database_options(settings.database, settings.data_dir))
-    ground = prepare_sharing(settings, database, tuple)
+    ground = prepare_sharing(settings, database, None)
     library = open_library(settings, database)
     supervisor = await _staffed(settings, 0 if seconds is not None else workers)
     gate = Gate()
@@ -62,6 +62,8 @@ async def serve(settings: Settings, *, workers: int, seconds: float | None) -> N
         await cluster.start()
     (settings.data_dir / "up").touch()
     await stop.wait()
+    if cluster is not None:
+        cluster.draw_in()
     await jobs.stop(grace_s=settings.server.grace_s)
     if cluster is not None:
         await cluster.stop()

@@ -1,7 +1,9 @@
 """Settings turned into this server's part in a cluster; a server that stands alone imports none of it."""
 
+import logging
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -28,9 +30,13 @@ from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
 
 if TYPE_CHECKING:
+    from steadfast.assembly.sharing import Supply
     from steadfast.cluster.redis_sharing import RedisSharing
     from steadfast.jobs.service import JobService
 
+_log = logging.getLogger(__name__)
+
+_LOOK_AT_MODELS_S = 60.0
 _GO_ON_S = 2.0
 """For which a place that was called goes on with what is next before it waits for another message."""
 
@@ -44,6 +50,7 @@ class ClusterGround:
     needs: Needs
     abilities: Abilities
     devices: tuple[str, ...]
+    models: "_Remembered"
     redis: "RedisSharing | None"
     """None: what is shared goes through the database."""
 
@@ -61,6 +68,11 @@ def check_cluster(settings: Settings, database: Database) -> None:
             "Several servers need one store of files: the setting blobs.url names none.",
             remedy="Set blobs.url to s3://bucket/prefix, or to a folder that all of them share.",
         )
+    webhooks = settings.webhooks
+    if webhooks.enabled and webhooks.secret is None and webhooks.secret_file is None and broker is not None:
+        _log.warning(
+            "servers sign callbacks each with a secret of its own", extra={"setting": "webhooks.secret"}
+        )
     if broker is not None and find_spec("celery") is None:
         raise ConfigError(
             "The setting cluster.broker_url names a broker, but its client is not installed.",
@@ -68,8 +80,9 @@ def check_cluster(settings: Settings, database: Database) -> None:
         )
 
 
-def prepare_cluster(settings: Settings, database: Database, engines: tuple[str, ...]) -> ClusterGround:
-    """What the jobs are to be told; `engines`: those that workers here can use."""
+def prepare_cluster(settings: Settings, database: Database, supply: "Supply | None") -> ClusterGround:
+    """What the jobs are to be told; `supply`: of models for workers here."""
+    engines = supply.engines() if supply is not None else ()
     devices = () if settings.cluster.role == "api" else devices_of(settings)
     engines = engines if devices else ()
     words = capabilities_of(
@@ -92,6 +105,7 @@ def prepare_cluster(settings: Settings, database: Database, engines: tuple[str, 
         abilities=abilities,
         devices=tuple(device.name for device in devices),
         redis=_redis(settings),
+        models=_Remembered(supply.sums if supply is not None else dict),
     )
 
 
@@ -144,6 +158,21 @@ def open_cluster(
         dispatcher=dispatcher,
         rates=rates,
     )
+
+
+class _Remembered:
+    """Sums of models, looked at now and then: a sign of life reads no files."""
+
+    def __init__(self, look: Callable[[], dict[str, str]]) -> None:
+        self._look = look
+        self._found: dict[str, str] = {}
+        self._looked_s: float | None = None
+
+    def __call__(self) -> dict[str, str]:
+        now_s = time.monotonic()
+        if self._looked_s is None or now_s - self._looked_s > _LOOK_AT_MODELS_S:
+            self._found, self._looked_s = self._look(), now_s
+        return self._found
 
 
 def _redis(settings: Settings) -> "RedisSharing | None":
@@ -201,6 +230,7 @@ def _facts(
         capabilities=tuple(sorted(ground.abilities.words)),
         devices=ground.devices,
         tasks=jobs.scheduler.tasks,
+        models=ground.models(),
         places=jobs.scheduler.places,
         busy=len(jobs.scheduler.flights),
         waiting_requests=sum(pool.waiting for pool in pools),

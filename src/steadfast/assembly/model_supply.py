@@ -89,6 +89,15 @@ class ModelSupply:
             found.append(ModelFamily.NEURAL.value)
         return tuple(found)
 
+    def sums(self) -> dict[str, str]:
+        """Models that workers here can load, and their sums, as the catalogue says them."""
+        found = {}
+        for family in self._families():
+            for model in self._of(family):
+                if self._store.state(model.name).is_usable:
+                    found[model.name] = model.files[0].sha256
+        return found
+
     async def vouch(self) -> None:
         """Reads the files that workers are going to load, so that not each of them reads them again."""
         self._vouch_for(await asyncio.to_thread(self._read_all))

@@ -181,7 +181,7 @@ class Service:
         settings = self.settings
         self._database = open_database(database_options(settings.database, settings.data_dir))
         first_key = self._open_keyring(self._database)
-        self._ground = prepare_sharing(settings, self._database, self._models.engines)
+        self._ground = prepare_sharing(settings, self._database, self._models)
         self._library = open_library(settings, self._database, file_group=spool_group(settings))
         self._backend = self._build_backend(self._database)
         self._traces = open_traces(settings.telemetry, self._backend)
@@ -297,6 +297,8 @@ class Service:
     async def _stop_jobs(self, until_s: float) -> None:
         """Lets steps that run come to their end, and gives back what would be cut off."""
         self._unsubscribe()
+        if self._cluster is not None:
+            self._cluster.draw_in()
         if self._jobs is not None:
             await self._jobs.stop(grace_s=max(0.0, until_s - time.monotonic() - _HAND_BACK_S))
         if self._cluster is not None:

@@ -1,7 +1,6 @@
 """Several servers as one, as far as a server that stands alone has to know: it imports none of it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from steadfast.assembly.jobkeeping import SharedTerms
 from steadfast.database.database import Database
@@ -14,6 +13,16 @@ if TYPE_CHECKING:
     from steadfast.cluster.cluster import Cluster
 
 
+class Supply(Protocol):
+    """What workers here can load, as far as the others are told of it."""
+
+    def engines(self) -> tuple[str, ...]:
+        """Engines for which something is here."""
+
+    def sums(self) -> dict[str, str]:
+        """Models and their sums; reads files, unless that was done before."""
+
+
 def is_clustered(settings: Settings, database: Database) -> bool:
     """Whether other servers may share the jobs. Raises `ConfigError` for a secret that cannot be read."""
     is_shared = database.options.file is None
@@ -21,7 +30,7 @@ def is_clustered(settings: Settings, database: Database) -> bool:
 
 
 def prepare_sharing(
-    settings: Settings, database: Database, engines: Callable[[], tuple[str, ...]]
+    settings: Settings, database: Database, supply: "Supply | None"
 ) -> "ClusterGround | None":
     """What jobs stand on that are shared; None: this server stands alone. Raises `ConfigError`."""
     if not is_clustered(settings, database):
@@ -29,7 +38,7 @@ def prepare_sharing(
     from steadfast.assembly.clustering import check_cluster, prepare_cluster  # noqa: PLC0415
 
     check_cluster(settings, database)
-    return prepare_cluster(settings, database, engines())
+    return prepare_cluster(settings, database, supply)
 
 
 def shared_terms(settings: Settings, ground: "ClusterGround | None") -> SharedTerms:

@@ -104,6 +104,10 @@ class Cluster:
             chores.append(self._rates.run())
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
+    def draw_in(self) -> None:
+        """No message comes any more: what runs is finished or handed back, by somebody else."""
+        self.member.draw_in()
+
     async def stop(self) -> None:
         """Ends; the database is somebody else's."""
         self._unsubscribe()

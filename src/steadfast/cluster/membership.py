@@ -137,6 +137,13 @@ class Member:
                 self._missed = 0
                 messenger.begin_again()
 
+    def draw_in(self) -> None:
+        """Listens to nothing any more; signs of life go on while leases are held."""
+        self.state = NodeState.DRAINING
+        self._scheduler.company.takes_nothing = True
+        if self._messenger is not None:
+            self._messenger.listen(wanted=False)
+
     async def leave(self) -> None:
         """Says that it stops."""
         if self._draining is not None:

@@ -6,6 +6,8 @@ leased, and until the next one is there the scheduler looks into the database by
 
 import asyncio
 import logging
+import os
+import signal
 import socket
 import sys
 import time
@@ -51,11 +53,13 @@ class _Life:
     asked: dict[int, "asyncio.Future[Depths]"] = field(default_factory=dict)
 
     def end(self) -> None:
-        """Kills it, once: a second signal would reap it before whoever waits for it."""
+        """Kills it, once."""
         if not self.is_over:
             self.is_over, self.is_ready = True, False
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            # Not by its own method, which would reap a process that has ended before whoever waits for it.
+            if self.process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(self.process.pid, signal.SIGKILL)
 
 
 class Messenger:

@@ -35,7 +35,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     models: dict[str, str] = {}
-    """Name of a model file → its sum, as far as it was looked at."""
+    """Models that its workers can load → their sums."""
     places: int = 0
     """Steps that could be worked on at one time."""
     busy: int = 0
@@ -50,8 +50,6 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Version of messages that it understands."""
     schema: str = ""
     """Latest revision of the database that it knows."""
-    gpu_share: float | None = None
-    """Of its GPUs' time that is used, 0 to 1; None: not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -99,12 +99,20 @@ def test_work_goes_on_while_the_broker_is_away_and_is_told_of_again_when_it_is_b
 def test_a_messenger_that_is_killed_is_replaced_and_its_step_counts_once(house: ClusterHouse) -> None:
     node = house.start_node()
     house.submit(["abcdefghijklmnopqrstuvwxyz"], seconds=0.4)
+    seen: set[int] = set()
+
+    def is_another_there() -> bool:
+        messenger = house.messenger_of(node)
+        return messenger is not None and messenger.pid not in seen
+
     for _ in range(2):
         house.until(lambda: house.leases()[node.name] > 0)
+        house.until(is_another_there)
         messenger = house.messenger_of(node)
         assert messenger is not None
+        seen.add(messenger.pid)
         messenger.kill()
-        house.until(lambda: house.messenger_of(node) is not None)
+    house.until(is_another_there)
     house.finish()
     assert _outcomes(house)["lost"] == 0
 
