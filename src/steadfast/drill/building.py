@@ -28,7 +28,7 @@ _QUICK: Mapping[str, str] = {
     "health.interval_s": "2.5",
     "alerts.group_s": "0.5",
     "alerts.webhook_least": "warning",
-    "runtime.stall_s": "5",
+    "runtime.stall_s": "10",
     "runtime.canary_every_s": "3",
     "runtime.quiet_s": "5",
     "drill.canary_busy_s": "3",

@@ -69,7 +69,7 @@ class WorkerFrozen(Fault):
     def expect(self) -> Expectation:
         """It is killed for its silence, and its request is done elsewhere."""
         signs = ("incident:worker_died", "incident:deadlock", "takeover")
-        return Expectation(signs=signs, detect_within_s=25.0, side_signs=("stuck_queue",))
+        return Expectation(signs=signs, detect_within_s=30.0, side_signs=("stuck_queue",))
 
 
 class _Hang(Fault):
