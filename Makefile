@@ -71,10 +71,10 @@ $(DEPLOY)/.installed: requirements/deploy.txt
 	@$(DEPLOY)/bin/python requirements/install.py "what judges deploy/" requirements/deploy.txt
 	@touch $@
 
-# Everything that is checked of deploy/, with nothing skipped: it needs nginx, promtool, amtool and PostgreSQL. All of it
-# is part of CI too, but the image, which `make image-check` builds and runs.
+# Everything that is checked of deploy/, with nothing skipped: it needs nginx, promtool, amtool, PostgreSQL and Redis. All
+# of it is part of CI too, but the image, which `make image-check` builds and runs.
 deploy-check: setup deploy-tools
-	DEPLOY_TOOLS_REQUIRED=1 NGINX_REQUIRED=1 PROMETHEUS_REQUIRED=1 POSTGRESQL_REQUIRED=1 \
+	DEPLOY_TOOLS_REQUIRED=1 NGINX_REQUIRED=1 BROKERS_REQUIRED=1 PROMETHEUS_REQUIRED=1 POSTGRESQL_REQUIRED=1 \
 	  $(BIN)/pytest tests/unit/test_deploy_files.py tests/unit/test_compose_files.py tests/integration/deploy
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
