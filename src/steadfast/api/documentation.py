@@ -257,6 +257,8 @@ _RECORDS = {
     "/v1/crashes": "Crash reports, the latest first",
     "/v1/crashes/{id}": "One report with all its files",
     "/v1/crashes/{id}/bundle": "The same as an archive that is fit for a bug report",
+    "/v1/cluster": "Servers that share one database: nodes, queues, clocks",
+    "/v1/cluster/demand": "Device-seconds for which jobs wait, by capability: `?capability=` for one",
 }
 
 
