@@ -121,7 +121,9 @@ class Guardian:
         self._take_quiet_stacks(now)
         self._probe_when_due(now)
         self._clear_orphans(now)
-        self._perform(self._watch.tick(now, starved_s=self._hands.starved_s()))
+        self._perform(
+            self._watch.tick(now, starved_s=self._hands.starved_s(), look=self._hands.look_at_threads)
+        )
 
     def _wait_s(self) -> float:
         if self._clearing_since is not None:

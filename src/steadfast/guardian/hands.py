@@ -14,6 +14,7 @@ from steadfast.guardian.dump import ASK_FOR_STACKS
 from steadfast.guardian.json_lines import JsonLines
 from steadfast.guardian.notify import Notifier
 from steadfast.guardian.server_process import ServerProcess, without_handover
+from steadfast.guardian.threads import Threads, look_at_threads
 
 _TOLD_TO_SUCCESSOR = ("server_hung", "server_ended", "server_stacks")
 _NEVER_STARTS = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR)
@@ -80,6 +81,10 @@ class Hands:
     def starved_s(self) -> float:
         """How long the server ever waited for a processor."""
         return self.server.waited_for_processor_s() if self.server is not None else 0.0
+
+    def look_at_threads(self) -> Threads | None:
+        """What the server's threads do now."""
+        return look_at_threads(self.server.pid) if self.server is not None else None
 
     def close(self) -> None:
         """Lets go of everything but the processes."""

@@ -30,7 +30,7 @@ from steadfast.guardian.actions import (
 from steadfast.guardian.exit_codes import signal_name
 from steadfast.guardian.options import GuardianOptions
 from steadfast.guardian.restart_policy import RestartPolicy
-from steadfast.guardian.silence import Silence, Verdict
+from steadfast.guardian.silence import Look, Silence, Verdict
 
 TICK_S = 0.25
 """The watch must hear `tick` at least this often; a much longer gap means that the guardian was away."""
@@ -158,15 +158,18 @@ class Watch:
         """The stacks that were asked for are complete."""
         return self._kill(now) if self.state is State.DUMPING else []
 
-    def tick(self, now: float, *, starved_s: float) -> list[Action]:
-        """Time passes; `starved_s` as for `started`."""
+    def tick(self, now: float, *, starved_s: float, look: Look = lambda: None) -> list[Action]:
+        """Time passes; `starved_s` as for `started`, `look`: at the threads of a silent server."""
         away_s = now - self._ticked_at
         self._ticked_at = now
         if away_s > _AWAY_AFTER_S:
             self._entered_at += away_s
             self._silence.excuse(away_s)
             return [Log(event="guardian_was_away", fields={"away_s": round(away_s, 3)})]
-        if self._is_judged() and (verdict := self._silence.judge(now, starved_s=starved_s)) is not None:
+        if (
+            self._is_judged()
+            and (verdict := self._silence.judge(now, starved_s=starved_s, look=look)) is not None
+        ):
             return self._hung(now, verdict)
         return self._end_wait(now, now - self._entered_at)
 
