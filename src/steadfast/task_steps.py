@@ -12,6 +12,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+MANIFEST = 1
+"""Version of what tasks tell themselves in briefs and notes. Who changes what an older program would read
+wrongly raises it: in a cluster, servers of the older version then leave plans of the newer one alone."""
+
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 

@@ -201,7 +201,7 @@ def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") ->
         return None
     listens = cluster.role != "api"
     prefix = cluster.queue_prefix
-    errands = errands_of(ground.abilities.words) if listens else ()
+    errands = errands_of(ground.abilities.listens_for) if listens else ()
     options = MessengerOptions(
         broker_url=broker,
         node=node_name(settings),

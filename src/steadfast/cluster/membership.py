@@ -80,7 +80,7 @@ class Member:
         if wanted is not self.wanted:
             self._heed(wanted)
         if self._messenger is not None and self._options.role != "api":
-            self._messenger.listen_to(errands_of(self._options.abilities.words))
+            self._messenger.listen_to(errands_of(self._options.abilities.listens_for))
         self._others = await self._jobs.database.run(self._registry.live_capabilities, self._options.name)
 
     def _beat(self) -> Wanted:

@@ -55,3 +55,29 @@ def test_a_server_can_do_what_it_has_begun_itself() -> None:
     assert not abilities.has("standard-cpu")
     abilities.learn("standard-cpu")
     assert abilities.has("standard-cpu")
+
+
+# --- two versions side by side ------------------------------------------------------------------------
+
+
+def test_a_plan_of_a_newer_version_is_left_to_servers_that_can_read_it() -> None:
+    newer = needs_by([], manifest=2)("face_swap", {}, {"engine": "standard", "provider": "cpu"})
+    words = {"cpu", "standard-cpu"}
+    assert not Abilities(words, manifest=1).has(newer)
+    assert Abilities(words, manifest=2).has(newer)
+    assert not Abilities({"cpu"}, manifest=2).has(newer), "and the engine must be there as ever"
+
+
+def test_a_newer_version_goes_on_with_plans_of_the_older_one() -> None:
+    older = needs_by([], manifest=1)("face_swap", {}, {"engine": "standard", "provider": "cpu"})
+    assert older == "standard-cpu"
+    assert Abilities({"standard-cpu"}, manifest=2).has(older)
+
+
+def test_a_job_that_is_not_planned_yet_may_be_planned_by_either() -> None:
+    assert needs_by([], manifest=2)("face_swap", {}, None) == ""
+
+
+def test_messages_of_a_newer_version_have_queues_to_which_the_older_does_not_listen() -> None:
+    assert Abilities({"cpu"}, manifest=1).listens_for == {"cpu"}
+    assert Abilities({"cpu"}, manifest=2).listens_for == {"cpu", "m2:", "m2:cpu"}
