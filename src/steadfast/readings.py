@@ -5,6 +5,7 @@ Whoever hands the result on states `ResultSampled`; whoever knows what was promi
 
 from enum import StrEnum
 from typing import TypeAlias
+from zlib import crc32
 
 from steadfast.events import FrequentEvent
 
@@ -21,6 +22,13 @@ class QualityReading(StrEnum):
     SSIM_OUTSIDE = "ssim_outside"  # the same, by structure
     MASK_OVERLAP = "mask_overlap"  # intersection over union
     FACE_DISTANCE = "face_distance"  # Fréchet distance in embedding space between outputs and sources
+    ACCURACY = "accuracy"  # part of drawn questions, whose answers are known, that the model answers right
+    STEADINESS = "steadiness"  # how little an answer changes when the same picture is encoded anew
+
+
+def is_drawn(lot: str, share: float) -> bool:
+    """Whether a lot is among the `share` that is measured; the same lot always is or never is."""
+    return share > 0.0 and crc32(lot.encode("utf-8", "replace")) < share * 2**32
 
 
 class ResultSampled(FrequentEvent, kw_only=True, frozen=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 from steadfast.admission.arrival import Priority
 from steadfast.entailment.hygiene import clean_sentence
 from steadfast.errors import InvalidOption, MalformedRequest, TextUnreadable
+from steadfast.readings import is_drawn
 from steadfast.tasks.entail_messages import EntailRequest
 
 _DATA_URL = "data:"
@@ -69,9 +70,13 @@ def _picture_in(text: str) -> bytes:
         raise MalformedRequest("The field image is not base64.") from error
 
 
-def request_of(options: EntailOptions) -> EntailRequest:
-    """The question as a worker is asked it. Raises what `clean_sentence` raises, before anybody waits."""
+def request_of(options: EntailOptions, *, image_bytes: int = 0, sampled: float = 0.0) -> EntailRequest:
+    """The question as a worker is asked it. Raises what `clean_sentence` raises, before anybody waits.
+
+    `sampled`: part of the answers that is measured: by lot, the same lot whenever the question comes again.
+    """
     clean_sentence(options.text)
     if options.caption is not None:
         clean_sentence(options.caption, name="caption")
-    return EntailRequest(text=options.text, caption=options.caption)
+    lot = f"{image_bytes} {options.text}"
+    return EntailRequest(text=options.text, caption=options.caption, sample=is_drawn(lot, sampled))

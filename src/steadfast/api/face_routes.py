@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from zlib import crc32
 
 import msgspec
 
@@ -25,6 +24,7 @@ from steadfast.api.options import (
 from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import Answered, KeptAnswer, Wanted, fingerprint_of, key_in
 from steadfast.errors import DeadlineExceeded, EmptyInput, MalformedRequest
+from steadfast.readings import is_drawn
 from steadfast.tasks.face_messages import TASK, FaceJob, FaceRequest
 
 _SWAP_FILES = frozenset({"source", "target", "reference"})
@@ -192,10 +192,7 @@ def is_sampled(blobs: Sequence[Held], share: float) -> bool:
     A lot drawn anew each time would make one request into two: for what is poison, and for what was asked
     before under an `Idempotency-Key`. Sizes are all of a request that does not depend on how it came in.
     """
-    if share <= 0.0:
-        return False
-    sizes = ",".join(str(held.size_bytes) for held in blobs)
-    return crc32(sizes.encode()) < share * 2**32
+    return is_drawn(",".join(str(held.size_bytes) for held in blobs), share)
 
 
 def features_of(request: FaceRequest, blobs: Sequence[Held], engine: str) -> dict[str, float | str]:

@@ -4,13 +4,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
-from zlib import crc32
 
 import msgspec
 
 from steadfast.events import is_heard, publish
 from steadfast.jobs.work import Made, OnProgress, StepJob
-from steadfast.readings import ResultSampled
+from steadfast.readings import ResultSampled, is_drawn
 from steadfast.runtime.caller import Caller, acting_for
 from steadfast.runtime.port import Runtime
 from steadfast.runtime.step_call import StepCall
@@ -67,7 +66,7 @@ class RuntimeWork:
         )
         made = await self._carry_out(job, step, SegmentDone)
         if made.fields.readings and is_heard(ResultSampled):
-            engine = order.pin.get("engine", "")
+            engine = order.pin.get("engine") or order.pin.get("model", "")
             publish(ResultSampled(task=job.task, engine=engine, readings=made.fields.readings))
         return made
 
@@ -118,8 +117,7 @@ def _is_sampled(job: StepJob, order: SegmentOrder, share: float) -> bool:
     """By lot, and the same lot for every attempt: what is poison must look the same each time."""
     if share <= 0.0 or order.untouched:
         return False
-    lot = f"{job.job_id} {job.target.stat().st_size} {order.segment.index}"
-    return crc32(lot.encode()) < share * 2**32
+    return is_drawn(f"{job.job_id} {job.target.stat().st_size} {order.segment.index}", share)
 
 
 def _request(job: StepJob, order: msgspec.Raw | None = None, parts: Sequence[Path] = ()) -> StepRequest:

@@ -102,6 +102,16 @@ def read_metadata(source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *,
     return _with_opened(data, label, limits, lambda image: metadata_of(image, data, keeps_profile=True)[0])[0]
 
 
+def read_size(
+    source: Path | bytes, limits: MediaLimits = DEFAULT_LIMITS, *, name: str = ""
+) -> tuple[int, int]:
+    """Width and height as the file has them, before it is turned upright; nothing is decoded. Raises as
+    `read_picture` does.
+    """
+    data, label = _loaded(source, limits, name)
+    return _with_opened(data, label, limits, lambda image: (image.width, image.height))[0]
+
+
 def _loaded(source: Path | bytes, limits: MediaLimits, name: str) -> tuple[bytes, str]:
     if isinstance(source, Path):
         return read_picture_file(source, limits), name or str(source)

@@ -23,6 +23,11 @@ class QualityTargets(Section):
     """Overlap of the face's outline before and after, at least."""
     face_distance: float | None = Field(default=None, gt=0)
     """Fréchet distance between the embeddings of outputs and sources, at most."""
+    accuracy: float | None = Field(default=None, gt=0, le=1)
+    """Part of twelve drawn questions with known answers that is answered right, at least. Of
+    `shapes_entailment`: other models do not know that world."""
+    steadiness: float | None = Field(default=None, gt=0, le=1)
+    """How much of an answer's probabilities stays where it was when its picture is encoded anew, at least."""
     frame_s: float | None = Field(default=None, gt=0)
     """Seconds in a worker for a picture of up to one megapixel, at most, for 99 of 100."""
 
@@ -57,11 +62,12 @@ class ObjectiveSettings(Section):
     lost_jobs: int = Field(default=0, ge=0)
     """Accepted jobs that may vanish."""
     quality: dict[str, QualityTargets] = Field(default={})
-    """Promises about results by engine: `STEADFAST_OBJECTIVES__QUALITY__STANDARD__IDENTITY=0.5`."""
+    """Promises about results by engine (of faces) or model (of entailment):
+    `STEADFAST_OBJECTIVES__QUALITY__STANDARD__IDENTITY=0.5`."""
     quality_kept: float = Field(default=0.95, gt=0, lt=1)
     """Part of the measured results that must be as promised."""
     profile: Literal["none", "neural-gpu"] = "none"
     """neural-gpu: promises for the neural engine, of what `quality` says nothing about: identity of at least
     0.85 (ArcFace), Fréchet distance under 20, PSNR over 30 dB, overlap over 0.92, a frame in under 40 ms."""
     sampled: float = Field(default=0.01, ge=0, le=1)
-    """Part of the results whose quality is measured, in the worker; no pixels are kept."""
+    """Part of the results whose quality is measured, in the worker; no pixels and no words are kept."""

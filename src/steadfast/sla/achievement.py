@@ -9,6 +9,7 @@ from typing import Final
 from steadfast.readings import QualityReading
 from steadfast.settings import ObjectiveSettings
 from steadfast.sla.evidence import Evidence
+from steadfast.sla.frames import kept_name
 from steadfast.sla.intervals import clipped, total_us, without
 from steadfast.sla.quantiles import count_within, quantile_s
 from steadfast.sla.tally import ACCEPTED_AND_FAILED, ANSWERED, FRAME, LATENCY, OURS, TAKEOVER, ReadingSum
@@ -235,7 +236,7 @@ def _qualities(evidence: Evidence, settings: ObjectiveSettings) -> Iterator[Achi
             bound = bound_of(targets, reading)
             if bound is None:
                 continue
-            sums = evidence.readings.get((engine, reading.value), ReadingSum())
+            sums = evidence.readings.get((kept_name(engine), reading.value), ReadingSum())
             which = "at least" if reading in AT_LEAST else "at most"
             name = reading.value.replace("_", " ")
             yield Achievement(
@@ -254,7 +255,7 @@ def _qualities(evidence: Evidence, settings: ObjectiveSettings) -> Iterator[Achi
 def _frame_latency(evidence: Evidence, engine: str, bound_s: float) -> Achievement:
     buckets: Counter[int] = Counter()
     for (measure, _, of_engine, size), found in evidence.durations.items():
-        if measure == FRAME and of_engine == engine and size == "small":
+        if measure == FRAME and of_engine == kept_name(engine) and size == "small":
             buckets.update(found)
     return Achievement(
         name=f"frame {engine}",

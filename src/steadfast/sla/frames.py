@@ -62,6 +62,11 @@ _NAME_BYTES: Final = 32
 _MOST_NAMES: Final = 0xFFFF
 
 
+def kept_name(name: str) -> str:
+    """A name as the journal keeps it: cut after 32 bytes, where a letter ends: half of one is no text."""
+    return name.encode()[:_NAME_BYTES].decode("utf-8", "ignore")
+
+
 def _sealed(body: bytes) -> bytes:
     return body + _SUM.pack(zlib.crc32(body))
 
@@ -109,8 +114,7 @@ class FrameWriter:
         if number > _MOST_NAMES:
             return 0  # a file that is folded away every few seconds never comes near
         self._numbers[name] = number
-        # Cut where a letter ends: half of one is no text.
-        text = name.encode()[:_NAME_BYTES].decode("utf-8", "ignore").encode()
+        text = kept_name(name).encode()
         self._new.append(_sealed(_NAME.pack(FrameKind.NAME, len(text), number, 0, text)))
         return number
 

@@ -18,6 +18,8 @@ AT_LEAST: Final = frozenset(
         QualityReading.PSNR_OUTSIDE,
         QualityReading.SSIM_OUTSIDE,
         QualityReading.MASK_OVERLAP,
+        QualityReading.ACCURACY,
+        QualityReading.STEADINESS,
     }
 )
 """Readings of which more is better."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 import msgspec
 
@@ -18,6 +19,7 @@ from steadfast.errors import InvalidOption, PinLost, SteadfastError
 from steadfast.media.limits import MediaLimits
 from steadfast.media.output import write_bytes_aside
 from steadfast.media.pictures import read_picture
+from steadfast.readings import Readings
 from steadfast.task import Progress
 from steadfast.task_steps import (
     Job,
@@ -30,6 +32,7 @@ from steadfast.task_steps import (
     StepResult,
 )
 from steadfast.tasks.entail_questions import Sentence, unpacked_sentences
+from steadfast.tasks.entail_sample import EntailmentSampler, Finding
 
 _PER_SEGMENT = 64
 _TOGETHER = 16
@@ -55,6 +58,8 @@ class EntailJobs:
 
     model: EntailmentModel
     limits: MediaLimits
+    sampler: EntailmentSampler | None = None
+    """Measures segments that are drawn for it; None: none is."""
 
     @property
     def pin(self) -> dict[str, str]:
@@ -88,26 +93,35 @@ class EntailJobs:
         first, count = int.from_bytes(order.segment.brief, "big"), order.segment.units
         sentences = _sentences(job)[first : first + count]
         lines: list[str] = []
+        readings: Readings = {}
         for start in range(0, count, _TOGETHER):
             group = sentences[start : start + _TOGETHER]
-            lines += self._lines(picture.pixels, group, untouched=order.untouched)
+            began_s = perf_counter()
+            found, told = self._answer(picture.pixels, group, untouched=order.untouched)
+            lines += told
+            if order.sample and self.sampler is not None and not readings:
+                readings = self.sampler.measure(found, took_s=perf_counter() - began_s)
             progress(len(lines), count)
         file = job.folder / "answers.jsonl"
         write_bytes_aside(file, "".join(lines).encode())
         failed = sum(line.startswith(_FAILED) for line in lines)
-        done = SegmentDone(units=count, report={"answered": count - failed, "failed": failed})
+        report: dict[str, int | float | str] = {"answered": count - failed, "failed": failed}
+        done = SegmentDone(units=count, report=report, readings=readings)
         return StepResult(fields=done, file=file, cost={"pixels": float(picture.width * picture.height)})
 
-    def _lines(self, pixels: Pixels, sentences: Sequence[Sentence], *, untouched: bool) -> list[str]:
+    def _answer(
+        self, pixels: Pixels, sentences: Sequence[Sentence], *, untouched: bool
+    ) -> tuple[list[Finding], list[str]]:
+        """What was found, and a line for each sentence."""
         asked = [self._question(pixels, sentence, untouched=untouched) for sentence in sentences]
         questions = [one for one in asked if isinstance(one, Question)]
-        judgements = iter(self.model.judge(questions) if questions else [])
-        return [
-            _answered(sentence, one, next(judgements))
-            if isinstance(one, Question)
-            else _failed(sentence, one)
+        found = list(zip(questions, self.model.judge(questions) if questions else [], strict=True))
+        answered = iter(found)
+        lines = [
+            _answered(sentence, *next(answered)) if isinstance(one, Question) else _failed(sentence, one)
             for sentence, one in zip(sentences, asked, strict=True)
         ]
+        return found, lines
 
     def _question(self, pixels: Pixels, sentence: Sentence, *, untouched: bool) -> Question | SteadfastError:
         try:

@@ -24,6 +24,8 @@ class EntailRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     caption: str | None = None
+    sample: bool = False
+    """Whether it is measured how good the answer is."""
 
 
 class Probabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,8 @@ class EntailAnswer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
     """By stage."""
+    readings: dict[str, float] = {}
+    """Of a sampled answer: what was measured, by the names of `QualityReading`."""
 
 
 class EntailmentAnswered(FrequentEvent, frozen=True, kw_only=True):

@@ -1,27 +1,27 @@
 """Visual entailment in a worker: pictures are decoded and models asked here, in a process that may die."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from steadfast.entailment.canary import check_model
-from steadfast.entailment.hygiene import CleanText, clean_sentence
 from steadfast.entailment.loading import EMBEDDED, load_model
-from steadfast.entailment.model import EntailmentModel, Judgement, Pixels, Question
-from steadfast.errors import EmptyInput, InvalidOption, ModelDamaged, SteadfastError
+from steadfast.entailment.model import EntailmentModel, Judgement, Question
+from steadfast.errors import InvalidOption, ModelDamaged, SteadfastError
 from steadfast.inference.sessions import SessionCache
-from steadfast.inference.threads import owned_cores
 from steadfast.media.limits import MediaLimits
-from steadfast.media.pictures import read_picture
 from steadfast.models.store import ModelState, ModelStore
+from steadfast.readings import Readings
 from steadfast.settings.entailment import EntailmentWorkSettings
 from steadfast.spans import RECORDER
-from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
+from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
 from steadfast.tasks.entail_jobs import EntailJobOptions, EntailJobs
 from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest, Probabilities
+from steadfast.tasks.entail_reading import QuestionReader, texts_of
+from steadfast.tasks.entail_sample import EntailmentSampler, Finding
 
 _ACCELERATORS = frozenset({"tensorrt", "cuda", "rocm", "openvino", "coreml", "directml"})
 _ON_CPU = "The CPU works instead of an accelerator."
@@ -51,7 +51,8 @@ class VisualEntailmentTask(Task[EntailRequest]):
         self._point = OperatingPoint()
         self._sessions: SessionCache | None = None
         self._model: EntailmentModel | None = None
-        self._readers = ThreadPoolExecutor(owned_cores(), "read")
+        self._sampler: EntailmentSampler | None = None
+        self._reader = QuestionReader(self._limits)
 
     def operating_points(self) -> Sequence[OperatingPoint]:
         """Caches, then batches, then the accelerator."""
@@ -69,13 +70,14 @@ class VisualEntailmentTask(Task[EntailRequest]):
             raise ModelDamaged(f"The file of the model {EMBEDDED} is damaged.", model=EMBEDDED)
         self._sessions = SessionCache(inference)
         self._model = load_model(self._settings.entailment, store, self._sessions, precision=point.precision)
+        self._sampler = EntailmentSampler(self._model)
         self._point = point
 
     def validate(self, request: Request[EntailRequest]) -> None:
         """Checks that there is one picture, and that the model can read the sentence."""
         if len(request.blobs) != 1:
             raise InvalidOption(f"One picture belongs to a question, not {len(request.blobs)}.")
-        self._loaded.check(*_texts(request.fields))
+        self._loaded.check(*texts_of(request.fields))
 
     def run(self, request: Request[EntailRequest], progress: Progress) -> Response:
         """One answer."""
@@ -87,49 +89,48 @@ class VisualEntailmentTask(Task[EntailRequest]):
     def run_batch(
         self, requests: Sequence[Request[EntailRequest]], progress: Progress
     ) -> Sequence[Response | SteadfastError]:
-        """All questions in one run of the model; a picture that cannot be read costs nobody else anything."""
-        began_s = perf_counter()
-        read = self._read(requests, progress)
-        questions = [question for question in read if isinstance(question, Question)]
-        decoded_s = perf_counter()
-        judgements = iter(self._judge(questions))
-        ended_s = perf_counter()
-        RECORDER.note("decode", began_s, decoded_s)
-        RECORDER.note("infer", decoded_s, ended_s)
-        seconds = {"decode": decoded_s - began_s, "infer": ended_s - decoded_s}
+        """All questions in one run of the model, or in several where their pictures are too large together; a
+        picture that cannot be read costs nobody else anything.
+        """
+        opened = count(1)
+
+        def on_opened() -> None:
+            progress(next(opened), len(requests) + 1)
+
         answers = [
-            self._response(question, next(judgements), seconds)
-            if isinstance(question, Question)
-            else question
-            for question in read
+            answer
+            for portion in self._reader.portions(requests)
+            for answer in self._run_together(portion, on_opened)
         ]
         if self._point.rung is not Rung.FULL:
             self.release_memory()
         return answers
 
-    def _read(
-        self, requests: Sequence[Request[EntailRequest]], progress: Progress
-    ) -> list[Question | SteadfastError]:
-        """Every picture is opened once, however many sentences are about it, and several at a time."""
-        contents = [_content(request.blobs[0]) for request in requests]
-        distinct = list(dict.fromkeys(contents))
-        # Decoding lets go of Python's lock, and takes longer than a small model does.
-        every = map if len(distinct) == 1 else self._readers.map
-        opened: dict[bytes, Pixels | SteadfastError] = {}
-        for content, pixels in zip(distinct, every(self._pixels, distinct), strict=True):
-            opened[content] = pixels
-            progress(len(opened), len(distinct) + 1)
-        return [
-            _question(request, opened[content]) for request, content in zip(requests, contents, strict=True)
+    def _run_together(
+        self, requests: Sequence[Request[EntailRequest]], on_opened: Callable[[], None]
+    ) -> list[Response | SteadfastError]:
+        began_s = perf_counter()
+        read = self._reader.read(requests, on_opened)
+        decoded_s = perf_counter()
+        judgements = iter(self._judge([question for question in read if isinstance(question, Question)]))
+        found = [one if isinstance(one, SteadfastError) else (one, next(judgements)) for one in read]
+        ended_s = perf_counter()
+        RECORDER.note("decode", began_s, decoded_s)
+        RECORDER.note("infer", decoded_s, ended_s)
+        seconds = {"decode": decoded_s - began_s, "infer": ended_s - decoded_s}
+        sampled = [
+            one
+            for request, one in zip(requests, found, strict=True)
+            if request.fields.sample and not isinstance(one, SteadfastError)
         ]
-
-    def _pixels(self, content: bytes) -> Pixels | SteadfastError:
-        try:
-            if not content:
-                raise EmptyInput("The picture is empty.")
-            return read_picture(content, self._limits, name="The image").pixels
-        except SteadfastError as error:
-            return error
+        readings = self._measure(sampled, took_s=ended_s - decoded_s)
+        return [
+            one
+            if isinstance(one, SteadfastError)
+            # The first of those that are sampled tells what was measured of all.
+            else self._response(one, seconds, readings if sampled and one is sampled[0] else {})
+            for one in found
+        ]
 
     def _judge(self, questions: Sequence[Question]) -> list[Judgement]:
         if not questions:
@@ -138,8 +139,15 @@ class VisualEntailmentTask(Task[EntailRequest]):
         with self._sessions.work():
             return self._loaded.judge(questions)
 
-    def _response(self, question: Question, judgement: Judgement, seconds: dict[str, float]) -> Response:
+    def _measure(self, sampled: Sequence[Finding], *, took_s: float) -> Readings:
+        if not sampled or self._sampler is None or self._sessions is None:
+            return {}
+        with self._sessions.work():
+            return self._sampler.measure(sampled, took_s=took_s)
+
+    def _response(self, found: Finding, seconds: dict[str, float], readings: Readings) -> Response:
         model = self._loaded
+        question, judgement = found
         height_px, width_px = question.pixels.shape[:2]
         warnings = (*question.text.warnings, *judgement.warnings)
         if question.caption is not None:
@@ -154,6 +162,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
             calibrated=model.is_calibrated,
             warnings=tuple(dict.fromkeys(warnings)),
             seconds=seconds,
+            readings=readings,
         )
         return Response(fields=answer, cost={"pixels": float(width_px * height_px)})
 
@@ -175,7 +184,7 @@ class VisualEntailmentTask(Task[EntailRequest]):
 
     @property
     def _jobs(self) -> EntailJobs:
-        return EntailJobs(model=self._loaded, limits=self._limits)
+        return EntailJobs(model=self._loaded, limits=self._limits, sampler=self._sampler)
 
     def canary(self) -> CanaryVerdict:
         """Asks what is known of a built-in picture."""
@@ -195,22 +204,3 @@ class VisualEntailmentTask(Task[EntailRequest]):
         if self._sessions is not None:
             self._sessions.release()
             self._sessions = None
-
-
-def _question(request: Request[EntailRequest], pixels: Pixels | SteadfastError) -> Question | SteadfastError:
-    if isinstance(pixels, SteadfastError):
-        return pixels
-    try:
-        text, caption = _texts(request.fields)
-    except SteadfastError as error:
-        return error
-    return Question(pixels=pixels, text=text, caption=caption)
-
-
-def _texts(fields: EntailRequest) -> tuple[CleanText, CleanText | None]:
-    caption = None if fields.caption is None else clean_sentence(fields.caption, name="caption")
-    return clean_sentence(fields.text), caption
-
-
-def _content(blob: Blob) -> bytes:
-    return blob.read_bytes() if isinstance(blob, Path) else bytes(blob)

@@ -14,11 +14,13 @@ from steadfast.admission.gate import Gate
 from steadfast.api.access import Access
 from steadfast.api.application import Application
 from steadfast.api.backend import Backend
+from steadfast.api.entail_options import EntailOptions, request_of
 from steadfast.api.intake import IntakeLimits, Room
 from steadfast.entailment.answer import Answer
 from steadfast.errors import InvalidModelOutput, NoFace, OutOfHostMemory
 from steadfast.events import subscribe_to
 from steadfast.observability.requests import RequestEnded, RequestOutcome
+from steadfast.readings import ResultSampled
 from steadfast.runtime.in_memory import InMemoryRuntime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Task
@@ -50,6 +52,7 @@ class Oracle(Task[EntailRequest]):
             probabilities=Probabilities(yes=0.9, no=0.05, maybe=0.05),
             model=said,
             domain="shapes",
+            readings={"steadiness": 0.75} if request.fields.sample else {},
         )
         return Response(fields=answer, cost={"pixels": 4.0})
 
@@ -185,3 +188,24 @@ def test_a_service_that_does_not_offer_it_says_so_and_is_not_at_fault(backend: B
     answer = ask(backend, json=document())
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_route")
     assert "entailment.enabled" in answer.json()["remedy"]
+
+
+def test_a_sampled_answer_is_told_with_its_model_and_nothing_of_what_was_asked(backend: Backend) -> None:
+    told: list[ResultSampled] = []
+    stop = subscribe_to(ResultSampled, told.append)
+    backend.sampled = 1.0
+    assert ask(backend, json=document()).status_code == 200
+    assert ask(backend, json=document(deadline_s=4.0)).status_code == 200  # who is in a hurry is spared it
+    assert ask(backend, json=document(), headers={"X-Deadline-Ms": "4000"}).status_code == 200
+    backend.sampled = 0.0
+    assert ask(backend, json=document()).status_code == 200
+    stop()
+    (one,) = told
+    assert (one.task, one.engine, one.readings) == (TASK, "a red circle|None|picture", {"steadiness": 0.75})
+
+
+def test_the_same_question_is_sampled_always_or_never() -> None:
+    asked = [EntailOptions(text=f"There is a circle {number}.") for number in range(400)]
+    drawn = [request_of(one, image_bytes=70, sampled=0.1).sample for one in asked]
+    assert drawn == [request_of(one, image_bytes=70, sampled=0.1).sample for one in asked]
+    assert 15 <= sum(drawn) <= 70

@@ -11,7 +11,9 @@ from steadfast.readings import ResultSampled
 from steadfast.settings import ObjectiveSettings, QualityTargets
 from steadfast.sla.quality_watch import QualityWatch
 
-SETTINGS = ObjectiveSettings(quality={"standard": QualityTargets(identity=0.5)})
+SETTINGS = ObjectiveSettings(
+    quality={"standard": QualityTargets(identity=0.5), "shapes_entailment": QualityTargets(accuracy=0.9)}
+)
 
 
 class Heard:
@@ -65,3 +67,12 @@ def test_a_batch_below_it_is_one_incident(heard: Heard) -> None:
 def test_what_a_worker_makes_up_is_passed_over(heard: Heard) -> None:
     sample(float("nan"), beauty=11.0)
     assert heard.readings == []
+
+
+def test_a_model_that_answers_drawn_questions_wrong_is_one_incident(heard: Heard) -> None:
+    for right in (11, 12, 9, *[12] * 16, 8):
+        readings = {"accuracy": right / 12, "steadiness": 0.2}
+        publish(ResultSampled(task="visual_entailment", engine="shapes_entailment", readings=readings))
+    (sign,) = heard.signs  # of steadiness nothing is promised
+    assert (sign.subject, sign.task) == ("shapes_entailment/accuracy", "visual_entailment")
+    assert sign.evidence == "2 of 20 sampled results miss accuracy 0.9"

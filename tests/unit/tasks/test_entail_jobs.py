@@ -1,6 +1,7 @@
 """Many sentences about one picture as a durable job."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from steadfast.media.limits import DEFAULT_LIMITS
 from steadfast.task_steps import Job, JobPlan, JoinDone, JoinOrder, SegmentDone, SegmentOrder
 from steadfast.tasks.entail_jobs import EntailJobOptions, EntailJobs
 from steadfast.tasks.entail_questions import Sentence, packed_sentences
+from steadfast.tasks.entail_sample import EntailmentSampler
 
 
 @pytest.fixture
@@ -55,6 +57,18 @@ def carried_out(jobs: EntailJobs, picture: Path, texts: tuple[str, ...], **order
         assert result.file is not None
         files.append(result.file)
     return files
+
+
+def test_a_sampled_segment_says_how_good_its_answers_are(jobs: EntailJobs, picture: Path) -> None:
+    texts = tuple(f"It is day {number}." for number in range(40))
+    measuring = replace(jobs, sampler=EntailmentSampler(jobs.model))
+    plan = planned(measuring, picture, texts)
+    given = job(picture, texts, "sampled")
+    for sample, expected in ((True, {"steadiness": 1.0}), (False, {})):
+        order = SegmentOrder(segment=plan.segments[0], pin=plan.pin, sample=sample)
+        done = measuring.run_segment(given, order, progress).fields
+        assert isinstance(done, SegmentDone)
+        assert (done.units, done.readings) == (40, expected)
 
 
 def test_every_sentence_gets_its_line_in_order_whatever_the_segments(jobs: EntailJobs, picture: Path) -> None:

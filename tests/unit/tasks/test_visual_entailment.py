@@ -11,13 +11,21 @@ from tests.unit.entailment.fake_model import BrightnessModel
 from steadfast.entailment.answer import Answer
 from steadfast.entailment.canary import check_model
 from steadfast.entailment.model import Judgement, Question
-from steadfast.errors import DamagedMedia, EmptyInput, EmptyText, InvalidOption, TextTooLong, UnsupportedMedia
+from steadfast.errors import (
+    DamagedMedia,
+    EmptyInput,
+    EmptyText,
+    InvalidModelOutput,
+    InvalidOption,
+    TextTooLong,
+    UnsupportedMedia,
+)
 from steadfast.inference.sessions import SessionCache
 from steadfast.media import pictures
 from steadfast.settings import InferenceSettings
 from steadfast.spans import RECORDER
 from steadfast.task import OperatingPoint, Request, Response, Rung
-from steadfast.tasks import visual_entailment
+from steadfast.tasks import entail_reading, visual_entailment
 from steadfast.tasks.entail_messages import EntailAnswer, EntailRequest
 from steadfast.tasks.visual_entailment import VisualEntailmentTask
 
@@ -83,7 +91,7 @@ def test_a_picture_that_several_ask_about_is_opened_once(
         opened.append(content)
         return read_picture(content, *rest, **more)
 
-    monkeypatch.setattr(visual_entailment, "read_picture", listen)
+    monkeypatch.setattr(entail_reading, "read_picture", listen)
     asked = [request(png(230), "It is day."), request(png(9)), request(png(230), "It is night.")]
     answers = task.run_batch(asked, progress)
     assert sorted(opened) == sorted([png(230), png(9)])
@@ -93,6 +101,50 @@ def test_a_picture_that_several_ask_about_is_opened_once(
         Answer.NO,
         Answer.YES,
     ]
+
+
+def test_pictures_that_are_too_large_together_are_not_in_memory_together(
+    task: VisualEntailmentTask, model: BrightnessModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entail_reading, "TOGETHER_PX", 2000)  # of 600 each
+    large = cv2.imencode(".png", np.full((50, 50, 3), 230, np.uint8))[1].tobytes()
+    asked = [png(230), png(9), png(230), png(8), b"no picture", large, large, png(7)]
+    answers = task.run_batch([request(content) for content in asked], progress)
+    assert model.batches == [4, 2, 1]
+    assert [type(answer) for answer in answers] == [Response] * 4 + [UnsupportedMedia] + [Response] * 3
+    found = [answer.fields for answer in answers if isinstance(answer, Response)]
+    assert [answer.answer.value for answer in found if isinstance(answer, EntailAnswer)] == [
+        *["yes", "no", "yes", "no"],
+        *["yes", "yes", "no"],
+    ]
+
+
+def test_a_sampled_answer_says_how_good_it_is_and_the_others_of_its_batch_do_not(
+    task: VisualEntailmentTask, model: BrightnessModel
+) -> None:
+    asked = [request(png(9)), request(b"", sample=True), request(png(230), sample=True), request(png(8))]
+    answers = task.run_batch(asked, progress)
+    found = [answer.fields for answer in answers if isinstance(answer, Response)]
+    assert [answer.readings for answer in found if isinstance(answer, EntailAnswer)] == [
+        {},
+        {"steadiness": 1.0},
+        {},
+    ]
+    assert model.batches == [3, 1]
+
+
+def test_an_answer_is_not_lost_by_looking_at_it(task: VisualEntailmentTask, model: BrightnessModel) -> None:
+    judge = model.judge
+
+    def once(questions: Sequence[Question]) -> list[Judgement]:
+        if model.batches:
+            raise InvalidModelOutput("no numbers")
+        return judge(questions)
+
+    model.judge = once  # type: ignore[method-assign]
+    answer = task.run(request(png(230), sample=True), progress).fields
+    assert isinstance(answer, EntailAnswer)
+    assert (answer.answer, answer.readings) == (Answer.YES, {})
 
 
 def test_a_trace_sees_its_stages(task: VisualEntailmentTask) -> None:

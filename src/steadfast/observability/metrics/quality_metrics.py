@@ -14,7 +14,8 @@ from steadfast.readings import QualityReading
 
 _READING: Final = Label(
     name="reading",
-    meaning="`identity`, `flicker`, `psnr_outside`, `ssim_outside`, `mask_overlap` or `face_distance`.",
+    meaning="Of faces `identity`, `flicker`, `psnr_outside`, `ssim_outside`, `mask_overlap`, "
+    "`face_distance`; of entailment `accuracy`, `steadiness`.",
     values=words_of(QualityReading),
 )
 _VERDICT: Final = Label(
