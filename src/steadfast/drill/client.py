@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -94,6 +94,11 @@ class Answer:
     def degraded(self) -> str:
         """What it confesses."""
         return self.headers.get("x-steadfast-degraded", "")
+
+    def without_body(self) -> "Answer":
+        """What is worth keeping of thousands of them."""
+        kept = {name: text for name, text in self.headers.items() if name.startswith("x-steadfast-")}
+        return replace(self, body=b"", headers=kept)
 
     def json(self) -> dict[str, Any]:
         """Its body as a document; empty where it is none."""

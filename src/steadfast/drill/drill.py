@@ -298,7 +298,7 @@ class Drill:
         begin_s = self._began_at_s
         self.result.looks += [(look.at_s - begin_s, look) for look in observer.looks]
         self.result.sent += [
-            (one.answer.sent_at_s - begin_s, replace(one, answer=replace(one.answer, body=b"", headers={})))
+            (one.answer.sent_at_s - begin_s, replace(one, answer=one.answer.without_body()))
             for one in traffic.sent
         ]
         self.result.incidents += [

@@ -60,10 +60,9 @@ class _Rows:
         ):
             draw(axes)
             for fault in self._faults:
-                end_s = max(fault.ended_s, fault.at_s + 0.15)
-                axes.axvspan(
-                    fault.at_s - self._zero_s, end_s - self._zero_s, color=_RED, alpha=0.12, linewidth=0
-                )
+                begin_s, end_s = self._at(fault.at_s), self._at(fault.ended_s)
+                axes.axvspan(begin_s, end_s, color=_RED, alpha=0.12, linewidth=0)
+                axes.axvline(begin_s, color=_RED, alpha=0.6, linewidth=0.8)  # of a moment, all that is seen
             axes.set_xlim(self._window[0] - self._zero_s, self._window[1] - self._zero_s)
         panels[-1].set_xlabel("seconds from the injection" if self._zero_s else "seconds from the beginning")
 

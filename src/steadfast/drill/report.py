@@ -22,8 +22,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; background: #fff; m
   padding: 2.5rem 1.5rem; max-width: 66rem; }
 h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.6rem 0 .3rem; }
 p { margin: .4rem 0; max-width: 48rem; } .pale { color: #5d6b7a; }
-.cards { display: flex; gap: 1rem; flex-wrap: wrap; margin: 1.6rem 0 .5rem; }
-.card { border: 1px solid #dde3ea; border-radius: 8px; padding: .8rem 1.1rem; min-width: 7.5rem; flex: 1; }
+.cards { display: flex; gap: .7rem; flex-wrap: wrap; margin: 1.6rem 0 .5rem; }
+.card { border: 1px solid #dde3ea; border-radius: 8px; padding: .7rem .9rem; min-width: 5.5rem; flex: 1; }
 .card b { display: block; font-size: 1.55rem; font-variant-numeric: tabular-nums; }
 .held { color: #1f7a45; } .broken { color: #b3261e; } .not-run { color: #8a6100; }
 .scroll { overflow-x: auto; }

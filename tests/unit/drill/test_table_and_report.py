@@ -109,6 +109,12 @@ def test_the_page_shows_every_fault_and_quotes_what_it_is_told() -> None:
     assert "Seed 7, 2.5 requests per second" in page
 
 
+def test_an_answer_without_its_body_still_tells_that_it_was_retried() -> None:
+    retried = sent(x_steadfast_attempts="2", content_type="image/jpeg").answer
+    assert retried.without_body().attempts == 2
+    assert retried.without_body().body == b""
+
+
 def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable):
         write_report(tmp_path / "none" / "out.html", result(), seed=1)
