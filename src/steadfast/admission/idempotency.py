@@ -1,8 +1,8 @@
 """Requests that carry an Idempotency-Key are done once, however often they are sent.
 
 The first one claims the key; a repetition gets the first one's answer. A claim ends by `complete`, by
-`abandon` (the request failed on our side and may be tried again), or by its time: then the next one takes
-over, and the fencing token refuses whatever the late owner still writes.
+`abandon` (the request failed on our side and may be tried again), by its time, or with the server that died
+(`end_claims`): then the next one takes over, and the fencing token refuses what the late owner still writes.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     delete,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -44,6 +45,7 @@ RECORDS = Table(
     Column("status", Integer),
     Column("content_type", String(255)),
     Column("response_ref", Text),
+    Column("claimed_by", String(200), nullable=False, server_default=text("''")),
     Index("ix_idempotency_records_expires_at", "expires_at"),
 )
 
@@ -76,9 +78,13 @@ class Replay:
 class IdempotencyStore:
     """The records in the database. Every method is one transaction; they block: see `Database.run`."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime] = utc_now, claimed_by: str = ""
+    ) -> None:
+        """`claimed_by`: one life of one server, for `end_claims` of the next."""
         self._database = database
         self._now = now
+        self._claimed_by = claimed_by
 
     def claim(
         self,
@@ -107,6 +113,7 @@ class IdempotencyStore:
             "claim_token": claim.token,
             "claimed_until": now + hold,
             "expires_at": now + keep,
+            "claimed_by": self._claimed_by,
         }
         with self._database.writing() as connection:
             if _insert_if_absent(connection, values):
@@ -139,6 +146,15 @@ class IdempotencyStore:
         """Gives the key back, so that a repetition is carried out; false: the claim was lost."""
         with self._database.writing() as connection:
             return connection.execute(delete(RECORDS).where(*_is_held_by(claim))).rowcount == 1
+
+    def end_claims(self, is_dead: Callable[[str], bool]) -> int:
+        """Gives back what servers had claimed that are dead for certain; how many. For the start of one."""
+        is_open = RECORDS.c.status.is_(None), RECORDS.c.claimed_until > self._now()
+        with self._database.writing() as connection:
+            owners = connection.execute(select(RECORDS.c.claimed_by).where(*is_open).distinct()).scalars()
+            dead = [owner for owner in owners if is_dead(owner)]
+            gone = delete(RECORDS).where(*is_open, RECORDS.c.claimed_by.in_(dead))
+            return connection.execute(gone).rowcount if dead else 0
 
     def forget_expired(self) -> list[str]:
         """Removes what is past its time; the answer names the bodies that nobody needs any more."""

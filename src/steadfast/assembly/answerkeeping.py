@@ -9,6 +9,7 @@ from steadfast.api.answer_bodies import FolderBodies, StoreBodies
 from steadfast.api.replays import Replays
 from steadfast.blobs.library import BlobLibrary
 from steadfast.database.database import Database
+from steadfast.jobs.incarnation import Incarnation
 from steadfast.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,13 +19,24 @@ if TYPE_CHECKING:
 def open_replays(
     settings: Settings, database: Database, library: BlobLibrary, ground: "ClusterGround | None"
 ) -> Replays:
-    """Where an Idempotency-Key is heeded; `ground` is None: this server stands alone."""
+    """Where an Idempotency-Key is heeded; `ground` is None: this server stands alone.
+
+    What a dead server had begun may be repeated at once. Raises `DatabaseProblem`.
+    """
     shares = ground is not None and settings.blobs.url is not None
+    here = Incarnation.of_this_process()
+    store = IdempotencyStore(database, claimed_by=str(here))
+    store.end_claims(lambda claimed_by: _is_surely_dead(claimed_by, here))
     bodies = StoreBodies(library.store) if shares else FolderBodies(settings.data_dir / "answers")
     return Replays(
-        IdempotencyStore(database),
+        store,
         database.run,
         bodies,
         keep=timedelta(hours=settings.server.idempotency_hours),
         cache=ground.redis if ground is not None else None,
     )
+
+
+def _is_surely_dead(claimed_by: str, here: Incarnation) -> bool:
+    incarnation = Incarnation.parse(claimed_by)
+    return incarnation is not None and incarnation.is_surely_dead(here)

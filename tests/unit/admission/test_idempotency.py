@@ -46,6 +46,22 @@ def test_while_the_first_runs_the_second_is_told_so(asking: Asking) -> None:
         asking.ask()
 
 
+def test_what_a_dead_server_had_claimed_is_carried_out_at_once(database: Database, clock: Clock) -> None:
+    dead, alive = (
+        Asking(IdempotencyStore(database, now=clock, claimed_by=name)) for name in ("dead", "alive")
+    )
+    late, done = dead.claim(), dead.ask(key="done")
+    assert isinstance(done, Claim)
+    dead.store.complete(done, status=200)
+    alive.ask(key="runs")
+    assert alive.store.end_claims(lambda name: name == "dead") == 1
+    assert isinstance(alive.ask(), Claim)
+    assert not dead.store.complete(late, status=200)
+    assert alive.ask(key="done") == Replay(status=200, content_type=None, response_ref=None)
+    with pytest.raises(IdempotencyInProgress):
+        alive.ask(key="runs")
+
+
 def test_another_request_under_the_same_key_is_refused(asking: Asking) -> None:
     claim = asking.claim()
     for is_done in (False, True):
