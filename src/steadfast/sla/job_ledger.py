@@ -37,7 +37,7 @@ class Lost:
 def absorb_jobs(database: Database) -> list[Lost]:
     """Takes over jobs that are new and those that have ended; answers those found lost.
 
-    Raises `DatabaseProblem`.
+    Of several servers that look at the same time one finds them. Raises `DatabaseProblem`.
     """
     with database.writing() as connection:
         return [*_add_new(connection), *_follow_open(connection)]
@@ -52,12 +52,14 @@ def _add_new(connection: Connection) -> list[Lost]:
         query = query.where(LIVING.c.id > func.coalesce(before.scalar_subquery(), ""))
     jobs = connection.execute(query).all()
     rows = [_row_of(job) for job in jobs]
+    added: set[str] = set()
     if rows:
-        connection.execute(insert_into(connection, JOBS).on_conflict_do_nothing(), rows)
+        new = insert_into(connection, JOBS).on_conflict_do_nothing().returning(JOBS.c.job_id)
+        added = set(connection.execute(new, rows).scalars())
     return [
         Lost(job_id=job.id, task=job.task, owner=job.owner)
         for job, row in zip(jobs, rows, strict=True)
-        if row["state"] == LOST
+        if row["state"] == LOST and job.id in added
     ]
 
 
@@ -74,8 +76,9 @@ def _follow_open(connection: Connection) -> list[Lost]:
             values = _row_of(job)
         else:
             continue
-        connection.execute(update(JOBS).where(JOBS.c.job_id == job.known_id).values(**values))
-        if values["state"] == LOST:
+        still_open = update(JOBS).where(JOBS.c.job_id == job.known_id, is_open)
+        was_first = connection.execute(still_open.values(**values)).rowcount == 1
+        if was_first and values["state"] == LOST:
             found.append(Lost(job_id=job.known_id, task=job.known_task, owner=job.owner or ""))
     return found
 
