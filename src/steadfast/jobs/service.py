@@ -221,8 +221,11 @@ class JobService:
 
     async def _measure_speed(self) -> None:
         while True:
-            for job_id in {flight.lease.job_id for flight in self.scheduler.flights}:
+            flying = {flight.lease.job_id for flight in self.scheduler.flights}
+            for job_id in flying:
                 self._speed.note(job_id, self.scheduler.units_done[job_id])
+            for job_id in self.scheduler.units_done.keys() - self._speed.forget_silent():
+                del self.scheduler.units_done[job_id]
             await asyncio.sleep(_WATCH_EVERY_S)
 
     def _with_progress(self, job: Job) -> Job:

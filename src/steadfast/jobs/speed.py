@@ -47,3 +47,12 @@ class SpeedMeter:
     def forget(self, job_id: str) -> None:
         """It has ended."""
         self._samples.pop(job_id, None)
+
+    def forget_silent(self) -> frozenset[str]:
+        """Forgets jobs of which nothing was heard for long; the answer is what is left.
+
+        What another server has ended, nobody says here.
+        """
+        oldest_s = self._clock() - _WINDOW_S
+        self._samples = {job: seen for job, seen in self._samples.items() if seen[-1][0] >= oldest_s}
+        return frozenset(self._samples)

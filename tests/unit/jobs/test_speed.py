@@ -48,3 +48,13 @@ def test_the_time_before_the_first_frame_is_no_slowness() -> None:
     for second in range(1, 10):
         seen.note(30 * second)
     assert seen.meter.per_s("a") == 30.0
+
+
+def test_a_job_that_another_server_has_ended_is_forgotten_in_silence() -> None:
+    seen = Seen()
+    for second in range(4):
+        seen.note(30 * second)
+    assert seen.meter.forget_silent() == {"a"}
+    seen.now_s += 20.0
+    assert seen.meter.forget_silent() == frozenset()
+    assert seen.meter.per_s("a") is None
