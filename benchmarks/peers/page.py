@@ -358,7 +358,9 @@ def circumstances(found: Found) -> str:
         return "Nothing was measured yet."
     days = sorted({one.day for one in measured})
     commits = sorted({one.commit for one in measured})
-    told = commits[0] if len(commits) == 1 else f"{len(commits)} commits that the raw figures name"
+    told = (
+        f"commit {commits[0]}" if len(commits) == 1 else f"{len(commits)} commits that the raw figures name"
+    )
     loads = sorted(one.load for one in measured)
     nice = sorted({one.nice for one in measured})
     machine = sorted({f"{one.cores} cores, {one.machine}" for one in measured})
@@ -369,7 +371,7 @@ def circumstances(found: Found) -> str:
         else ""
     )
     return (
-        f"Measured {' and '.join(days)} at commit {told} on {'; '.join(machine)}.{busy} "
+        f"Measured {' and '.join(days)} at {told} on {'; '.join(machine)}.{busy} "
         f"Each figure is one run.{_missing(found)}"
     )
 
