@@ -484,6 +484,7 @@ class NodeUnknown(CallerError):
 
     code = "node_unknown"
     status = 404
+    exit_code = ExitCode.NO_INPUT
     default_remedy = "List them: steadfast cluster status."
 
 

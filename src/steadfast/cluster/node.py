@@ -26,6 +26,11 @@ class NodeState(StrEnum):
     STOPPED = "stopped"  # it said so when it stopped
     GONE = "gone"  # silent for longer than `cluster.gone_after_s`
 
+    @classmethod
+    def _missing_(cls, value: object) -> "NodeState":  # noqa: ARG003
+        """A state that only a newer version knows: it is there."""
+        return cls.ACTIVE
+
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a node tells of itself with every sign of life."""

@@ -95,6 +95,15 @@ def test_a_node_that_has_been_gone_for_a_day_is_forgotten(registry: Registry, cl
     assert [node.name for node in registry.nodes()] == ["two"]
 
 
+def test_a_node_of_a_newer_version_in_a_state_that_is_not_known_here_is_there(
+    registry: Registry, database: Database
+) -> None:
+    beat(registry)
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE cluster_nodes SET state = 'musing', facts = '{\"mood\": 1}'")
+    assert registry.get("one").state is NodeState.ACTIVE
+
+
 def test_what_the_metrics_call_the_states_is_what_they_are_called() -> None:
     from steadfast.observability.metrics.cluster_metrics import NODES
 
