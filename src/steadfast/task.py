@@ -59,6 +59,8 @@ class CanaryVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the answer was the known one."""
     detail: str = ""
     """What was expected and what came instead; empty when it passed."""
+    request_s: float | None = None
+    """About what the smallest request takes, as far as that was seen on the way; None: it was not."""
 
 
 FieldsT = TypeVar("FieldsT", bound=msgspec.Struct)

@@ -31,7 +31,7 @@ class GateOptions:
     rate_of_address: Rate = NO_LIMIT
     """What one address may send; an IPv6 network of /64 counts as one."""
     first_guess_s: float = 1.0
-    """What a request takes, before the first was seen."""
+    """What a request takes, before the first was seen and where nobody said so (`Gate.expect`)."""
 
 
 class Gate:
@@ -88,6 +88,10 @@ class Gate:
         With none at all it counts as one: the runtime knows better whether to wait or to refuse.
         """
         self._lane(task).staff(workers)
+
+    def expect(self, task: str, request_s: float) -> None:
+        """Says what a request to `task` takes, as far as can be known before the first one was done."""
+        self._lane(task).expect(request_s)
 
     def predicted_wait_s(self, arrival: Arrival) -> float:
         """How long such a request would wait if it came now; 0: it would not."""

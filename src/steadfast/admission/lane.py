@@ -59,6 +59,10 @@ class Lane:
         """Another length of the line; who waits already stays."""
         self._line.capacity = max_waiting
 
+    def expect(self, request_s: float) -> None:
+        """What a request takes, while none has shown it."""
+        self._predictor.expect(request_s)
+
     # --- in ---------------------------------------------------------------------------------------------
 
     def check(self, arrival: Arrival) -> None:

@@ -110,6 +110,11 @@ class ServiceTimePredictor:
         self._said: dict[tuple[float | str, ...], Forecast] = {}
         """Forecasts since the last lesson: requests that are alike come close together."""
 
+    def expect(self, first_guess_s: float) -> None:
+        """Says better than a guess what a request takes; what was learned from requests outweighs it."""
+        self._first_guess_s = max(_SHORTEST_S, first_guess_s)
+        self._said.clear()
+
     def predict(self, features: Features) -> Forecast:
         """What a request with these features will take."""
         alike = (*features, *features.values())

@@ -8,14 +8,17 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Held, Intake
-from steadfast.errors import MalformedRequest, TextTooLong, WrongContentType
+from steadfast.entailment.hygiene import too_many_characters
+from steadfast.errors import MalformedRequest, WrongContentType
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_SENTENCE_BYTES = 96 * 1024
-"""More than the longest sentence that is read has in UTF-8."""
+"""More than the longest sentence that is read has in UTF-8; of what follows the characters are counted."""
+_MIDDLE_BYTES = bytes(range(0x80, 0xC0))
+"""Of a character in UTF-8, all but the first."""
 _MAX_HEADER_BYTES = 8 * 1024
 
 
@@ -29,6 +32,8 @@ class Part:
     """Of a file."""
     text: bytearray = field(default_factory=bytearray)
     """Of a field."""
+    chars_left_out: int = 0
+    """Of a sentence that is too long to be kept."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -163,11 +168,11 @@ class _Reader:
         if part.held is not None:
             self._to_keep.append((part.held, self._view(data, start, end)))
             return
+        if part.name in self._sentence_names and len(part.text) > _MAX_SENTENCE_BYTES:
+            part.chars_left_out += _characters_of(data[start:end])
+            return
         part.text += data[start:end]
-        if part.name in self._sentence_names:
-            if len(part.text) > _MAX_SENTENCE_BYTES:
-                raise TextTooLong(f"The {part.name} has more than {_MAX_SENTENCE_BYTES} bytes.")
-        elif len(part.text) > _MAX_FIELD_BYTES:
+        if part.name not in self._sentence_names and len(part.text) > _MAX_FIELD_BYTES:
             raise MalformedRequest(f"The field {part.name!r} is too long.")
 
     def _view(self, data: bytes, start: int, end: int) -> memoryview:
@@ -180,7 +185,13 @@ class _Reader:
         self.complete = True
 
 
+def _characters_of(text: bytes) -> int:
+    return len(text.translate(None, _MIDDLE_BYTES))
+
+
 def _text(part: Part, *, is_sentence: bool) -> str:
+    if part.chars_left_out:
+        raise too_many_characters(part.name, _characters_of(bytes(part.text)) + part.chars_left_out)
     if is_sentence:
         return part.text.decode("utf-8", "surrogateescape")
     try:

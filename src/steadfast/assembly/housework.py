@@ -13,8 +13,10 @@ from steadfast.assembly.filekeeping import open_retention, open_webhooks
 from steadfast.assembly.measuring import store_figures
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseProblem
+from steadfast.events import subscribe_to
 from steadfast.jobs.service import JobService
 from steadfast.observability.metrics.storage_metrics import StoreFigures
+from steadfast.runtime.events import WorkerLoaded
 from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
 from steadfast.sla.recorder import Recorder
@@ -64,6 +66,16 @@ class Housework:
 
     async def _ask_store(self) -> StoreFigures:
         return await self.database.run(store_figures, self.database)
+
+
+def tell_gate_of_loads(gate: Gate) -> Callable[[], None]:
+    """Has the gate expect of requests what the canaries of loaded workers showed; the answer ends it."""
+
+    def loaded(event: WorkerLoaded) -> None:
+        if event.request_s is not None:
+            gate.expect(event.task, event.request_s)
+
+    return subscribe_to(WorkerLoaded, loaded)
 
 
 def flush_keys(keyring: Keyring) -> None:

@@ -33,7 +33,7 @@ from steadfast.assembly.filekeeping import (
     open_upload_desk,
 )
 from steadfast.assembly.front_options import body_room, http_options, intake_limits, spool_folder
-from steadfast.assembly.housework import Housework, flush_keys
+from steadfast.assembly.housework import Housework, flush_keys, tell_gate_of_loads
 from steadfast.assembly.jobkeeping import job_terms, open_jobs
 from steadfast.assembly.measuring import service_metrics, status_board
 from steadfast.assembly.model_supply import ModelSupply
@@ -133,6 +133,7 @@ class Service:
         self._recorder: Recorder | None = None
         self._traces: TraceExport | None = None
         self._stop_judging: Callable[[], None] = lambda: None
+        self._stop_expecting: Callable[[], None] = lambda: None
         self._attachment: Attachment | None = None
         self.exit_code = 0
         """What the process ends with after `run`."""
@@ -217,6 +218,7 @@ class Service:
         remove_old_outboxes(worker_outboxes(settings))
         # Whoever made it has died with its server.
         clean_scratch([settings.data_dir / "scratch"], older_than_s=0.0)
+        self._stop_expecting = tell_gate_of_loads(self._backend.gate)
         await self.supervisor.start(wait_s=0.0)
         if settings.objectives.ledger:
             self._recorder = Recorder(ledger_folder(settings), instance=service_name(settings))
@@ -288,6 +290,7 @@ class Service:
             if self._recorder is not None:
                 self._recorder.close(self._database)
                 self._stop_judging()
+                self._stop_expecting()
             self._database.close()
 
     def _tell_jobs_of_incidents(self, fact: Event) -> None:

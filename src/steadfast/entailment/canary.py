@@ -5,6 +5,7 @@ knows the answer beforehand; it is asked twice, and must say the same, in probab
 """
 
 from functools import cache
+from time import perf_counter
 
 import numpy as np
 
@@ -42,22 +43,27 @@ def check_model(model: EntailmentModel) -> CanaryVerdict:
 
 
 def _check_known(model: EntailmentModel) -> CanaryVerdict:
+    began_s = perf_counter()
     judgements = model.judge([_question(text) for text, _ in _KNOWN])
+    took_s = perf_counter() - began_s
     for (text, expected), judgement in zip(_KNOWN, judgements, strict=True):
         if not judgement.in_domain:
             return CanaryVerdict(passed=False, detail="The known scene was taken for something else.")
         if judgement.answer is not expected:
             detail = f"{text!r} was answered {judgement.answer} instead of {expected}."
             return CanaryVerdict(passed=False, detail=detail)
-    return CanaryVerdict(passed=True)
+    return CanaryVerdict(passed=True, request_s=took_s)
 
 
 def _check_steady(model: EntailmentModel) -> CanaryVerdict:
     text = _KNOWN[0][0]
-    first, second = (model.judge([_question(text)])[0].probabilities for _ in range(2))
+    first = model.judge([_question(text)])[0].probabilities
+    began_s = perf_counter()  # of the second one: the first pays for first allocations
+    second = model.judge([_question(text)])[0].probabilities
+    took_s = perf_counter() - began_s
     if max(abs(a - b) for a, b in zip(first, second, strict=True)) > _SAME:
         return CanaryVerdict(passed=False, detail=f"One question was answered {first} and then {second}.")
-    return CanaryVerdict(passed=True)
+    return CanaryVerdict(passed=True, request_s=took_s)
 
 
 def _question(text: str) -> Question:

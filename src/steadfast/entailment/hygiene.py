@@ -31,6 +31,11 @@ class CleanText:
     """What was taken out, and what makes an answer doubtful."""
 
 
+def too_many_characters(name: str, count: int) -> TextTooLong:
+    """The refusal, for who counts without keeping what is counted."""
+    return TextTooLong(f"The {name} has {count} characters; {MAX_CHARS} are read at most.")
+
+
 def clean_sentence(given: str, *, name: str = "text") -> CleanText:
     """The sentence as models read it; `name` says in errors which one is meant.
 
@@ -39,7 +44,7 @@ def clean_sentence(given: str, *, name: str = "text") -> CleanText:
     bytes become that were no text.
     """
     if len(given) > MAX_CHARS:
-        raise TextTooLong(f"The {name} has {len(given)} characters; {MAX_CHARS} are read at most.")
+        raise too_many_characters(name, len(given))
     warnings: list[str] = []
     text = given
     if not _PLAIN.fullmatch(given) or "&" in given:

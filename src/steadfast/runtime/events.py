@@ -85,6 +85,8 @@ class WorkerLoaded(RuntimeEvent):
     load_s: float
     is_first: bool
     """Whether it has just come up; else it loaded again."""
+    request_s: float | None = None
+    """About what a request takes, as far as its canary showed; None: it did not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

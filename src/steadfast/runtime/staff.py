@@ -233,6 +233,7 @@ class Staff:
                 level=worker.level,
                 load_s=loaded.took_ms / 1000.0,
                 is_first=not worker.came_up,
+                request_s=verdict.request_s,
             )
         )
         if not worker.came_up:

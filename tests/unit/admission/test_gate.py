@@ -91,6 +91,36 @@ def test_an_idle_worker_is_never_refused_whatever_is_predicted() -> None:
     run(test())
 
 
+@pytest.mark.parametrize(("canary_s", "let_in"), [(None, 22), (0.3, 32), (6.0, 4)])
+def test_who_comes_to_a_cold_service_is_judged_by_what_its_canary_took(
+    canary_s: float | None, let_in: int
+) -> None:
+    async def test() -> None:
+        house = House()  # one worker, one at a time
+        if canary_s is not None:
+            house.gate.expect(TASK, canary_s)
+        await house.send(*(f"client {n}" for n in range(32)), deadline_s=30.0, service_s=canary_s or 1.0)
+        await asyncio.sleep(0)
+        assert 32 - len(house.failed) == pytest.approx(let_in, abs=2)
+        await house.end()
+        late = [error for error in house.failed.values() if "waited" in str(error)]
+        assert late == []  # who was let in was not let in vain
+
+    run(test())
+
+
+def test_what_was_seen_of_requests_outweighs_what_a_canary_took() -> None:
+    async def test() -> None:
+        house = House()
+        await house.teach()
+        house.gate.expect(TASK, 500.0)
+        await house.send(*"abc", deadline_s=30.0)
+        await house.end()
+        assert house.done == list("abc")
+
+    run(test())
+
+
 def test_no_more_are_inside_than_can_be_worked_on() -> None:
     async def test() -> None:
         house = House(workers=2)

@@ -209,3 +209,12 @@ def test_the_same_question_is_sampled_always_or_never() -> None:
     drawn = [request_of(one, image_bytes=70, sampled=0.1).sample for one in asked]
     assert drawn == [request_of(one, image_bytes=70, sampled=0.1).sample for one in asked]
     assert 15 <= sum(drawn) <= 70
+
+
+@pytest.mark.parametrize("letter", ["r", "\u00e9", "\u8d64"])
+def test_ten_megabytes_are_counted_in_characters_however_they_come(backend: Backend, letter: str) -> None:
+    text = letter * (10_000_000 // len(letter.encode()))
+    form = ask(backend, files={"image": b"1"}, data={"text": text})
+    packed = ask(backend, json=document(text=text))
+    assert form.json()["detail"] == packed.json()["detail"]
+    assert f"has {len(text)} characters" in form.json()["detail"]
