@@ -76,6 +76,12 @@ def test_a_drill_has_held_only_if_every_fault_that_ran_did_and_no_job_was_lost()
     assert not DrillResult(outcomes=[not_run(Nothing, 0.0, "no")]).held
 
 
+@pytest.fixture(scope="module")
+def page() -> str:
+    """Drawn once: plots take seconds."""
+    return as_html(result(), seed=7, made_at=NOW)
+
+
 class Links(HTMLParser):
     """What a page would fetch, and the names inside it."""
 
@@ -93,8 +99,7 @@ class Links(HTMLParser):
                 self.ids.append(value)
 
 
-def test_the_page_needs_nothing_else_and_every_name_in_it_is_there_once() -> None:
-    page = as_html(result(), seed=7, made_at=NOW)
+def test_the_page_needs_nothing_else_and_every_name_in_it_is_there_once(page: str) -> None:
     links = Links()
     links.feed(page)
     assert links.fetched == []
@@ -102,8 +107,7 @@ def test_the_page_needs_nothing_else_and_every_name_in_it_is_there_once() -> Non
     assert set(links.wanted) <= set(links.ids)
 
 
-def test_the_page_shows_every_fault_and_quotes_what_it_is_told() -> None:
-    page = as_html(result(), seed=7, made_at=NOW)
+def test_the_page_shows_every_fault_and_quotes_what_it_is_told(page: str) -> None:
     assert page.count("<svg") == 3  # the whole, and the two that ran
     assert "there is no &lt;cgroup&gt;" in page
     assert "Seed 7, 2.5 requests per second" in page
@@ -117,5 +121,5 @@ def test_an_answer_without_its_body_still_tells_that_it_was_retried() -> None:
 
 def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable):
-        write_report(tmp_path / "none" / "out.html", result(), seed=1)
+        write_report(tmp_path / "none" / "out.html", DrillResult(), seed=1)
     assert list(tmp_path.iterdir()) == []
