@@ -141,8 +141,7 @@ def run(house: ClusterHouse, folder: str, nodes: int, *, seconds: float, steps: 
     used = psutil.cpu_percent() / 100
     time.sleep(1.0)
     rows = _segments(house)
-    window_s = max(r.ended_at for r in rows).timestamp() - min(r.began_at for r in rows).timestamp()
-    per_s, all_steps = len(rows) / window_s, len(rows) + 2 * nodes
+    per_s, all_steps = _per_s(rows), len(rows) + 2 * nodes
     return Found(
         nodes=nodes,
         steps=len(rows),
@@ -162,6 +161,15 @@ def _segments(house: ClusterHouse) -> list[Row[tuple[object, ...]]]:
     done = select(*columns).where(ATTEMPTS.c.kind == "segment", ATTEMPTS.c.outcome == "done")
     with house.database.reading() as connection:
         return list(connection.execute(done.order_by(ATTEMPTS.c.began_at)))
+
+
+def _per_s(rows: list[Row[tuple[object, ...]]]) -> float:
+    """Between the moment at which the last place had begun and the one at which the first ran out."""
+    places = {row.lease_owner for row in rows}
+    begun = {place: [r.began_at.timestamp() for r in rows if r.lease_owner == place] for place in places}
+    first_s, last_s = max(map(min, begun.values())), min(map(max, begun.values()))
+    inside = sum(first_s <= time_s < last_s for times in begun.values() for time_s in times)
+    return inside / (last_s - first_s) if last_s > first_s else float("nan")
 
 
 def _cycle_ms(rows: list[Row[tuple[object, ...]]], seconds: float) -> float:
