@@ -4,7 +4,6 @@ A mark is JSON behind the last byte of a picture, which no decoder reads: so a m
 with a fingerprint of its own, and what survives the fault is swapped for real.
 """
 
-import ctypes
 import json
 import os
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 from tests.chaos.server.marks import MARK
 
+from steadfast.drill.hooks.acts import fall_in_native_code, hang_with_the_gil
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response
 from steadfast.tasks.face_messages import FaceRequest
 from steadfast.tasks.face_task import FaceTask
@@ -61,14 +61,3 @@ class MarkedFaceTask(FaceTask):
         """Takes memory for real, an eighth of it on each step of the ladder."""
         block = bytearray(size >> (3 * self._step))
         block[::4096] = b"x" * len(block[::4096])
-
-
-def fall_in_native_code() -> None:
-    """SIGSEGV inside C."""
-    ctypes.string_at(0)
-
-
-def hang_with_the_gil() -> None:
-    """Never returns and never lets go of the GIL."""
-    while True:
-        ctypes.PyDLL(None).sleep(1000)
