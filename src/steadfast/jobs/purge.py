@@ -1,12 +1,14 @@
 """Erases everything of a person, and proves it: files, rows, cached results, uploads; then looks again.
 
-It goes job by job, and may die at any moment: the next one goes on, and its receipt has what this one erased.
+It goes job by job, and may die at any moment: the next server or the next purge goes on, and the receipt has
+what this one erased.
 """
 
 import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
@@ -16,14 +18,19 @@ from steadfast.blobs.references import Reference
 from steadfast.errors import InvalidOption
 from steadfast.jobs import endings
 from steadfast.jobs.deletion import DeletionReason, forget_job, let_inputs_go, let_results_go, rows_left
+from steadfast.jobs.incarnation import Incarnation
 from steadfast.jobs.job import ENDED, JobState
 from steadfast.jobs.purge_receipt import (
+    BegunPurge,
     ErasedFile,
     HadFiles,
     PurgeReceipt,
     Verification,
+    begun_purges,
+    forget_begun,
     forget_unfinished,
     keep_receipt,
+    note_begun,
     note_had,
     unfinished,
 )
@@ -37,6 +44,8 @@ _STOPS_WITHIN_S = 2.0
 """After a job was cancelled its workers may still be handing something in."""
 _ROUNDS = 3
 _AT_ONCE = 500
+_TAKEN_UP_AFTER = timedelta(hours=1)
+"""Where nobody can tell whether the server that began a purge still lives."""
 
 
 class Purge:
@@ -53,10 +62,11 @@ class Purge:
 
         A job that runs is cancelled first. A file that a job or upload without this subject has, too, stays
         for that one, and the receipt says so. Raises `InvalidOption` for an empty subject, and what the
-        database and the store raise; then, as after a death, it is done again and goes on.
+        database and the store raise; then, as after a death, `take_up` or who asks again goes on.
         """
         if not subject:
             raise InvalidOption("A purge names its subject.", remedy="steadfast jobs purge --subject ID")
+        await self._jobs.write(lambda t: _begin(t, subject, owner, asked_by))
         for had in await self._unfinished(subject, owner):  # of one that died: its files may still lie there
             await asyncio.to_thread(self._erase_files, had)
         for _ in range(_ROUNDS):  # a worker that was cancelled may have handed in something late
@@ -67,6 +77,13 @@ class Purge:
             await self._cancel(ids)
             await self._erase(subject, dict.fromkeys(ids, "") or gone)
         return await self._jobs.write(lambda t: self._receipt(t, subject, owner, asked_by))
+
+    async def take_up(self) -> int:
+        """Goes on with purges whose server has died, or that have not ended for long; how many."""
+        left = await self._jobs.write(_left_behind)
+        for begun in left:
+            await self.of_subject(begun.subject, owner=begun.key, asked_by=begun.asked_by)
+        return len(left)
 
     async def _unfinished(self, subject: str, owner: str | None) -> list[HadFiles]:
         return await self._jobs.read(lambda c: unfinished(c, subject, owner))
@@ -125,6 +142,7 @@ class Purge:
             verification=self._verify(transaction, subject, owner, every),
         )
         forget_unfinished(connection, subject, owner)
+        forget_begun(connection, subject, owner)
         keep_receipt(connection, receipt)
         return receipt
 
@@ -146,6 +164,27 @@ class Purge:
             references_left=sum(len(references.references_of(connection, one)) for one in job_ids),
             files_left=sum(store.size_of(name) is not None for name in names),
         )
+
+
+def _begin(transaction: Transaction, subject: str, owner: str | None, asked_by: str) -> None:
+    begun = BegunPurge(
+        subject=subject,
+        key=owner,
+        asked_by=asked_by,
+        begun_at=transaction.at,
+        begun_by=str(transaction.here),
+    )
+    forget_begun(transaction.connection, subject, owner)  # of one that died: this one goes on
+    note_begun(transaction.connection, begun)
+
+
+def _left_behind(transaction: Transaction) -> list[BegunPurge]:
+    def is_left(begun: BegunPurge) -> bool:
+        incarnation = Incarnation.parse(begun.begun_by)
+        is_dead = incarnation is not None and incarnation.is_surely_dead(transaction.here)
+        return is_dead or begun.begun_at <= transaction.at - _TAKEN_UP_AFTER
+
+    return [begun for begun in begun_purges(transaction.connection) if is_left(begun)]
 
 
 def _jobs_of(connection: Connection, subject: str, owner: str | None) -> list[str]:

@@ -30,6 +30,8 @@ RECEIPTS = Table(
     Index("ix_purge_receipts_subject_sha256", "subject_sha256"),
 )
 _AT_ONCE = 500
+_BEGUN = hashlib.sha256(b"purges that are begun").hexdigest()
+"""Stands where receipts have the subject's hash."""
 
 
 class ErasedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,18 @@ class HadFiles:
     """Where its segments lay."""
 
 
+class BegunPurge(msgspec.Struct, frozen=True, kw_only=True):
+    """A purge that has no receipt yet; it names the subject as long as that has jobs."""
+
+    subject: str
+    key: str | None
+    """Only of this API key; None: of all."""
+    asked_by: str
+    begun_at: datetime
+    begun_by: str
+    """One life of one server."""
+
+
 def receipts_of(connection: Connection, subject: str) -> list[dict[str, Any]]:
     """Every receipt about a subject, the latest first."""
     mine = RECEIPTS.c.subject_sha256 == hashlib.sha256(subject.encode()).hexdigest()
@@ -133,6 +147,35 @@ def keep_receipt(connection: Connection, receipt: PurgeReceipt) -> None:
         "document": as_json(receipt.as_dict()),
     }
     connection.execute(RECEIPTS.insert().values(values))
+
+
+def note_begun(connection: Connection, begun: BegunPurge) -> None:
+    """Writes down that a purge is begun, so that a death does not end it."""
+    values = {
+        "id": secrets.token_hex(16),
+        "purged_at": begun.begun_at,
+        "subject_sha256": _BEGUN,
+        "document": as_json(begun),
+    }
+    connection.execute(RECEIPTS.insert().values(values))
+
+
+def begun_purges(connection: Connection) -> list[BegunPurge]:
+    """Those that have no receipt yet."""
+    return [begun for _, begun in _begun_rows(connection)]
+
+
+def forget_begun(connection: Connection, subject: str, key: str | None) -> None:
+    """There is a receipt now."""
+    for row_id, begun in _begun_rows(connection):
+        if begun.subject == subject and key in (None, begun.key):
+            connection.execute(delete(RECEIPTS).where(RECEIPTS.c.id == row_id))
+
+
+def _begun_rows(connection: Connection) -> Sequence[tuple[str, BegunPurge]]:
+    query = select(RECEIPTS.c.id, RECEIPTS.c.document).where(RECEIPTS.c.subject_sha256 == _BEGUN)
+    rows = connection.execute(query.order_by(RECEIPTS.c.purged_at)).all()
+    return [(row.id, msgspec.json.decode(row.document, type=BegunPurge)) for row in rows]
 
 
 def note_had(connection: Connection, subject: str, had: HadFiles, at: datetime) -> None:

@@ -17,6 +17,7 @@ from steadfast.blobs.scratch import clean_scratch
 from steadfast.database.schema import UtcTime
 from steadfast.errors import SteadfastError
 from steadfast.jobs.deletion import DELETIONS, DeletionReason, forget_job, let_inputs_go, let_results_go
+from steadfast.jobs.purge import Purge
 from steadfast.jobs.rows import AnyRow
 from steadfast.jobs.tables import JOBS
 from steadfast.jobs.transaction import JobDatabase, Transaction
@@ -81,7 +82,8 @@ class Retention:
             await asyncio.sleep(self._every_s)
 
     async def sweep(self) -> Removed:
-        """One round; the answer is what left the store."""
+        """One round, after purges that were broken off; the answer is what left the store by its time."""
+        await Purge(self._jobs).take_up()
         removed = await self._let_go("keep_inputs_s", "inputs_gone_at", self.terms.inputs, let_inputs_go)
         removed += await self._let_go("keep_results_s", "results_gone_at", self.terms.results, let_results_go)
         await self._forget_old()

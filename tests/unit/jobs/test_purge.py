@@ -15,6 +15,7 @@ from steadfast.jobs.deletion import rows_left
 from steadfast.jobs.job import JobState
 from steadfast.jobs.purge import Purge
 from steadfast.jobs.purge_receipt import PurgeReceipt, receipts_of, unfinished
+from steadfast.jobs.retention import Retention, RetentionTerms
 from steadfast.jobs.rows import space_of
 from steadfast.uploads.upload import UPLOADS
 
@@ -216,9 +217,34 @@ def test_a_key_takes_up_only_what_was_its_own(house: JobHouse, monkeypatch: pyte
         patch.setattr(Purge, "_receipt", die)
         with pytest.raises(Death):
             purge(house)
-    assert not told_anywhere(house, PERSON)
     assert purge(house, owner="anna").jobs == (mine,)
     assert purge(house).jobs == (other,)
+    assert not told_anywhere(house, PERSON)
+
+
+def test_a_purge_that_died_with_its_server_is_finished_by_the_next_server(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [person_job(house, subject=PERSON), person_job(house, "another", subject=PERSON)]
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Purge, "_erase_files", die)
+        with pytest.raises(Death):
+            purge(house)
+    assert asyncio.run(Purge(house.elsewhere()).take_up()) == 0, "nobody there knows that its server is dead"
+    asyncio.run(Retention(house.restarted(), RetentionTerms()).sweep())
+    (receipt,) = house.jobs.read_now(lambda c: receipts_of(c, PERSON))
+    assert (receipt["asked_by"], sorted(receipt["jobs"]), receipt["is_complete"]) == (
+        "admin",
+        sorted(gone),
+        True,
+    )
+    assert files(house) == 0
+    assert not told_anywhere(house, PERSON)
+    assert asyncio.run(Purge(house.restarted()).take_up()) == 0
 
 
 def test_a_purge_of_nobody_is_refused(house: JobHouse) -> None:
