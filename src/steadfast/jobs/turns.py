@@ -111,6 +111,7 @@ _NEXT_FLOW = (
     .limit(1)
     .with_for_update(of=FLOWS)
 )
+_NEXT_FREE_FLOW = _NEXT_FLOW.with_for_update(of=FLOWS, skip_locked=True)
 _NEXT_OTHER_FLOW = (
     _FLOWS_IN_TURN.order_by(FLOWS.c.priority.desc(), FLOWS.c.served_s).limit(1).with_for_update()
 )
@@ -209,7 +210,13 @@ def _next_flow(transaction: Transaction, lane: str, passed_over: list[Flow]) -> 
     query = _NEXT_OTHER_FLOW if passed_over else _NEXT_FLOW
     for flow in passed_over:
         query = query.where(~and_(FLOWS.c.owner == flow.owner, FLOWS.c.priority == flow.priority))
-    row = transaction.connection.execute(query, {"of_lane": lane}).first()
+    connection, row = transaction.connection, None
+    if transaction.is_shared and not passed_over:
+        # Everybody wants the same one: who finds it taken has the next of that priority, and waits only
+        # where there is no other.
+        row = connection.execute(_NEXT_FREE_FLOW, {"of_lane": lane}).first()
+    if row is None:
+        row = connection.execute(query, {"of_lane": lane}).first()
     if row is None:
         return None
     task, capability = parts_of(lane)
