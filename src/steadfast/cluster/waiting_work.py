@@ -1,11 +1,12 @@
 """How much work waits, by what it needs: for messages, and for whoever decides how many servers there should
 be."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, text
+from sqlalchemy import Connection, and_, func, select, text
 
 from steadfast.cluster.message import ANY, MOST_MESSAGES, Errand
 from steadfast.jobs.job import JobPriority
@@ -64,7 +65,7 @@ class Demand:
 
 def demand(connection: Connection, now_s: float) -> list[Demand]:
     """All that waits, by capability and priority; `now_s`: on the wall clock of the database."""
-    speeds = _device_s_per_unit(connection)
+    speeds = _busy_s_per_unit(connection)
     kind = STEPS.c.kind == "segment"
     query = (
         select(
@@ -105,22 +106,18 @@ def _together(one: Demand, other: Demand) -> Demand:
     )
 
 
-def _device_s_per_unit(connection: Connection) -> dict[str, float]:
-    """By task, over the latest attempts that were finished."""
+def _busy_s_per_unit(connection: Connection) -> dict[str, float]:
+    """By task, over the latest attempts that were finished: for which a place was taken, device or not."""
     late = (
-        select(ATTEMPTS.c.job_id, ATTEMPTS.c.device_s, ATTEMPTS.c.frames)
-        .where(ATTEMPTS.c.outcome == "done", or_(ATTEMPTS.c.frames > 0))
+        select(JOBS.c.task, ATTEMPTS.c.began_at, ATTEMPTS.c.ended_at, ATTEMPTS.c.frames)
+        .join(JOBS, JOBS.c.id == ATTEMPTS.c.job_id)
+        .where(ATTEMPTS.c.outcome == "done", ATTEMPTS.c.frames > 0)
         .order_by(ATTEMPTS.c.id.desc())
         .limit(_LATE_ATTEMPTS)
-        .subquery()
     )
-    query = (
-        select(JOBS.c.task, func.sum(late.c.device_s), func.sum(late.c.frames))
-        .join(JOBS, JOBS.c.id == late.c.job_id)
-        .group_by(JOBS.c.task)
-    )
-    return {
-        task: float(device_s) / float(frames)
-        for task, device_s, frames in connection.execute(query)
-        if frames
-    }
+    busy_s: Counter[str] = Counter()
+    units: Counter[str] = Counter()
+    for row in connection.execute(late):
+        busy_s[row.task] += (row.ended_at - row.began_at).total_seconds()
+        units[row.task] += row.frames
+    return {task: busy_s[task] / units[task] for task in units}
