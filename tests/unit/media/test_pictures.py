@@ -22,7 +22,7 @@ from steadfast.errors import (
 )
 from steadfast.media.canvas import Region
 from steadfast.media.limits import MediaLimits
-from steadfast.media.pictures import Picture, read_picture
+from steadfast.media.pictures import Picture, read_picture, read_size
 from steadfast.media.sniff import FileFormat
 from steadfast.media.tiff_tags import tiff_with_tags
 
@@ -66,6 +66,14 @@ def test_every_format_shows_the_same_picture(content: bytes, found: FileFormat) 
     picture = read_picture(content)
     assert picture.format is found
     assert_shows_the_sample(picture)
+
+
+def test_the_size_is_known_before_anything_is_decoded() -> None:
+    content = files.encoded("PNG")
+    assert read_size(content) == (files.WIDTH_PX, files.HEIGHT_PX)
+    assert read_size(content[:60]) == (files.WIDTH_PX, files.HEIGHT_PX)  # its pixels are not even there
+    with pytest.raises(MediaTooLarge):
+        read_size(content, MediaLimits(max_pixels=10))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
