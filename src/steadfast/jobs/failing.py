@@ -178,8 +178,9 @@ def _where(lease: Lease) -> str:
 
 
 def _start_over(transaction: Transaction, job: AnyRow, why: str) -> None:
-    """Forgets plans and segments of what is not finished; finished items stay as they are."""
-    open_items = select(ITEMS.c.number).where(ITEMS.c.job_id == job.id, ITEMS.c.result_blob == "")
+    """Forgets plans and segments of open items; those that are done or have failed stay as they are."""
+    is_open = ITEMS.c.result_blob == "", ITEMS.c.failure.is_(None)
+    open_items = select(ITEMS.c.number).where(ITEMS.c.job_id == job.id, *is_open)
     mine = STEPS.c.job_id == job.id, STEPS.c.item.in_(open_items)
     revoke(transaction, job, why=PIN_LOST)
     transaction.connection.execute(STEPS.delete().where(*mine, STEPS.c.kind != StepKind.PLAN.value))

@@ -6,9 +6,9 @@ import pytest
 from tests.job_house import JobHouse
 
 from steadfast.errors import InputMissing, JobConflict, JobUnknown, WorkerCrashed
-from steadfast.jobs import control, queries
+from steadfast.jobs import control, failing, queries
 from steadfast.jobs.events import JobStateChanged
-from steadfast.jobs.job import TRANSITIONS, JobPriority, JobState, StepKind, sources_of
+from steadfast.jobs.job import TRANSITIONS, JobPriority, JobState, OnPinLost, StepKind, sources_of
 from steadfast.jobs.port import JobFilter
 
 
@@ -48,6 +48,17 @@ def test_a_cancelled_job_leases_nothing_and_refuses_what_was_under_way(house: Jo
     house.jobs.write_now(lambda t: control.retry(t, None, job_id))
     again = house.took()
     assert again.token > lease.token + 1, "no token of before may be mistaken for this one"
+
+
+def test_a_batch_that_starts_over_leaves_what_has_failed_alone(house: JobHouse) -> None:
+    job_id = house.submit(house.order("bad", "good", on_pin_lost=OnPinLost.RESTART))
+    assert house.fail(house.took(), is_final=True)
+    house.plan(house.took())
+    segment = house.took()
+    assert house.jobs.write_now(lambda t: failing.pin_lost(t, segment, "The model is gone."))
+    assert {lease.key.item for lease in house.finish()} == {1}
+    job = house.job(job_id)
+    assert (job.state, job.progress.items_done, job.progress.items_failed) == (JobState.FAILED, 1, 1)
 
 
 def test_a_retry_keeps_what_is_done(house: JobHouse) -> None:
