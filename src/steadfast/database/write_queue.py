@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseBusy, DatabaseDamaged, DatabaseProblem, SchemaTooNew
@@ -95,7 +95,7 @@ class WriteQueue:
                 with self._database.writing() as connection:
                     return piece(connection)
             except DatabaseProblem as error:
-                if isinstance(error, _HOPELESS) or time.monotonic() + pause_s > until_s:
+                if not _is_passing(error) or time.monotonic() + pause_s > until_s:
                     raise
             if self._closed.wait(pause_s):
                 raise DatabaseBusy("The service is stopping.")
@@ -125,31 +125,41 @@ class WriteQueue:
     def _write_together(self, entries: list[_Entry]) -> None:
         pause_s = _FIRST_PAUSE_S
         while entries:
-            try:
-                with self._database.writing() as connection:
-                    for entry in entries:
-                        _run(connection, entry, is_alone=len(entries) == 1)
-            except Exception as error:  # noqa: BLE001 — whoever waits for a piece is told
-                entries = self._give_up_on_some(entries, error)
-                if entries:
-                    self._closed.wait(pause_s)
-                pause_s = min(2.0 * pause_s, _LONGEST_PAUSE_S)
-            else:
-                for entry in entries:
-                    _settle(entry)
-                return
+            entries = [entry for entry, error in self._attempt(entries) if self._may_try_again(entry, error)]
+            if entries:
+                self._closed.wait(pause_s)
+            pause_s = min(2.0 * pause_s, _LONGEST_PAUSE_S)
 
-    def _give_up_on_some(self, entries: list[_Entry], error: Exception) -> list[_Entry]:
-        """Fails those whose time is over, or all of them where trying again is no use; the rest stays."""
-        now_s = time.monotonic()
-        is_passing = isinstance(error, DatabaseProblem) and not isinstance(error, _HOPELESS)
-        kept = []
+    def _attempt(self, entries: list[_Entry]) -> list[tuple[_Entry, Exception]]:
+        """Writes them, or says what was not written and why."""
+        try:
+            with self._database.writing() as connection:
+                for entry in entries:
+                    _run(connection, entry, is_alone=len(entries) == 1)
+        except Exception as error:  # noqa: BLE001 — whoever waits for a piece is told
+            if len(entries) == 1 or isinstance(error, DatabaseBusy):
+                return [(entry, error) for entry in entries]
+            # It may be the fault of one, which must not be that of all.
+            return [failed for entry in entries for failed in self._attempt([entry])]
         for entry in entries:
-            if is_passing and now_s < entry.until_s and not self._closed.is_set():
-                kept.append(entry)
-            elif entry.future.set_running_or_notify_cancel():
-                entry.future.set_exception(error)
-        return kept
+            _settle(entry)
+        return []
+
+    def _may_try_again(self, entry: _Entry, error: Exception) -> bool:
+        """False: its time is over, or trying again is no use; whoever waits for it is told."""
+        if _is_passing(error) and time.monotonic() < entry.until_s and not self._closed.is_set():
+            return True
+        if entry.future.set_running_or_notify_cancel():
+            entry.future.set_exception(error)
+        return False
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same may succeed later: not where the statement itself is wrong."""
+    cause = error.__cause__
+    is_wrong = isinstance(cause, StatementError) and not isinstance(cause, DBAPIError)
+    is_ours = isinstance(error, DatabaseProblem) and not isinstance(error, _HOPELESS)
+    return is_ours and not is_wrong
 
 
 def _run(connection: Connection, entry: _Entry, *, is_alone: bool) -> None:

@@ -60,6 +60,20 @@ def test_a_piece_that_fails_is_undone_alone(database: Database, notes: WriteQueu
     assert words(database) == ["a", "b"]
 
 
+def test_a_statement_that_is_wrong_in_itself_fails_nobody_else(database: Database, notes: WriteQueue) -> None:
+    def wrong(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO notes VALUES (:word)"), {})
+
+    async def all_at_once() -> list[object]:
+        pieces: list[Callable[[Connection], object]] = [note("a"), note("b"), wrong, note("c")]
+        return await asyncio.gather(*(notes.write(piece) for piece in pieces), return_exceptions=True)
+
+    *first, refused, last = asyncio.run(all_at_once())
+    assert (first, last) == (["A", "B"], "C")
+    assert isinstance(refused, Exception)
+    assert words(database) == ["a", "b", "c"]
+
+
 def test_a_lock_that_is_held_by_another_process_is_waited_for(database: Database, notes: WriteQueue) -> None:
     if database.options.file is None:
         pytest.skip("only SQLite locks the whole database")
