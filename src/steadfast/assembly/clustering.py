@@ -1,7 +1,6 @@
 """Settings turned into this server's part in a cluster; a server that stands alone imports none of it."""
 
 import logging
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from steadfast import __version__
+from steadfast.assembly.sharing import server_name
 from steadfast.assembly.staffing import devices_of
 from steadfast.cluster.capability import Abilities, capabilities_of, needs_by
 from steadfast.cluster.chief import Chief
@@ -130,7 +130,7 @@ def open_cluster(
         return _facts(settings, ground, jobs, runtime, messenger)
 
     options = MemberOptions(
-        name=node_name(settings),
+        name=server_name(settings),
         role=cluster.role,
         version=__version__,
         abilities=ground.abilities,
@@ -189,11 +189,6 @@ def _redis(settings: Settings) -> "RedisSharing | None":
     return RedisSharing(url, prefix=settings.cluster.queue_prefix)
 
 
-def node_name(settings: Settings) -> str:
-    """What this server is called among the others."""
-    return settings.cluster.name or socket.gethostname()[:100]
-
-
 def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") -> Messenger | None:
     cluster = settings.cluster
     broker = cluster.broker()
@@ -204,7 +199,7 @@ def _messenger(settings: Settings, ground: ClusterGround, jobs: "JobService") ->
     errands = errands_of(ground.abilities.listens_for) if listens else ()
     options = MessengerOptions(
         broker_url=broker,
-        node=node_name(settings),
+        node=server_name(settings),
         queues=tuple(errand.queue(prefix) for errand in errands),
         places=max(1, len(ground.devices)),
         lease_s=settings.jobs.lease_s,

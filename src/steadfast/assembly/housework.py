@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from steadfast.admission.gate import Gate
 from steadfast.admission.keyring import Keyring
@@ -11,9 +12,11 @@ from steadfast.api.backend import Backend
 from steadfast.assembly.chores import Chores
 from steadfast.assembly.filekeeping import open_retention, open_webhooks
 from steadfast.assembly.measuring import store_figures
+from steadfast.assembly.sharing import server_name
 from steadfast.database.database import Database
 from steadfast.errors import DatabaseProblem
 from steadfast.events import subscribe_to
+from steadfast.health.incident_store import IncidentStore
 from steadfast.jobs.service import JobService
 from steadfast.observability.metrics.storage_metrics import StoreFigures
 from steadfast.runtime.events import WorkerLoaded
@@ -21,7 +24,11 @@ from steadfast.runtime.supervisor import Supervisor
 from steadfast.settings import Settings
 from steadfast.sla.recorder import Recorder
 
+if TYPE_CHECKING:
+    from steadfast.cluster.cluster import Cluster
+
 _FLUSH_EVERY_S = 60.0
+_GONE_EVERY_S = 60.0
 _COUNT_EVERY_S = 0.25
 """How soon admission hears that there are more or fewer workers."""
 
@@ -37,6 +44,7 @@ class Housework:
     keyring: Keyring | None
     recorder: Recorder | None
     jobs: JobService | None
+    cluster: "Cluster | None"
     is_chief: Callable[[], bool]
     """Whether this server does what only one of many may do."""
 
@@ -56,6 +64,8 @@ class Housework:
             self._tend_jobs(self.jobs, chores)
         if self.keyring is not None:
             chores.begin(_flush_keys_forever(self.keyring, self.database))
+        if self.cluster is not None and self.settings.health.enabled:
+            chores.begin(self._end_what_the_gone_left(self.cluster))
         chores.begin(_count_workers_forever(self.supervisor, self.backend.gate))
 
     def _tend_jobs(self, jobs: JobService, chores: Chores) -> None:
@@ -63,6 +73,16 @@ class Housework:
         chores.begin(open_retention(self.settings, jobs.database).run(is_chief=self.is_chief))
         if (webhooks := open_webhooks(self.settings, jobs.database)) is not None:
             chores.begin(webhooks.work_forever())
+
+    async def _end_what_the_gone_left(self, cluster: "Cluster") -> None:
+        """Closes the incidents of servers that will not come back to do it."""
+        store = IncidentStore(self.database, server=server_name(self.settings))
+        while True:
+            await asyncio.sleep(_GONE_EVERY_S)
+            if self.is_chief():
+                with suppress(DatabaseProblem):  # the next round finds them again
+                    alive = await self.database.run(cluster.registry.live_names)
+                    await self.database.run(store.close_left_by_others, alive)
 
     async def _ask_store(self) -> StoreFigures:
         return await self.database.run(store_figures, self.database)

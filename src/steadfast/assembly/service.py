@@ -235,6 +235,7 @@ class Service:
             keyring=self._keyring,
             recorder=self._recorder,
             jobs=self._jobs,
+            cluster=self._cluster,
             is_chief=shared_terms(settings, self._ground).is_chief,
         ).begin(self._chores)
         if self._jobs is not None:

@@ -1,5 +1,6 @@
 """Several servers as one, as far as a server that stands alone has to know: it imports none of it."""
 
+import socket
 from typing import TYPE_CHECKING, Protocol
 
 from steadfast.assembly.jobkeeping import SharedTerms
@@ -21,6 +22,11 @@ class Supply(Protocol):
 
     def sums(self) -> dict[str, str]:
         """Models and their sums; reads files, unless that was done before."""
+
+
+def server_name(settings: Settings) -> str:
+    """What this server is called among the others."""
+    return settings.cluster.name or socket.gethostname()[:100]
 
 
 def is_clustered(settings: Settings, database: Database) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steadfast.admission.keys import utc_now
+from steadfast.assembly.sharing import server_name
 from steadfast.database.database import Database
 from steadfast.errors import Severity, SteadfastError
 from steadfast.health.alerts.channels import channels_of, instance_of, routes_of
@@ -77,7 +78,7 @@ def health_watch(
         ),
         book=IncidentBook(utc_now, redact=redactor.value),
         database=database,
-        store=IncidentStore(database),
+        store=IncidentStore(database, server=server_name(settings)),
         recorder=recorder,
         crashes=crashes,
         clock=time.monotonic,

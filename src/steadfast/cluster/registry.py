@@ -108,6 +108,11 @@ class Registry:
             for capability in ("", *node.facts.capabilities)
         }
 
+    def live_names(self) -> list[str]:
+        """Nodes that are there, whatever they do."""
+        over = (NodeState.GONE, NodeState.STOPPED)
+        return [node.name for node in self.nodes() if node.state not in over]
+
     def forget_old(self) -> int:
         """Removes those that have been gone for a day; how many."""
         with self._database.writing() as connection:

@@ -1,10 +1,26 @@
 """Incidents in the database, and for how long they stay there."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Index, Row, String, Table, Text, and_, case, delete, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
 from steadfast.admission.keys import utc_now
 from steadfast.database.database import Database
@@ -23,6 +39,7 @@ INCIDENTS = Table(
     Column("detected_at", UtcTime, nullable=False),
     Column("recovered_at", UtcTime),
     Column("document", Text, nullable=False),
+    Column("server", String(100), nullable=False, server_default=text("''")),
     Index("ix_incidents_detected_at", "detected_at"),
 )
 
@@ -30,8 +47,12 @@ INCIDENTS = Table(
 class IncidentStore:
     """Every method is one transaction; they block: see `Database.run`."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, database: Database, *, server: str = "", now: Callable[[], datetime] = utc_now
+    ) -> None:
+        """`server`: who writes, among several on one database."""
         self._database = database
+        self._server = server[:100]
         self._now = now
 
     def save(self, incident: Incident) -> None:
@@ -44,6 +65,7 @@ class IncidentStore:
             "detected_at": incident.detected_at,
             "recovered_at": incident.recovered_at,
             "document": json.dumps(incident.as_dict()),
+            "server": self._server,
         }
         with self._database.writing() as connection:
             known = connection.execute(
@@ -92,14 +114,22 @@ class IncidentStore:
         return [_incident_of(row) for row in rows]
 
     def close_left_open(self) -> int:
-        """Ends those that a server before this one has left open; how many there were."""
+        """Ends those that this server has left open before it died; how many there were."""
+        alone = self._database.options.file is not None
+        return self._close(true() if alone else INCIDENTS.c.server.in_([self._server, ""]))
+
+    def close_left_by_others(self, alive: Collection[str]) -> int:
+        """Ends those of servers that are gone for good: of none in `alive`; how many there were."""
+        return self._close(INCIDENTS.c.server.not_in([*alive, self._server]))
+
+    def _close(self, whose: ColumnElement[bool]) -> int:
         detected_at, now = INCIDENTS.c.detected_at, self._now()
         # A clock that was set back meanwhile must not let anything end before it began.
         ended_at = case((detected_at > now, detected_at), else_=now)
         with self._database.writing() as connection:
             return connection.execute(
                 update(INCIDENTS)
-                .where(INCIDENTS.c.outcome == Outcome.OPEN.value)
+                .where(INCIDENTS.c.outcome == Outcome.OPEN.value, whose)
                 .values(outcome=Outcome.RESTARTED.value, recovered_at=ended_at)
             ).rowcount
 

@@ -44,8 +44,10 @@ def test_a_node_that_is_silent_for_too_long_is_gone_and_one_that_speaks_is_there
     beat(registry)
     clock.turn(19.0)
     assert registry.get("one").state is NodeState.ACTIVE
+    assert registry.live_names() == ["one"]
     clock.turn(2.0)
     assert registry.get("one").state is NodeState.GONE
+    assert registry.live_names() == []
     beat(registry)
     assert registry.get("one").state is NodeState.ACTIVE
 

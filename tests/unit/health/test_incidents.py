@@ -179,6 +179,16 @@ def test_what_a_dead_server_has_left_open_is_closed_by_the_next(database: Databa
     assert store.close_left_open() == 0
 
 
+def test_of_several_servers_the_gone_ones_alone_lose_what_they_had_open(database: Database) -> None:
+    wall = Wall()
+    stores = {name: IncidentStore(database, server=name, now=wall) for name in ("here", "there", "gone")}
+    for number, store in enumerate(stores.values()):
+        store.save(incident(number, wall))
+    assert stores["here"].close_left_by_others(["there"]) == 1
+    still_open = {one.id for one in stores["here"].list(only_open=True)}
+    assert still_open == {"inc_0", "inc_1"}
+
+
 def test_the_old_and_the_too_many_go_but_what_lasts_stays(database: Database) -> None:
     wall = Wall()
     store = IncidentStore(database, now=wall)
