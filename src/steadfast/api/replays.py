@@ -144,6 +144,7 @@ class Replays:
         return KeptAnswer(status=replay.status, content_type=content_type, headers=[], body=b"")
 
     def _complete(self, claim: Claim, answer: KeptAnswer) -> None:
+        cached = self._names.pop(claim.token, None)
         content = msgspec.msgpack.encode(answer)
         name = self._bodies.keep(content)
         kept = self._store.complete(
@@ -151,7 +152,7 @@ class Replays:
         )
         if not kept:
             self._bodies.drop([name])
-        elif self._cache is not None and (cached := self._names.pop(claim.token, None)) is not None:
+        elif self._cache is not None and cached is not None:
             self._cache.keep(cached, content)
 
 
