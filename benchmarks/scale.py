@@ -8,6 +8,8 @@ broker that the benchmark starts (commits wait for no disk). A step sleeps for `
     steps/s and share   of what that many places could do if nothing but sleep cost time
     cycle ms            p50 of the time from one step's lease to the next on the same place, less the sleep:
                         lease, files, commit, acknowledgement, message
+    gap ms              p50 of that part of it in which nobody works: from the commit of one step to the lease
+                        of the next
     db ms, tx           processor time of PostgreSQL and its transactions, per step
     idle tx/s           transactions per second and node while nothing waits
     cpu                 of the whole machine that is used; near 100 % the machine is the limit, not the design
@@ -42,7 +44,7 @@ from steadfast.jobs.tables import ATTEMPTS
 _LOOK_EVERY_S = 0.05
 _IDLE_S = 3.0
 _LINEAR = 0.9
-_LINE = "{:>5} {:>8} {:>6} {:>9} {:>6} {:>5} {:>9} {:>5}  {}"
+_LINE = "{:>5} {:>8} {:>6} {:>9} {:>7} {:>6} {:>5} {:>9} {:>5}  {}"
 _ACTIVITY = text(
     "SELECT query, coalesce(wait_event_type, 'cpu') AS wait FROM pg_stat_activity "
     "WHERE state = 'active' AND datname LIKE 'cluster_%' AND pid <> pg_backend_pid()"
@@ -59,6 +61,7 @@ class Found:
     steps_per_s: float
     share: float
     cycle_ms: float
+    gap_ms: float
     db_ms: float
     transactions: float
     idle_transactions: float
@@ -148,6 +151,7 @@ def run(house: ClusterHouse, folder: str, nodes: int, *, seconds: float, steps: 
         steps_per_s=per_s,
         share=per_s * seconds / nodes,
         cycle_ms=_cycle_ms(rows, seconds),
+        gap_ms=_gap_ms(rows),
         db_ms=(watch.cpu_s() - cpu_s) * 1000 / all_steps,
         transactions=(commits(folder) - before) / all_steps,
         idle_transactions=idle,
@@ -180,9 +184,25 @@ def _cycle_ms(rows: list[Row[tuple[object, ...]]], seconds: float) -> float:
     return (statistics.median(cycles) - seconds) * 1000 if cycles else float("nan")
 
 
+def _gap_ms(rows: list[Row[tuple[object, ...]]]) -> float:
+    by_place: dict[object, list[Row[tuple[object, ...]]]] = defaultdict(list)
+    for row in rows:
+        by_place[row.lease_owner].append(row)
+    gaps = [
+        (later.began_at - first.ended_at).total_seconds()
+        for done in by_place.values()
+        for first, later in pairwise(done)
+    ]
+    return statistics.median(gaps) * 1000 if gaps else float("nan")
+
+
 def measure(counts: list[int], broker: Broker, folder: str, *, seconds: float, steps: int, keys: int) -> None:
     """Prints a line per count."""
-    print(_LINE.format("nodes", "steps/s", "share", "cycle ms", "db ms", "tx", "idle tx/s", "cpu", "most"))
+    print(
+        _LINE.format(
+            "nodes", "steps/s", "share", "cycle ms", "gap ms", "db ms", "tx", "idle tx/s", "cpu", "most"
+        )
+    )
     for nodes in counts:
         with (
             tempfile.TemporaryDirectory() as place,
@@ -193,6 +213,7 @@ def measure(counts: list[int], broker: Broker, folder: str, *, seconds: float, s
             f"{found.steps_per_s:.2f}",
             f"{found.share:.1%}",
             f"{found.cycle_ms:.1f}",
+            f"{found.gap_ms:.1f}",
             f"{found.db_ms:.1f}",
             f"{found.transactions:.1f}",
             f"{found.idle_transactions:.1f}",
