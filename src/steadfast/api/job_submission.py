@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 
@@ -243,18 +244,19 @@ class JobSubmission:
         wanted = Wanted(owner=f"jobs:{holder.space}", key=given, fingerprint=fingerprint, hold_s=_HOLD_S)
 
         async def answer() -> KeptAnswer:
-            return _accepted(await self._submit_once(order, holder, f"{_sum(given)[:32]}{fingerprint[:32]}"))
+            mark = f"{_sum(given)[:32]}{fingerprint[:32]}"
+            return _accepted(await self._submit_once(order, holder, mark, replays.keep_for))
 
         kept, headers = await replays.once(wanted, answer)
         if headers:  # it was answered before, so nobody needs what came with it this time
             await self._let_go(holder)
         return kept, headers
 
-    async def _submit_once(self, order: JobOrder, holder: Holder, mark: str) -> Job:
+    async def _submit_once(self, order: JobOrder, holder: Holder, mark: str, keep_for: timedelta) -> Job:
         """Finds the job that was recorded before a death kept its answer from being sent."""
         marked = {_REQUEST_LABEL: mark}
         page = await self._jobs.list(order.owner, JobFilter(labels=marked), limit=1)
-        if page.jobs:
+        if page.jobs and page.jobs[0].created_at > await self._jobs.now() - keep_for:
             await self._let_go(holder)
             return page.jobs[0]
         order = replace(order, labels={**order.labels, **marked})

@@ -76,7 +76,8 @@ class Replays:
         self._store = store
         self._aside = aside
         self._bodies = bodies
-        self._keep = keep
+        self.keep_for = keep
+        """How long an answer is repeated."""
         self._cache = cache
         self._names: dict[str, str] = {}
         """Claim → what its answer is called in the cache."""
@@ -129,7 +130,7 @@ class Replays:
             idempotency_key=wanted.key,
             fingerprint=wanted.fingerprint,
             hold=timedelta(seconds=wanted.hold_s + 1),
-            keep=self._keep,
+            keep=self.keep_for,
         )
         if isinstance(found, Replay):
             return self._read(found)

@@ -138,6 +138,11 @@ class JobService:
         """One job, with the progress of this moment."""
         return self._with_progress(await self.database.read(lambda c: queries.get(c, owner, job_id)))
 
+    async def now(self) -> datetime:
+        """By the clock that dates jobs."""
+        clock = self.database.clock
+        return await self.database.read(lambda connection: clock.moment(clock.now_s(connection)))
+
     async def items(self, owner: str | None, job_id: str, *, first: int = 0, limit: int = 100) -> list[Item]:
         """Its items."""
         return await self.database.read(lambda c: queries.items(c, owner, job_id, first, limit))

@@ -128,6 +128,14 @@ def test_a_server_that_died_between_the_record_and_the_answer_has_made_one_job(
     assert after.send().headers[b"idempotent-replayed"] == b"true"
 
 
+def test_a_key_that_has_been_forgotten_makes_another_job(house: JobHouse, tmp_path: Path) -> None:
+    front = Front(house, tmp_path)
+    first = id_of(front.send())
+    house.clock.turn(25 * 3600.0)
+    assert id_of(front.send()) != first
+    assert len(front.recorded()) == 2
+
+
 def test_what_is_refused_holds_no_files(
     house: JobHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
