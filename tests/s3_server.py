@@ -21,11 +21,13 @@ class S3Trouble:
     """How badly it does, from now on."""
 
     every_fails: int = 0
-    """Each so-manieth request is refused, `SlowDown` and `InternalError` in turn; 0: none."""
+    """Each so-manieth request is refused, `SlowDown` and `InternalError` in turn, never one twice; 0: none."""
     delay_s: float = 0.0
     """Before each answer."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     refused: int = 0
+    refused_last: set[tuple[str, str]] = field(default_factory=set)
+    """What is to be answered when it is asked again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,12 @@ def s3_server(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Ite
         asked.append(dict(environ))
         time.sleep(trouble.delay_s)
         number = next(trouble.numbers)
-        if trouble.every_fails and number % trouble.every_fails == 0:
+        asked_for = (environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        is_again = asked_for in trouble.refused_last
+        trouble.refused_last.discard(asked_for)
+        if trouble.every_fails and number % trouble.every_fails == 0 and not is_again:
             trouble.refused += 1
+            trouble.refused_last.add(asked_for)
             return _refused(trouble.refused, start)
         return application(environ, start)
 

@@ -29,9 +29,11 @@ def check(invocation: Invocation) -> None:
     """Say whether the schema is this version's; fails if it is not, or if the database cannot be used."""
     with _engine(invocation) as engine:
         found, known = _revisions(engine)
-    is_current = found == known
+    is_current = found is not None and found >= known
     facts = {"schema": found, "known": known, "current": is_current}
     said = f"The schema is {found or 'empty'}; this version's is {known}."
+    if is_current and found != known:
+        said = _newer(found)
     invocation.output.show(facts, lambda: Text(said))
     if not is_current:
         raise DatabaseProblem(
@@ -50,12 +52,12 @@ def upgrade(invocation: Invocation) -> None:
         before, known = _revisions(engine)
         migration.upgrade(engine)
     facts = {"before": before, "schema": known}
-    same = before == known
-    said = (
-        f"The schema is {known} already."
-        if same
-        else f"The schema is {known} now; it was {before or 'empty'}."
-    )
+    if before == known:
+        said = f"The schema is {known} already."
+    elif before is not None and before > known:
+        said = _newer(before)
+    else:
+        said = f"The schema is {known} now; it was {before or 'empty'}."
     invocation.output.show(facts, lambda: Text(said))
 
 
@@ -79,6 +81,10 @@ def backup(
     size_bytes = back_up_sqlite(file, target)
     facts = {"database": file, "copy": target, "bytes": size_bytes}
     invocation.output.show(facts, lambda: Text(f"Copied {file} to {target} ({size_bytes} bytes)."))
+
+
+def _newer(found: str | None) -> str:
+    return f"The schema is {found}, of a newer version that has only added to it: this one works with it."
 
 
 @contextmanager

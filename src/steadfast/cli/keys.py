@@ -15,7 +15,6 @@ from steadfast.admission.scopes import Scope
 from steadfast.cli.help_layout import CommandGroup
 from steadfast.cli.invocation import Invocation, command
 from steadfast.errors import InvalidOption, KeyUnknown
-from steadfast.settings.secret_files import secret_text
 
 if TYPE_CHECKING:
     from steadfast.admission.keys import ApiKey, KeyStore, NewKey
@@ -107,6 +106,7 @@ def webhook_secret_of(
 
 def _webhook_secret(invocation: Invocation, key_id: str) -> str:
     from steadfast.jobs.webhook_secrets import secret_of_key, webhook_secret  # noqa: PLC0415
+    from steadfast.settings.secret_files import secret_text  # noqa: PLC0415
 
     settings = invocation.settings
     given = secret_text("webhooks.secret", settings.webhooks.secret, settings.webhooks.secret_file)

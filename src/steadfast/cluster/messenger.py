@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from celery import Celery
-from celery.exceptions import Reject
+from celery.exceptions import Reject, WorkerShutdown
 from celery.worker.consumer import Consumer
 from kombu import Connection
 from kombu.exceptions import OperationalError
@@ -163,6 +163,18 @@ class Listener(Consumer):
         default_steps = [  # noqa: RUF012 — as Celery declares it
             step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in step
         ]
+
+    def start(self) -> None:
+        """Consumes until the broker is gone; then the process ends at once, and says why.
+
+        To part in order takes an answer of the broker. RabbitMQ, just restarted, may lose the wish to consume
+        and hold the connection for half a minute, in which the next messenger would long have been heard.
+        """
+        try:
+            super().start()
+        except WorkerShutdown as end:
+            _log.warning("messenger lost the broker: %r", end.__cause__)
+            os._exit(_BROKER_GONE)
 
 
 def main(descriptor: int) -> None:

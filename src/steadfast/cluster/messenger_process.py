@@ -95,11 +95,13 @@ class Messenger:
         """Keeps a messenger for ever."""
         pause_s = _FIRST_PAUSE_S
         while True:
-            if await _is_reached(self._options.broker_url):
-                began_s = time.monotonic()
-                await self._live()
-                if time.monotonic() - began_s > _READY_WITHIN_S:
-                    pause_s = _FIRST_PAUSE_S
+            while not await _is_reached(self._options.broker_url):
+                await asyncio.sleep(_FIRST_PAUSE_S)
+                pause_s = _FIRST_PAUSE_S
+            began_s = time.monotonic()
+            await self._live()
+            if time.monotonic() - began_s > _READY_WITHIN_S:
+                pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 1.5 * pause_s)
 

@@ -42,6 +42,7 @@ def test_processes_that_start_together_upgrade_once(url: str) -> None:
 def test_a_schema_of_a_newer_version_is_refused(url: str, database: Database) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE schema_readers SET oldest = '9999'"))
     with pytest.raises(SchemaTooNew, match="schema 9999"):
         open_postgresql(url)
 

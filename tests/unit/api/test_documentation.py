@@ -26,6 +26,8 @@ def test_every_route_is_described() -> None:
                 "retry",
             )
         ),
+        "/v1/cluster",
+        "/v1/cluster/demand",
         "/v1/uploads",
         "/v1/uploads/{id}",
         "/health",

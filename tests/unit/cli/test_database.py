@@ -40,7 +40,20 @@ def test_a_newer_schema_is_refused_in_one_sentence(
     database = open_sqlite(data_dir)
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE schema_readers SET oldest = '9999'"))
     database.close()
     for step in ("check", "upgrade"):
         assert run(["db", step]) is ExitCode.CONFIG
         assert "A newer version wrote the database: schema 9999" in capsys.readouterr().err
+
+
+def test_a_newer_schema_that_this_version_can_work_with_is_no_fault(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = open_sqlite(data_dir)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    for step in ("check", "upgrade"):
+        assert run(["db", step]) is ExitCode.OK
+        assert "schema is 9999, of a newer version" in capsys.readouterr().out

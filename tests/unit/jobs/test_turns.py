@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from tests import job_house
+import tests.job_house
 from tests.job_house import JobHouse
 
 from steadfast.jobs import control, leasing
@@ -135,6 +135,6 @@ def test_keys_share_workers_by_the_time_they_take_them_also_where_there_is_no_de
         lease = house.took()
         turns.append(lease.owner)
         done = Work(cost=Cost(cpu_s=took_s[lease.owner]), worked_s=took_s[lease.owner])
-        monkeypatch.setattr(job_house, "work", lambda frames=0, done=done: done)
+        monkeypatch.setattr(tests.job_house, "work", lambda frames=0, done=done: done)
         house.do(lease)
     assert turns.count("ben") > 5 * turns.count("anna")
