@@ -21,7 +21,7 @@ class S3Trouble:
     """How badly it does, from now on."""
 
     every_fails: int = 0
-    """Each so-manieth request is refused, `SlowDown` and `InternalError` in turn, never one twice; 0: none."""
+    """Each so-manieth request is refused, `SlowDown` or `InternalError`, but never one twice; 0: none."""
     delay_s: float = 0.0
     """Before each answer."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
