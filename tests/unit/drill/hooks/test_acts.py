@@ -18,9 +18,7 @@ def test_every_runtimes_own_words_are_known_as_a_device_without_memory(runtime: 
 
 def test_a_device_has_no_memory_at_the_best_operating_point_only() -> None:
     harm, order = Harm(), Order(id="a", act=Act.RAISE, text="onnxruntime")
-    with pytest.raises(
-        Exception, match="out of memory"
-    ):  # the runtime's own class where it is loaded
+    with pytest.raises(Exception, match="out of memory"):  # the runtime's own class where it is loaded
         harm.do(order)
     harm.stand_at(1)
     harm.do(order)
