@@ -127,6 +127,9 @@ class _Serving:
         self._arena.reset(answers=True)
         if len(dispatch.items) == 1 and dispatch.items[0].operation is not Operation.RUN:
             self._run_step(dispatch.items[0])
+            # A container of PyAV and its streams refer to each other: encoders of 75 MB, which the collector,
+            # counting objects and not bytes, would let stand for many segments more.
+            gc.collect()
             return
         ready: list[tuple[Item, Request[Any]]] = []
         for item in dispatch.items:

@@ -127,7 +127,7 @@ def process_video(
         tally = FrameTally(
             frames_expected=reader.info.frames_expected, max_bad_frames=request.max_bad_frames, clock=clock
         )
-        run = FrameRun(reader, writer, processor, time_base=reader.info.time_base)
+        run = FrameRun(lambda _: reader, writer, processor, time_base=reader.info.time_base)
         try:
             written = run.to_the_end(tally, on_progress)
         except BaseException:
@@ -156,14 +156,18 @@ class FrameRun(Generic[Analysis, WrittenT]):
 
     def __init__(
         self,
-        items: Iterable[MediaItem],
+        items: Callable[[Callable[[], None]], Iterable[MediaItem]],
         sink: FrameSink[WrittenT],
         processor: FrameProcessor[Analysis],
         *,
         time_base: Fraction,
         first_pts: int | None = None,
     ) -> None:
-        """Frames before `first_pts` are worked on and not written: they lead in."""
+        """Frames before `first_pts` are worked on and not written: they lead in.
+
+        `items` is called once, in the thread that reads, with what is to be called while no frame comes
+        though there is work. So nothing a run holds refers back to it, and all goes when the run ends.
+        """
         self._items = items
         self._sink = sink
         self._processor = processor
@@ -176,8 +180,7 @@ class FrameRun(Generic[Analysis, WrittenT]):
         self._error: BaseException | None = None
         self._written: WrittenT | None = None
 
-    def heartbeat(self) -> None:
-        """Says, from the thread that reads, that it is at work though no frame comes."""
+    def _heartbeat(self) -> None:
         self._outcomes.put(_FrameInFlight(frame=None, pts=0, time_s=0.0, leads_in=True))
 
     def to_the_end(self, tally: FrameTally, on_progress: OnProgress | None) -> WrittenT:
@@ -200,8 +203,9 @@ class FrameRun(Generic[Analysis, WrittenT]):
         finally:
             self._break_off()
             _join(threads)
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         assert self._written is not None
         return self._written
 
@@ -223,7 +227,7 @@ class FrameRun(Generic[Analysis, WrittenT]):
     # --- the stages ------------------------------------------------------------------------------------
 
     def _decode(self) -> None:
-        for item in self._items:
+        for item in self._items(self._heartbeat):
             self._decoded.put(_in_flight(item, self._first_pts))
         self._decoded.close()
 

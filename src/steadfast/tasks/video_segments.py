@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from steadfast.tasks.video_pipeline import FrameRun, decoder_threads
 from steadfast.tasks.video_report import OnProgress
 
 _USUAL_RATE = Fraction(25)
+_FRAMES_PER_HEARTBEAT = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,11 +138,13 @@ def write_segment(
             info=reader.info,
             threads=job.video.threads,
         )
-        frames = _SegmentFrames(reader, span)
         run: FrameRun[Analysis, tuple[int, ...]] = FrameRun(
-            frames, writer, processor, time_base=reader.info.time_base, first_pts=span.first_pts
+            lambda heartbeat: reader.frames_of(span, _every_few_frames(heartbeat)),
+            writer,
+            processor,
+            time_base=reader.info.time_base,
+            first_pts=span.first_pts,
         )
-        frames.on_passed_over = run.heartbeat
         try:
             pts = run.to_the_end(tally, on_progress)
         except BaseException:
@@ -151,24 +155,15 @@ def write_segment(
     return SegmentNote(account=tally.account, pts=pts)
 
 
-class _SegmentFrames:
-    """The frames of one span; says now and then that it is still on its way to them."""
+def _every_few_frames(heartbeat: Callable[[], None]) -> Callable[[], None]:
+    """What is called at every frame on the way to a span says so now and then."""
+    passed = count(1)
 
-    _EVERY_FRAMES = 16
+    def pass_over() -> None:
+        if next(passed) % _FRAMES_PER_HEARTBEAT == 0:
+            heartbeat()
 
-    def __init__(self, reader: VideoReader, span: Span) -> None:
-        self._reader = reader
-        self._span = span
-        self._passed = 0
-        self.on_passed_over: Callable[[], None] = lambda: None
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._reader.frames_of(self._span, self._pass_over)
-
-    def _pass_over(self) -> None:
-        self._passed += 1
-        if self._passed % self._EVERY_FRAMES == 0:
-            self.on_passed_over()
+    return pass_over
 
 
 def join_video(
