@@ -180,6 +180,11 @@ class FaultTask(Task[Act]):
 
     # --- acts -------------------------------------------------------------------------------------------
 
+    def _do_tangle(self, act: Act, *_: Any) -> str:
+        knot: list[Any] = [b"x" * (64 << 20)]
+        knot.append(knot)
+        return "left 64 MiB that refer to themselves"
+
     def _do_echo(self, act: Act, *_: Any) -> str:
         if act.seconds:
             time.sleep(act.seconds)

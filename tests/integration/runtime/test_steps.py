@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from tests.fault_task import Toil
 from tests.runtime_house import House, house, run
@@ -25,6 +26,7 @@ from steadfast.task_steps import (
     encoded,
 )
 
+MIB = 1 << 20
 TEXT = b"every segment is done once"
 
 
@@ -136,6 +138,21 @@ def test_errors_of_a_step_keep_their_class(folder: Path) -> None:
             with pytest.raises(ServiceError):  # there is no such folder
                 await step(it, Operation.SEGMENT, Toil(), order, folder=folder, to="no/such/folder")
             await step(it, Operation.SEGMENT, Toil(), order, folder=folder, to="p0")
+
+    run(test())
+
+
+def test_what_a_step_leaves_in_cycles_is_gone_before_the_next(folder: Path) -> None:
+    async def test() -> None:
+        async with house(folder=folder, spares=0) as it:
+            toil = Toil(do="tangle")
+            plan = (await step(it, Operation.PLAN, toil, folder=folder)).decode(JobPlan)
+            (worker,) = map(psutil.Process, it.pids())
+            before = worker.memory_info().rss
+            for _ in range(6):
+                await step(it, Operation.SEGMENT, toil, order_of(plan, 0), folder=folder, to="p0")
+            # The answer goes out before the collector comes, so what the last one left may still be there.
+            assert worker.memory_info().rss - before < 128 * MIB
 
     run(test())
 

@@ -1,6 +1,8 @@
 """A video done in segments has the frames, times and sound of one pass, and is the same bytes every time."""
 
+import gc
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle, islice
@@ -197,6 +199,19 @@ def test_a_segment_is_led_into_by_a_few_frames_that_are_not_written(tmp_path: Pa
     note = segment(video, plan, 1, tmp_path / "part", faces)
     assert len(faces.seen_s) == plan.spans[1].frames + LEAD_IN_FRAMES
     assert note.account.frames == len(note.pts) == plan.spans[1].frames
+
+
+def test_nothing_of_a_run_outlives_it_not_even_until_the_collector_comes(tmp_path: Path) -> None:
+    video = video_of(make_video(tmp_path / "a.mp4", size=SIZE, frames=60))
+    plan, faces = planned(video), Faces()
+    held = weakref.ref(faces)  # by the run, as are the encoder and the frames it looks ahead
+    gc.disable()
+    try:
+        segment(video, plan, 1, tmp_path / "part", faces)
+        del faces
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_single_bad_frames_keep_their_original_and_are_counted_over_the_whole_video(tmp_path: Path) -> None:
