@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from steadfast.blobs.library import ANSWERS
-from steadfast.blobs.staging import staged
+from steadfast.blobs.staging import staged, sweep, translating
 from steadfast.blobs.store import BlobStore
 from steadfast.errors import BlobMissing
 
@@ -28,15 +28,19 @@ class FolderBodies:
     """Files beside the database of a server that stands alone."""
 
     def __init__(self, folder: Path) -> None:
+        """What a killed process left half-written goes."""
         self._folder = folder
+        self._staging = folder / "staging"
+        sweep(self._staging)
 
     def keep(self, content: bytes) -> str:
-        """Written aside, then moved: a name never stands for half an answer."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Written aside, then moved: a name never stands for half an answer.
+
+        Raises `DiskFull`, `BlobStoreUnreachable`.
+        """
         name = f"answer-{secrets.token_hex(12)}"
-        aside = self._folder / f".{name}"
-        aside.write_bytes(content)
-        aside.replace(self._folder / name)
+        with staged(self._staging, [content]) as whole, translating(self._folder):
+            whole.file.replace(self._folder / name)
         return name
 
     def read(self, name: str) -> bytes:
@@ -47,9 +51,10 @@ class FolderBodies:
             raise BlobMissing("The kept answer is not there any more.") from error
 
     def drop(self, names: Iterable[str]) -> None:
-        """Removes them."""
-        for name in names:
-            (self._folder / name).unlink(missing_ok=True)
+        """Removes them. Raises `BlobStoreUnreachable`."""
+        with translating(self._folder):
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
 
 
 class StoreBodies:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias
@@ -19,7 +20,7 @@ from steadfast.api.access import Aside
 from steadfast.api.answer_bodies import AnswerBodies
 from steadfast.api.intake import Held
 from steadfast.api.reply import Header
-from steadfast.errors import BlobProblem, DatabaseProblem, MalformedRequest
+from steadfast.errors import BlobProblem, DatabaseProblem, DiskFull, MalformedRequest, SteadfastError
 
 _log = logging.getLogger(__name__)
 
@@ -98,11 +99,22 @@ class Replays:
 
     async def claim(self, wanted: Wanted) -> Claim | KeptAnswer:
         """The right to carry it out, or the answer it had. Raises what `IdempotencyStore.claim` raises."""
-        return await self._aside(self._claim, wanted)  # type: ignore[no-any-return]
+        claim: Claim | KeptAnswer = await self._aside(self._claim, wanted)
+        return claim
 
     async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
-        """Keeps the answer for a repetition."""
-        await self._aside(self._complete, claim, answer)
+        """Keeps the answer for a repetition.
+
+        Where it cannot be kept (a full disk) the caller has it all the same: the work is done, and a
+        repetition is carried out anew. Where it was the database that failed, the claim ends by its time.
+        """
+        try:
+            await self._aside(self._complete, claim, answer)
+        except (DatabaseProblem, BlobProblem, DiskFull) as error:
+            _log.warning("answer not kept", extra={"code": error.code})
+            if not isinstance(error, DatabaseProblem):
+                with suppress(SteadfastError):
+                    await self.abandon(claim)
 
     async def abandon(self, claim: Claim) -> None:
         """It failed on our side: a repetition is carried out."""
@@ -148,9 +160,13 @@ class Replays:
         cached = self._names.pop(claim.token, None)
         content = msgspec.msgpack.encode(answer)
         name = self._bodies.keep(content)
-        kept = self._store.complete(
-            claim, status=answer.status, content_type=answer.content_type.decode(), response_ref=name
-        )
+        try:
+            kept = self._store.complete(
+                claim, status=answer.status, content_type=answer.content_type.decode(), response_ref=name
+            )
+        except SteadfastError:
+            self._bodies.drop([name])  # no record names it
+            raise
         if not kept:
             self._bodies.drop([name])
         elif self._cache is not None and cached is not None:

@@ -14,7 +14,13 @@ from steadfast.api.answer_bodies import FolderBodies
 from steadfast.api.intake import Held, Room
 from steadfast.api.replays import KeptAnswer, Replays, Wanted, fingerprint_of, key_in
 from steadfast.database.database import Database
-from steadfast.errors import IdempotencyInProgress, MalformedRequest
+from steadfast.errors import (
+    BlobStoreUnreachable,
+    DatabaseBusy,
+    DiskFull,
+    IdempotencyInProgress,
+    MalformedRequest,
+)
 
 WANTED = Wanted(owner="k1", key="once", fingerprint="f" * 64, hold_s=30.0)
 ANSWER = KeptAnswer(status=200, content_type=b"image/png", headers=[(b"x-a", b"1")], body=b"\x00picture")
@@ -58,6 +64,17 @@ def claimed(replays: Replays) -> Claim:
     return found
 
 
+def kept_files(tmp_path: Path) -> list[Path]:
+    return [file for file in (tmp_path / "answers").rglob("*") if file.is_file()]
+
+
+class FullBodies(FolderBodies):
+    """A disk without room."""
+
+    def keep(self, content: bytes) -> str:
+        raise DiskFull("No space is left.")
+
+
 def test_an_answer_that_was_kept_is_given_again(replays: Replays) -> None:
     run(replays.keep(claimed(replays), ANSWER))
     assert run(replays.claim(WANTED)) == ANSWER
@@ -95,10 +112,10 @@ def test_an_answer_past_its_time_is_removed_with_its_file(
     replays: Replays, tmp_path: Path, wall: Wall
 ) -> None:
     run(replays.keep(claimed(replays), ANSWER))
-    assert len(list((tmp_path / "answers").iterdir())) == 1
+    assert len(kept_files(tmp_path)) == 1
     wall.now += timedelta(hours=2)
     replays.forget()
-    assert list((tmp_path / "answers").iterdir()) == []
+    assert kept_files(tmp_path) == []
 
 
 def test_an_answer_whose_claim_was_lost_leaves_no_file(replays: Replays, tmp_path: Path, wall: Wall) -> None:
@@ -106,7 +123,43 @@ def test_an_answer_whose_claim_was_lost_leaves_no_file(replays: Replays, tmp_pat
     wall.now += timedelta(seconds=60)
     claimed(replays)
     run(replays.keep(late, ANSWER))
-    assert list((tmp_path / "answers").iterdir()) == []
+    assert kept_files(tmp_path) == []
+
+
+def test_who_was_served_is_told_so_though_the_disk_has_no_room_to_keep_it(
+    database: Database, tmp_path: Path, wall: Wall
+) -> None:
+    full = Replays(
+        IdempotencyStore(database, now=wall), aside, FullBodies(tmp_path / "answers"), keep=timedelta(hours=1)
+    )
+    made: list[KeptAnswer] = []
+
+    async def work() -> KeptAnswer:
+        made.append(ANSWER)
+        return ANSWER
+
+    assert run(full.once(WANTED, work)) == (ANSWER, ())
+    assert run(full.once(WANTED, work)) == (ANSWER, ())  # carried out anew, not refused as being under way
+    assert len(made) == 2
+
+
+def test_an_answer_whose_record_cannot_be_written_leaves_no_file(
+    replays: Replays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = claimed(replays)
+
+    def fail(*_: Any, **__: Any) -> bool:
+        raise DatabaseBusy("It is busy.")
+
+    monkeypatch.setattr(IdempotencyStore, "complete", fail)
+    run(replays.keep(claim, ANSWER))
+    assert kept_files(tmp_path) == []
+
+
+def test_a_folder_without_room_or_rights_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "answers").write_bytes(b"a file where the folder should be")
+    with pytest.raises(BlobStoreUnreachable):
+        FolderBodies(tmp_path / "answers").keep(b"an answer")
 
 
 def test_a_fingerprint_sees_content_order_and_borders_but_not_where_bytes_lie(tmp_path: Path) -> None:
