@@ -12,31 +12,20 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from steadfast.blobs.staging import open_to_group, translating
+from steadfast.blobs.staging import lend, open_to_group, translating
 from steadfast.blobs.store import PIECE_BYTES, BlobStore, Headroom, StoredFile
-from steadfast.errors import BlobDamaged
+from steadfast.errors import BlobDamaged, BlobStoreUnreachable
 
 _log = logging.getLogger(__name__)
 
 _SUM_IN_NAME = re.compile(r"/([0-9a-f]{64})-[^/]*$")
 _TRIES = 3
 _FIRST_PAUSE_S = 0.2
-
-
-@dataclass(kw_only=True, slots=True)
-class CacheTally:
-    """What the cache was good for."""
-
-    hits: int = 0
-    misses: int = 0
-    evicted: int = 0
-    damaged: int = 0
-    """Transfers whose sum was wrong."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -67,7 +56,6 @@ class CachedStore:
         self._file_group = file_group
         self.behind = behind
         self.staging = behind.staging
-        self.tally = CacheTally()
         self._folder = folder
         self._most_bytes = most_bytes
         self._sleep = sleep
@@ -81,14 +69,11 @@ class CachedStore:
 
     def fetch(self, name: str, file: Path) -> None:
         """Makes it a local file. Raises `BlobDamaged` where its bytes are not what its name says."""
-        while not self._lend(name, file):
-            with self._turn(name):
-                if not self._is_here(name):
-                    self.tally.misses += 1
-                    self._fetch_whole(name)
-            if not self._is_here(name):  # larger than the whole cache: it was evicted at once
-                self._fetch_checked(name, file)
-                return
+        if self._lend(name, file):
+            return
+        with self._turn(name):
+            if not self._lend(name, file):  # else another thread has fetched it meanwhile
+                self._fetch_whole(name, file)
 
     def read(self, name: str, *, first_byte: int = 0, size_bytes: int | None = None) -> Iterator[bytes]:
         """Its bytes, from here where they are here."""
@@ -113,12 +98,9 @@ class CachedStore:
             os.link(file, kept)
         try:
             self.behind.put(name, file, sha256)
-        except BaseException:
-            kept.unlink(missing_ok=True)
-            raise
-        if kept.exists():
-            open_to_group(kept, self._file_group)
             self._shelve(name, kept)
+        finally:
+            kept.unlink(missing_ok=True)
 
     def delete(self, name: str) -> bool:
         """Removes it, here too."""
@@ -146,37 +128,55 @@ class CachedStore:
         """What the cache takes."""
         return self._shelf.bytes
 
+    def cached_names(self) -> list[str]:
+        """Of what is here now."""
+        with self._shelf.lock:
+            return list(self._shelf.sizes)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drops these here; the store behind keeps what it has."""
+        with translating(self._folder):
+            for name in names:
+                self._drop(name)
+
     # --- the cache ------------------------------------------------------------------------------------
 
     def _lend(self, name: str, file: Path) -> bool:
         """Gives a cached file a second name; false: it is not here."""
         cached = self._path(name)
         try:
-            os.link(cached, file)
-        except OSError:
+            self._give(cached, file)
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:
+            raise BlobStoreUnreachable(f"{file} cannot be made: {error.strerror or error}.") from error
         with self._shelf.lock:
             if name in self._shelf.sizes:
                 self._shelf.sizes.move_to_end(name)
         with suppress(OSError):
             os.utime(cached)
-        self.tally.hits += 1
         return True
 
-    def _fetch_whole(self, name: str) -> None:
+    def _fetch_whole(self, name: str, file: Path) -> None:
         aside = self._aside()
         try:
             self._fetch_checked(name, aside)
+            with translating(file.parent):
+                self._give(aside, file)
             self._shelve(name, aside)
         finally:
             aside.unlink(missing_ok=True)
+
+    def _give(self, cached: Path, file: Path) -> None:
+        lend(cached, file)
+        if self._file_group is not None:  # a copy is the server's alone
+            open_to_group(file, self._file_group)
 
     def _fetch_checked(self, name: str, file: Path) -> None:
         for turn in range(_TRIES):
             self.behind.fetch(name, file)
             if _is_what_it_says(name, file):
                 return
-            self.tally.damaged += 1
             file.unlink(missing_ok=True)
             _log.warning("file came damaged", extra={"count": turn + 1})
             if turn + 1 < _TRIES:
@@ -184,26 +184,27 @@ class CachedStore:
         raise BlobDamaged(f"The file {name} is not what was put there.")
 
     def _shelve(self, name: str, aside: Path) -> None:
-        size_bytes = aside.stat().st_size
+        """Lets it in. A disk that has no room for that costs a transfer later on, and nothing else."""
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.replace(path)
+        try:
+            open_to_group(aside, self._file_group)
+            size_bytes = aside.stat().st_size
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.replace(path)
+        except OSError:
+            return
         with self._shelf.lock:
             self._shelf.bytes += size_bytes - self._shelf.sizes.pop(name, 0)
             self._shelf.sizes[name] = size_bytes
             while self._shelf.bytes > self._most_bytes and self._shelf.sizes:
                 oldest, freed = self._shelf.sizes.popitem(last=False)
                 self._shelf.bytes -= freed
-                self.tally.evicted += 1
                 self._path(oldest).unlink(missing_ok=True)
 
     def _drop(self, name: str) -> None:
         with self._shelf.lock:
             self._shelf.bytes -= self._shelf.sizes.pop(name, 0)
             self._path(name).unlink(missing_ok=True)
-
-    def _is_here(self, name: str) -> bool:
-        return self._path(name).exists()
 
     def _take_stock(self) -> None:
         """What an earlier life has left: by last use, without what was being fetched."""

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from steadfast.errors import BlobMissing, BlobStoreUnreachable
 
 _STAGING = ".staging"
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-_NO_LINK_HERE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 
 
 class FolderStore:
@@ -61,14 +59,10 @@ class FolderStore:
 
     def fetch(self, name: str, file: Path) -> None:
         """A second name for it, or a copy where the file system allows none."""
-        stored = self._path(name)
         try:
-            os.link(stored, file)
+            staging.lend(self._path(name), file)
         except OSError as error:
-            if error.errno not in _NO_LINK_HERE:
-                raise _unreadable(name, error) from error
-            with translating(file.parent):
-                shutil.copyfile(stored, file)
+            raise _unreadable(name, error) from error
         if self._file_group is not None:  # it may have been stored when workers were of another user
             with translating(self._root):
                 self._open_to_workers(file)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from steadfast.blobs import references, staging
 from steadfast.blobs.blob import CONTENT, Blob, BlobAddress
+from steadfast.blobs.cached import CachedStore
 from steadfast.blobs.references import Reference
 from steadfast.blobs.staging import Staged, pieces_of, staged
 from steadfast.blobs.store import BlobStore, Headroom
@@ -265,6 +266,20 @@ class BlobLibrary:
             erased += batch
             if len(batch) < _BATCH:
                 return erased
+
+    def forget_cached(self) -> None:
+        """Drops from this server's cache what another server has deleted: whoever erases cannot reach it.
+
+        Raises `DatabaseProblem`, `BlobStoreUnreachable`.
+        """
+        if not isinstance(self.store, CachedStore):
+            return
+        cached = self.store.cached_names()
+        for begin in range(0, len(cached), _BATCH):
+            names = cached[begin : begin + _BATCH]
+            with self._database.reading() as connection:
+                known = references.known_names(connection, names)
+            self.store.forget(set(names) - known)
 
     def sweep(self, *, grace: timedelta = GRACE) -> Removed:
         """Deletes files that no row knows: what a death between file and row has left."""

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from steadfast.errors import BlobStoreUnreachable, DiskFull, InputMissing
 
 PART = ".part"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_LINK_HERE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,20 @@ def pieces_of(file: Path) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise InputMissing(f"{file} cannot be read: {error.strerror or error}.") from error
+
+
+def lend(kept: Path, file: Path) -> None:
+    """Gives a file of ours a second name, or a copy where the file system allows none.
+
+    Raises what the system says of the name, as `OSError`; of a copy as `translating` does.
+    """
+    try:
+        os.link(kept, file)
+    except OSError as error:
+        if error.errno not in _NO_LINK_HERE:
+            raise
+        with kept.open("rb") as content, translating(file.parent), file.open("xb") as copy:
+            shutil.copyfileobj(content, copy)
 
 
 def open_to_group(file: Path, group: int | None) -> None:

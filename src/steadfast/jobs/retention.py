@@ -69,14 +69,14 @@ class Retention:
     async def run(self, is_chief: Callable[[], bool] = lambda: True) -> None:
         """Does every round in its time, for ever; one that fails is done again at the next.
 
-        `is_chief`: whether what one server does for all is done here; each cleans its own scratch folder.
+        `is_chief`: whether what one server does for all is done here; each tidies its own disk.
         """
         while True:
             try:
                 if is_chief():
                     await self.sweep()
                 else:
-                    await self._clean_scratch()
+                    await self._tidy_here()
             except SteadfastError as error:
                 _log.warning("retention failed", extra={"code": error.code, "detail": error.detail})
             await asyncio.sleep(self._every_s)
@@ -93,10 +93,12 @@ class Retention:
             removed += await asyncio.to_thread(self._jobs.library.sweep)
             await self._let_orphans_go()
             self._swept_s = self._clock()
-        await self._clean_scratch()
+        await self._tidy_here()
         return removed
 
-    async def _clean_scratch(self) -> None:
+    async def _tidy_here(self) -> None:
+        """What each server does for itself: forgets what was deleted elsewhere, cleans its scratch folder."""
+        await asyncio.to_thread(self._jobs.library.forget_cached)
         if self._cleaned_s is None or self._clock() - self._cleaned_s >= _SWEEP_EVERY_S:
             await asyncio.to_thread(clean_scratch, self._scratch)
             self._cleaned_s = self._clock()

@@ -1,6 +1,8 @@
 """A cache keeps what its store promises, fetches once, stays within its bound, lets nothing damaged in."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +109,52 @@ def test_what_is_larger_than_the_cache_is_lent_all_the_same(
     content = b"x" * 5_000
     put(far, name_of(content), content)
     assert lend(name_of(content)) == content
+    assert cached.used_bytes == 0
+
+
+def test_what_is_larger_than_the_cache_is_fetched_once_for_each_who_asks(
+    far: ToldStore, lend: Callable[[str], bytes]
+) -> None:
+    name = name_of(b"x" * 5_000)
+    put(far, name, b"x" * 5_000)
+    lend(name)
+    assert far.fetched == [name]
+
+
+def test_a_file_is_copied_to_where_it_can_have_no_second_name(
+    far: ToldStore, lend: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = name_of(b"some input")
+    put(far, name, b"some input")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert [lend(name) for _ in range(2)] == [b"some input"] * 2
+    assert far.fetched == [name]
+
+
+def test_a_file_that_cannot_be_made_is_told_and_not_tried_for_ever(
+    far: ToldStore, cached: CachedStore, tmp_path: Path
+) -> None:
+    name = name_of(b"some input")
+    put(far, name, b"some input")
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"something else")
+    cached.fetch(name, tmp_path / "file")
+    for file in (taken, tmp_path / "nowhere" / "file"):
+        with pytest.raises(BlobStoreUnreachable):
+            cached.fetch(name, file)
+
+
+def test_a_full_disk_costs_the_cache_and_not_the_file(
+    far: ToldStore, cached: CachedStore, lend: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    name = name_of(b"some input")
+    (tmp_path / "cache" / "alice").write_bytes(b"no folder can be made here")
+    put(cached, name, b"some input")
+    assert lend(name) == b"some input"
     assert cached.used_bytes == 0
 
 

@@ -199,6 +199,19 @@ def test_a_death_between_the_row_and_the_file_leaves_nothing(
     assert files(house) == 0
 
 
+def test_every_server_forgets_what_was_deleted_elsewhere_not_only_the_chief(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def one_round() -> None:
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        monkeypatch.setattr(house.library, "forget_cached", lambda: loop.call_soon_threadsafe(told.set))
+        running = asyncio.create_task(Retention(house.jobs, RetentionTerms()).run(is_chief=lambda: False))
+        await asyncio.wait_for(told.wait(), 30.0)
+        running.cancel()
+
+    asyncio.run(one_round())
+
+
 def test_files_of_a_job_that_was_never_recorded_go_after_a_day(house: JobHouse) -> None:
     stays = finished(house)
     house.library.keep_pieces([b"its server died"], space="anna", owner="never-recorded", role="input")
