@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from steadfast.errors import DatabaseBusy, DatabaseDamaged, DatabaseProblem, DiskFull, SteadfastError
@@ -16,6 +23,8 @@ _PRIMARY_CODE_MASK = 0xFF  # the rest of a SQLite code says which kind (sqlite.o
 # postgresql.org/docs: appendix A.
 _BUSY_STATES = {"55P03", "40001", "40P01", "57014", "53300"}
 _FULL_STATES = {"53100"}
+# SQLite has one code for everything that is wrong with a statement, and for a transaction that is over.
+_OF_THE_TRANSACTION = ("transaction", "savepoint")
 
 
 @contextmanager
@@ -36,6 +45,20 @@ def translating(url: URL) -> Iterator[None]:
         raise _sqlite_error(error, url) from error
     except SQLAlchemyError as error:
         raise DatabaseProblem(f"The database {_name(url)} failed: {error}.") from error
+
+
+def is_wrong_in_itself(error: BaseException | None) -> bool:
+    """Whether what the library or the driver raised says that the same statement will always fail.
+
+    A column that is not there, a value that fits no column: no waiting heals that.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, StatementError)  # a parameter is missing, or of no kind that it takes
+    original, text = error.orig, str(error.orig)
+    if isinstance(original, sqlite3.OperationalError):
+        is_generic = getattr(original, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
+        return is_generic and not any(word in text for word in _OF_THE_TRANSACTION)
+    return isinstance(error, ProgrammingError | DataError)
 
 
 def _translated(error: DBAPIError, url: URL) -> SteadfastError:

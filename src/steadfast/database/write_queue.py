@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from steadfast.database.database import Database
+from steadfast.database.failure import is_wrong_in_itself
 from steadfast.errors import DatabaseBusy, DatabaseDamaged, DatabaseProblem, SchemaTooNew
 
 T = TypeVar("T")
@@ -156,10 +157,8 @@ class WriteQueue:
 
 def _is_passing(error: Exception) -> bool:
     """Whether the same may succeed later: not where the statement itself is wrong."""
-    cause = error.__cause__
-    is_wrong = isinstance(cause, StatementError) and not isinstance(cause, DBAPIError)
     is_ours = isinstance(error, DatabaseProblem) and not isinstance(error, _HOPELESS)
-    return is_ours and not is_wrong
+    return is_ours and not is_wrong_in_itself(error.__cause__)
 
 
 def _run(connection: Connection, entry: _Entry, *, is_alone: bool) -> None:

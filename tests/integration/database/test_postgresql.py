@@ -5,12 +5,13 @@ import threading
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from tests.databases import import_every_module_with_a_table, open_postgresql
 
 from steadfast.database import migration
 from steadfast.database.database import Database
 from steadfast.database.schema import METADATA
+from steadfast.database.write_queue import WriteQueue
 from steadfast.errors import DatabaseBusy, DatabaseProblem, SchemaTooNew
 
 END_ALL_OTHERS = """
@@ -98,3 +99,30 @@ def test_a_host_that_falls_silent_in_a_change_holds_up_the_others_for_seconds_on
     with database.reading() as connection:
         limit = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
     assert limit == "5s"
+
+
+@pytest.mark.parametrize(
+    ("statement", "attempts"),
+    [
+        ("UPDATE schema_readers SET no_such_column = 1", 1),
+        ("UPDATE schema_readers SET oldest = repeat('x', 99)", 1),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", 2),
+    ],
+)
+def test_what_no_waiting_can_heal_is_tried_once_and_a_lost_connection_again(
+    database: Database, statement: str, attempts: int
+) -> None:
+    queue, tried = WriteQueue(database, patience_s=30.0), 0
+
+    def piece(connection: Connection) -> None:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            connection.execute(text(statement))
+
+    try:
+        queue.write_now(piece)
+    except DatabaseProblem:
+        assert attempts == 1
+    assert tried == attempts
+    queue.close()

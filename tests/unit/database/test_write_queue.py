@@ -74,6 +74,23 @@ def test_a_statement_that_is_wrong_in_itself_fails_nobody_else(database: Databas
     assert words(database) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    "statement", ["INSERT INTO notes (words) VALUES ('x')", "DELETE FROM no_such_table", "DELET FROM notes"]
+)
+def test_what_no_waiting_can_heal_is_tried_once(
+    database: Database, notes: WriteQueue, statement: str
+) -> None:
+    attempts = []
+
+    def wrong(connection: Connection) -> None:
+        attempts.append(1)
+        connection.execute(text(statement))
+
+    with pytest.raises(DatabaseProblem):
+        notes.write_now(wrong)
+    assert len(attempts) == 1
+
+
 def test_a_lock_that_is_held_by_another_process_is_waited_for(database: Database, notes: WriteQueue) -> None:
     if database.options.file is None:
         pytest.skip("only SQLite locks the whole database")
