@@ -99,7 +99,10 @@ class Messenger:
                 await asyncio.sleep(_FIRST_PAUSE_S)
                 pause_s = _FIRST_PAUSE_S
             began_s = time.monotonic()
-            await self._live()
+            try:
+                await self._live()
+            except OSError as error:  # no process could be begun: perhaps in a while
+                _log.warning("messenger not begun", extra={"detail": error.strerror})
             if time.monotonic() - began_s > _READY_WITHIN_S:
                 pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
@@ -141,10 +144,8 @@ class Messenger:
             life.writer.write(written(line))
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 found: Depths = await answer
-        except (TimeoutError, asyncio.CancelledError, OSError) as error:
-            if isinstance(error, asyncio.CancelledError) and not answer.cancelled():
-                raise
-            self.begin_again()  # it says nothing: another one will
+        except OSError:  # it has ended, or says nothing in time: another one will
+            life.end()
             return None
         finally:
             life.asked.pop(line.number, None)
@@ -160,10 +161,14 @@ class Messenger:
 
     async def _live(self) -> None:
         here, there = socket.socketpair()
-        with there:
-            process = await asyncio.create_subprocess_exec(
-                *_command(there.fileno()), pass_fds=(there.fileno(),), stdin=asyncio.subprocess.DEVNULL
-            )
+        try:
+            with there:
+                process = await asyncio.create_subprocess_exec(
+                    *_command(there.fileno()), pass_fds=(there.fileno(),), stdin=asyncio.subprocess.DEVNULL
+                )
+        except BaseException:
+            here.close()
+            raise
         reader, writer = await asyncio.open_connection(sock=here, limit=_LINE_BYTES)
         self._life = life = _Life(process=process, writer=writer)
         self.begun += 1
@@ -181,7 +186,8 @@ class Messenger:
         finally:
             self._life = None
             for answer in life.asked.values():
-                answer.cancel()
+                if not answer.done():
+                    answer.set_exception(ConnectionResetError("the messenger has ended"))
             writer.close()
             was_ended = life.is_over
             life.end()
