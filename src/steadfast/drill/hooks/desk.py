@@ -16,7 +16,7 @@ from steadfast.api.access import Access
 from steadfast.api.exchange import Exchange
 from steadfast.api.intake import Intake, IntakeLimits, Room
 from steadfast.drill.hooks import server_acts
-from steadfast.drill.hooks.server_acts import Patient, Undo
+from steadfast.drill.hooks.server_acts import Patient
 from steadfast.drill.orders import FILE, SERVER_ACTS, Act, DrillRequest, Order
 from steadfast.errors import InvalidOption
 from steadfast.runtime.port import Runtime
@@ -47,7 +47,6 @@ class DrillDesk:
         self._intake = (room, limits)
         self._patient = patient
         self._orders: dict[str, Order] = {}
-        self._undo: dict[str, Undo] = {}
         self._turn = asyncio.Lock()
         self._write()
         _log.warning("drill hooks are on", extra={"kind": "drill"})
@@ -89,11 +88,11 @@ class DrillDesk:
             return
         self._orders[order.id] = order
         if order.act in SERVER_ACTS:
-            self._undo[order.id] = server_acts.begin(order, self._patient)
+            self._patient.suffer(order)
 
     def _lift(self, order_id: str) -> None:
         self._orders.pop(order_id, None)
-        self._undo.pop(order_id, lambda: None)()
+        self._patient.recover(order_id)
 
     def _send(self, name: str, pid: int) -> None:
         if name not in _SIGNALS or pid not in _numbers(self._processes()):
