@@ -276,6 +276,12 @@ class FaultTask(Task[Act]):
         time.sleep(30)
         return ""
 
+    def _do_leak_files(self, act: Act, *_: Any) -> str:
+        """Keeps `amount` files open for ever, as whoever never closes one; they outlive the error, too."""
+        for _number in range(act.amount):
+            os.open(os.devnull, os.O_RDONLY)
+        return ""
+
     def _do_threads(self, *_: Any) -> str:
         thread = threading.Thread(target=lambda: ctypes.string_at(0))
         thread.start()

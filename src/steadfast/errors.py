@@ -763,6 +763,15 @@ class OutOfHostMemory(OutOfMemory):
     code = "out_of_host_memory"
 
 
+class OutOfHandles(ServiceError):
+    """A worker can open no more files or start no more threads: it leaks them, and is replaced."""
+
+    code = "out_of_handles"
+    status = 503
+    exit_code = ExitCode.UNAVAILABLE
+    default_remedy = "Ask again: the worker is being replaced. If this goes on, something is never closed."
+
+
 class DiskFull(ServiceError):
     """No space left where something must be written."""
 

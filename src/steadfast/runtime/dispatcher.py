@@ -9,6 +9,7 @@ from steadfast.errors import (
     DeadlineExceeded,
     InvalidModelOutput,
     ModelDamaged,
+    OutOfHandles,
     OutOfMemory,
     PoisonInput,
     SteadfastError,
@@ -50,6 +51,9 @@ class Workplace(Protocol):
 
     def model_damaged(self, worker: WorkerProcess, model: str | None) -> None:
         """Has the model repaired and the worker reload."""
+
+    def handles_ran_out(self, worker: WorkerProcess, what: str) -> None:
+        """Takes it out of its place at once: all it is given would fail."""
 
 
 class Dispatcher:
@@ -279,6 +283,9 @@ class Dispatcher:
                 return ticket.mended < 2
             case ModelDamaged(model=model):
                 self._place.model_damaged(worker, model)
+                return ticket.mended < 2
+            case OutOfHandles():
+                self._place.handles_ran_out(worker, error.detail)
                 return ticket.mended < 2
         return False
 

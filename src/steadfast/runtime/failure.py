@@ -8,6 +8,7 @@ from steadfast.errors import (
     DiskFull,
     ModelDamaged,
     OutOfDeviceMemory,
+    OutOfHandles,
     OutOfHostMemory,
     ServiceError,
     SteadfastError,
@@ -44,10 +45,11 @@ _HOST_MEMORY_PHRASES = (
     "insufficient memory",  # OpenCV
     "defaultcpuallocator: not enough memory",  # torch
 )
+_NO_HANDLES_PHRASES = ("too many open files", "can't start new thread")
 
 
 def failure_of(error: BaseException) -> Failure:
-    """`error` as plain data; out-of-memory and a full disk are recognised whatever class brings them."""
+    """`error` as plain data; memory, disk or handles that ran out are known whatever class brings them."""
     known = declared(error)
     trace = "" if isinstance(error, SteadfastError) else _trace_of(error)
     return Failure(
@@ -61,6 +63,9 @@ def failure_of(error: BaseException) -> Failure:
 
 def declared(error: BaseException) -> SteadfastError:
     """The error of our own tree that `error` amounts to."""
+    if not isinstance(error, OutOfHandles) and any(map(_says_no_handles, _chain(error))):
+        # Also behind an error of our own: a picture that could not be opened is not damaged for that.
+        return OutOfHandles(f"The worker could open or start nothing more ({type(error).__name__}: {error}).")
     if isinstance(error, SteadfastError):
         return error
     text = f"{type(error).__name__}: {error}"
@@ -82,6 +87,13 @@ def out_of_memory_class(error: BaseException) -> type[OutOfDeviceMemory | OutOfH
         if isinstance(link, MemoryError) or any(phrase in text for phrase in _HOST_MEMORY_PHRASES):
             return OutOfDeviceMemory if "cuda" in text else OutOfHostMemory
     return None
+
+
+def _says_no_handles(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return True
+    text = str(error).lower()
+    return any(phrase in text for phrase in _NO_HANDLES_PHRASES)
 
 
 def error_of(failure: Failure) -> SteadfastError:

@@ -340,6 +340,15 @@ class Staff:
         """`Mending.model_damaged`."""
         self.mending.model_damaged(worker, model)
 
+    def handles_ran_out(self, worker: WorkerProcess, what: str) -> None:
+        """Somebody else stands in its place as soon as there is one; it serves no more until then."""
+        if worker.dying or worker.state is WorkerState.DRAINING:
+            return
+        if not worker.retiring:  # else it has been told
+            publish(WorkerRetired(task=self.spec.name, worker=worker.name, why=what, leaks=True))
+        worker.drain(self.options.recycle.drain_s)
+        self._loop.call_soon(self.replan)  # the request that told of it goes back to the queue first
+
     # --- leaving ----------------------------------------------------------------------------------------
 
     def retire(self, worker: WorkerProcess, why: str, *, leaks: bool = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from steadfast.runtime.exit_reason import KillReason
 from steadfast.runtime.handles import Handles, handles_of, leak_in
+from steadfast.runtime.leaks import Growth
 from steadfast.runtime.memory import resident_bytes
 from steadfast.runtime.staff import Staff
 from steadfast.runtime.states import WorkerState
@@ -70,10 +71,10 @@ class Upkeep:
             worker.kill(KillReason.MEMORY_LIMIT)
         elif soft and worker.rss_bytes >= soft:
             self._staff.retire(worker, f"it holds {worker.rss_bytes >> 20} MiB of {soft >> 20}")
-        elif recycle.watch_leaks and worker.leaks.leaking:
-            self._staff.retire(worker, _leak("resident", worker), leaks=True)
-        elif recycle.watch_leaks and worker.device_leaks.leaking:
-            self._staff.retire(worker, _leak("device", worker), leaks=True)
+        elif recycle.watch_leaks and (leak := worker.leaks.leak):
+            self._staff.retire(worker, _words("resident", leak), leaks=True)
+        elif recycle.watch_leaks and (leak := worker.device_leaks.leak):
+            self._staff.retire(worker, _words("device", leak), leaks=True)
 
     def _check_handles(self, worker: WorkerProcess) -> None:
         """Open files and threads; the first look after it came up says how many are usual."""
@@ -101,7 +102,5 @@ class Upkeep:
             worker.check_canary()
 
 
-def _leak(kind: str, worker: WorkerProcess) -> str:
-    growth = (worker.leaks if kind == "resident" else worker.device_leaks).growth
-    assert growth is not None
-    return f"its {kind} memory grows by {growth.bytes_per_request / 1024:.0f} KiB per request"
+def _words(kind: str, leak: Growth) -> str:
+    return f"its {kind} memory grows by {leak.bytes_per_request / 1024:.0f} KiB per request"

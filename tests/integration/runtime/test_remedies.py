@@ -239,6 +239,18 @@ def test_a_leak_is_drained_without_a_failed_request_and_memory_falls_back() -> N
     run(test())
 
 
+def test_workers_that_leak_open_files_by_the_hundred_cost_no_request() -> None:
+    async def test() -> None:
+        async with house(workers=2, spares=1) as it:
+            for number in range(20):  # three fill a worker, long before anybody looks at it again
+                await it.ask(Act(do="leak_files", amount=400), [bytes([number])])
+            assert len(it.of(WorkerRetired)) >= 3
+            assert all(event.leaks for event in it.of(WorkerRetired))
+            assert all(death.wanted for death in it.of(WorkerDied))
+
+    run(test())
+
+
 def test_a_worker_is_replaced_after_its_number_of_requests_without_a_gap() -> None:
     async def test() -> None:
         async with house(recycle=RecycleOptions(max_requests=20), spares=0) as it:

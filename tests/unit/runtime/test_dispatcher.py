@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from tests.unit.runtime.clock import Clock
 
-from steadfast.errors import DeadlineExceeded, NoFace, PoisonInput, WorkerCrashed
+from steadfast.errors import DeadlineExceeded, NoFace, OutOfHandles, PoisonInput, WorkerCrashed
 from steadfast.runtime import messages
 from steadfast.runtime.degradation import Ladder
 from steadfast.runtime.dispatcher import Dispatcher
@@ -92,6 +92,9 @@ class Place:
 
     def model_damaged(self, worker: WorkerProcess, model: str | None) -> None:
         self.asked.append(f"model {model}")
+
+    def handles_ran_out(self, worker: WorkerProcess, what: str) -> None:
+        self.asked.append("handles")
 
 
 class Desk:
@@ -299,6 +302,18 @@ def test_a_place_that_stays_empty_gives_up_its_claim() -> None:
         desk.dispatcher.unpin(desk.place.slots[0])
         desk.dispatcher.pump()
         assert desk.place.workers[1].handed == [[ticket.id]]
+
+    run(test())
+
+
+def test_who_met_a_worker_without_handles_is_served_by_another() -> None:
+    async def test() -> None:
+        desk = Desk(workers=1)
+        ticket = desk.send(1)
+        desk.refuse(desk.first, ticket, OutOfHandles("none left"))
+        assert desk.place.asked == ["handles"]
+        assert desk.dispatcher.waiting == 1
+        assert not ticket.done
 
     run(test())
 

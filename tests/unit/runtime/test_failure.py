@@ -6,6 +6,7 @@ import os
 import pytest
 
 from steadfast.errors import (
+    DamagedMedia,
     DiskFull,
     ModelDamaged,
     NoFace,
@@ -73,6 +74,22 @@ def test_it_is_found_behind_the_error_that_hides_it() -> None:
     error = RuntimeError("session failed")
     error.__cause__ = MemoryError()
     assert failure_of(error).code == "out_of_host_memory"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/x"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("[ONNXRuntimeError] : 1 : FAIL : open failed: Too many open files"),
+    ],
+    ids=str,
+)
+def test_files_and_threads_that_ran_out_are_known_also_behind_an_error_of_our_own(error: Exception) -> None:
+    assert failure_of(error).code == "out_of_handles"
+    hidden = DamagedMedia("It cannot be opened.")
+    hidden.__cause__ = error
+    assert failure_of(hidden).code == "out_of_handles"
 
 
 def _descendants(root: type[SteadfastError]) -> list[type[SteadfastError]]:
