@@ -1,8 +1,8 @@
 """Requests that carry an Idempotency-Key are done once, however often they are sent.
 
 The first one claims the key; a repetition gets the first one's answer. A claim ends by `complete`, by
-`abandon` (the request failed on our side and may be tried again), by its time, or with the server that died
-(`end_claims`): then the next one takes over, and the fencing token refuses what the late owner still writes.
+`abandon` (the request failed on our side and may be tried again), by its time, or with the server that had it
+(`is_over`): then the next one takes over, and the fencing token refuses what the late owner still writes.
 """
 
 import hashlib
@@ -79,12 +79,18 @@ class IdempotencyStore:
     """The records in the database. Every method is one transaction; they block: see `Database.run`."""
 
     def __init__(
-        self, database: Database, *, now: Callable[[], datetime] = utc_now, claimed_by: str = ""
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        claimed_by: str = "",
+        is_over: Callable[[str], bool] = lambda _claimed_by: False,
     ) -> None:
-        """`claimed_by`: one life of one server, for `end_claims` of the next."""
+        """`claimed_by`: one life of one server; `is_over`: whether another one is dead, or long silent."""
         self._database = database
         self._now = now
         self._claimed_by = claimed_by
+        self._is_over = is_over
 
     def claim(
         self,
@@ -102,9 +108,19 @@ class IdempotencyStore:
         `IdempotencyMismatch` if the key was used for another request, `IdempotencyInProgress` while the first
         one runs.
         """
+        wanted = {"owner": owner, "idempotency_key": idempotency_key, "fingerprint": fingerprint}
+        try:
+            return self._claim(hold=hold, keep=keep, **wanted)
+        except IdempotencyInProgress:
+            if not self._end_if_over(owner, idempotency_key):
+                raise
+        return self._claim(hold=hold, keep=keep, **wanted)
+
+    def _claim(
+        self, *, owner: str, idempotency_key: str, fingerprint: str, hold: timedelta, keep: timedelta
+    ) -> Claim | Replay:
         now = self._now()
-        # Clients make keys of what they like, of names and addresses too: none of that is kept.
-        hidden = hashlib.sha256(f"{owner} {idempotency_key}".encode("utf-8", "replace")).hexdigest()
+        hidden = _hidden(owner, idempotency_key)
         claim = Claim(owner=owner, idempotency_key=hidden, token=secrets.token_hex(16))
         values = {
             "owner": owner,
@@ -144,17 +160,40 @@ class IdempotencyStore:
 
     def abandon(self, claim: Claim) -> bool:
         """Gives the key back, so that a repetition is carried out; false: the claim was lost."""
-        with self._database.writing() as connection:
-            return connection.execute(delete(RECORDS).where(*_is_held_by(claim))).rowcount == 1
+        return self._end(*_is_held_by(claim)) == 1
 
-    def end_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """Gives back what servers had claimed that are dead for certain; how many. For the start of one."""
+    def end_claims(self) -> int:
+        """Gives back what servers had claimed that are over; how many. For the start of one."""
         is_open = RECORDS.c.status.is_(None), RECORDS.c.claimed_until > self._now()
+        with self._database.reading() as connection:
+            every = (
+                connection.execute(select(RECORDS.c.claimed_by).where(*is_open).distinct()).scalars().all()
+            )
+        over = [claimed_by for claimed_by in every if self._is_over(claimed_by)]
+        return self._end(*is_open, RECORDS.c.claimed_by.in_(over)) if over else 0
+
+    def _end_if_over(self, owner: str, idempotency_key: str) -> bool:
+        """Ends the claim on a key where whoever has it never will; false: somebody is at it."""
+        here = (
+            RECORDS.c.owner == owner,
+            RECORDS.c.idempotency_key == _hidden(owner, idempotency_key),
+            RECORDS.c.status.is_(None),
+        )
+        with self._database.reading() as connection:
+            claimed_by = connection.execute(select(RECORDS.c.claimed_by).where(*here)).scalar()
+        # Asked outside of a transaction: the answer may need one of its own.
+        if not claimed_by or not self._is_over(claimed_by):
+            return False
+        self._end(*here, RECORDS.c.claimed_by == claimed_by)
+        return True
+
+    def _end(self, *which: ColumnElement[bool]) -> int:
         with self._database.writing() as connection:
-            owners = connection.execute(select(RECORDS.c.claimed_by).where(*is_open).distinct()).scalars()
-            dead = [owner for owner in owners if is_dead(owner)]
-            gone = delete(RECORDS).where(*is_open, RECORDS.c.claimed_by.in_(dead))
-            return connection.execute(gone).rowcount if dead else 0
+            return connection.execute(delete(RECORDS).where(*which)).rowcount
+
+    def forget(self, lost: Replay) -> None:
+        """Removes the record of an answer whose body is lost, so that a repetition is carried out."""
+        self._end(RECORDS.c.response_ref == lost.response_ref)
 
     def forget_expired(self) -> list[str]:
         """Removes what is past its time; the answer names the bodies that nobody needs any more."""
@@ -162,6 +201,11 @@ class IdempotencyStore:
         with self._database.writing() as connection:
             references = connection.execute(past).scalars().all()
         return [reference for reference in references if reference is not None]
+
+
+def _hidden(owner: str, idempotency_key: str) -> str:
+    """Clients make keys of what they like, of names and addresses too: none of that is kept."""
+    return hashlib.sha256(f"{owner} {idempotency_key}".encode("utf-8", "replace")).hexdigest()
 
 
 def _insert_if_absent(connection: Connection, values: dict[str, object]) -> bool:

@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +11,9 @@ from steadfast.blobs.library import ANSWERS
 from steadfast.blobs.staging import staged, sweep, translating
 from steadfast.blobs.store import BlobStore
 from steadfast.errors import BlobMissing
+
+_PREFIX = "answer-"
+_KEPT = f"{ANSWERS}kept/"
 
 
 class AnswerBodies(Protocol):
@@ -22,6 +27,9 @@ class AnswerBodies(Protocol):
 
     def drop(self, names: Iterable[str]) -> None:
         """Removes them; one that is not there is no fault."""
+
+    def sweep(self, before: datetime) -> None:
+        """Removes what was kept before: a death between an answer and its record has left it."""
 
 
 class FolderBodies:
@@ -38,7 +46,7 @@ class FolderBodies:
 
         Raises `DiskFull`, `BlobStoreUnreachable`.
         """
-        name = f"answer-{secrets.token_hex(12)}"
+        name = f"{_PREFIX}{secrets.token_hex(12)}"
         with staged(self._staging, [content]) as whole, translating(self._folder):
             whole.file.replace(self._folder / name)
         return name
@@ -56,6 +64,14 @@ class FolderBodies:
             for name in names:
                 (self._folder / name).unlink(missing_ok=True)
 
+    def sweep(self, before: datetime) -> None:
+        """By the time of the files. Raises `BlobStoreUnreachable`."""
+        with translating(self._folder):
+            for file in self._folder.glob(f"{_PREFIX}*"):
+                with suppress(FileNotFoundError):  # somebody was faster
+                    if file.stat().st_mtime < before.timestamp():
+                        file.unlink()
+
 
 class StoreBodies:
     """Files in the store, so that a repetition may come to any server."""
@@ -65,7 +81,7 @@ class StoreBodies:
 
     def keep(self, content: bytes) -> str:
         """Sent whole."""
-        name = f"{ANSWERS}kept/{secrets.token_hex(12)}"
+        name = f"{_KEPT}{secrets.token_hex(12)}"
         with staged(self._store.staging, [content]) as whole:
             self._store.put(name, whole.file, whole.sha256)
         return name
@@ -78,3 +94,7 @@ class StoreBodies:
         """Removes them. Raises `BlobStoreUnreachable`."""
         for name in names:
             self._store.delete(name)
+
+    def sweep(self, before: datetime) -> None:
+        """By the time that the store tells. Raises `BlobStoreUnreachable`."""
+        self.drop([file.name for file in self._store.listed(_KEPT) if file.stored_at < before])

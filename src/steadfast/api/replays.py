@@ -10,21 +10,31 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 import msgspec
 
 from steadfast.admission.idempotency import MAX_KEY_CHARACTERS, Claim, IdempotencyStore, Replay
+from steadfast.admission.keys import utc_now
 from steadfast.api.access import Aside
 from steadfast.api.answer_bodies import AnswerBodies
 from steadfast.api.intake import Held
 from steadfast.api.reply import Header
-from steadfast.errors import BlobProblem, DatabaseProblem, DiskFull, MalformedRequest, SteadfastError
+from steadfast.errors import (
+    BlobMissing,
+    BlobProblem,
+    DatabaseProblem,
+    DiskFull,
+    MalformedRequest,
+    SteadfastError,
+)
 
 _log = logging.getLogger(__name__)
 
 _FORGET_EVERY_S = 600.0
+_ORPHAN_AGE = timedelta(hours=1)
+"""Beyond the time for which answers are kept, so that clocks may differ."""
 _REPLAYED = ((b"idempotent-replayed", b"true"),)
 
 
@@ -72,6 +82,7 @@ class Replays:
         *,
         keep: timedelta,
         cache: AnswerCache | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`cache`: where answers are looked for first, by all servers; None: nowhere."""
         self._store = store
@@ -80,6 +91,7 @@ class Replays:
         self.keep_for = keep
         """How long an answer is repeated."""
         self._cache = cache
+        self._now = now
         self._names: dict[str, str] = {}
         """Claim → what its answer is called in the cache."""
 
@@ -92,15 +104,22 @@ class Replays:
             made = await answer()
         except BaseException:
             # A repetition is carried out anew: what failed may succeed, what was wrong fails as fast again.
-            await asyncio.shield(self.abandon(claim))
+            await asyncio.shield(self._give_back(claim))
             raise
         await self.keep(claim, made)
         return made, ()
 
     async def claim(self, wanted: Wanted) -> Claim | KeptAnswer:
         """The right to carry it out, or the answer it had. Raises what `IdempotencyStore.claim` raises."""
-        claim: Claim | KeptAnswer = await self._aside(self._claim, wanted)
-        return claim
+        claiming: asyncio.Future[Claim | KeptAnswer] = asyncio.ensure_future(self._aside(self._claim, wanted))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # Whoever asked has gone; its next try must not be told that this one runs.
+            with suppress(SteadfastError):
+                if isinstance(claim := await claiming, Claim):
+                    await self._give_back(claim)
+            raise
 
     async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
         """Keeps the answer for a repetition.
@@ -113,8 +132,12 @@ class Replays:
         except (DatabaseProblem, BlobProblem, DiskFull) as error:
             _log.warning("answer not kept", extra={"code": error.code})
             if not isinstance(error, DatabaseProblem):
-                with suppress(SteadfastError):
-                    await self.abandon(claim)
+                await self._give_back(claim)
+
+    async def _give_back(self, claim: Claim) -> None:
+        """Where the database is away too, the claim ends by its time: what went wrong first is told."""
+        with suppress(SteadfastError):
+            await self.abandon(claim)
 
     async def abandon(self, claim: Claim) -> None:
         """It failed on our side: a repetition is carried out."""
@@ -131,8 +154,9 @@ class Replays:
             await asyncio.sleep(_FORGET_EVERY_S)
 
     def forget(self) -> None:
-        """Removes records past their time and their files; blocks."""
+        """Removes records past their time and their files, and files that no record names; blocks."""
         self._bodies.drop(self._store.forget_expired())
+        self._bodies.sweep(self._now() - self.keep_for - _ORPHAN_AGE)
 
     def _claim(self, wanted: Wanted) -> Claim | KeptAnswer:
         if self._cache is not None and (known := self._cache.find(_name_of(wanted))) is not None:
@@ -145,7 +169,12 @@ class Replays:
             keep=self.keep_for,
         )
         if isinstance(found, Replay):
-            return self._read(found)
+            try:
+                return self._read(found)
+            except BlobMissing as error:  # whatever took it: the request is worth more than its record
+                _log.warning("kept answer lost", extra={"code": error.code})
+                self._store.forget(found)
+                return self._claim(wanted)
         if self._cache is not None:
             self._names[found.token] = _name_of(wanted)
         return found

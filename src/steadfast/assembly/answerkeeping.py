@@ -25,8 +25,13 @@ def open_replays(
     """
     shares = ground is not None and settings.blobs.url is not None
     here = Incarnation.of_this_process()
-    store = IdempotencyStore(database, claimed_by=str(here))
-    store.end_claims(lambda claimed_by: _is_surely_dead(claimed_by, here))
+
+    def is_over(claimed_by: str) -> bool:
+        incarnation = Incarnation.parse(claimed_by)
+        return incarnation is not None and incarnation.is_surely_dead(here)
+
+    store = IdempotencyStore(database, claimed_by=str(here), is_over=is_over)
+    store.end_claims()
     bodies = StoreBodies(library.store) if shares else FolderBodies(settings.data_dir / "answers")
     return Replays(
         store,
@@ -35,8 +40,3 @@ def open_replays(
         keep=timedelta(hours=settings.server.idempotency_hours),
         cache=ground.redis if ground is not None else None,
     )
-
-
-def _is_surely_dead(claimed_by: str, here: Incarnation) -> bool:
-    incarnation = Incarnation.parse(claimed_by)
-    return incarnation is not None and incarnation.is_surely_dead(here)

@@ -46,20 +46,47 @@ def test_while_the_first_runs_the_second_is_told_so(asking: Asking) -> None:
         asking.ask()
 
 
-def test_what_a_dead_server_had_claimed_is_carried_out_at_once(database: Database, clock: Clock) -> None:
-    dead, alive = (
-        Asking(IdempotencyStore(database, now=clock, claimed_by=name)) for name in ("dead", "alive")
+def test_what_a_server_had_claimed_that_is_over_is_carried_out_at_once(
+    database: Database, clock: Clock
+) -> None:
+    over: set[str] = set()
+    gone, here = (
+        Asking(IdempotencyStore(database, now=clock, claimed_by=name, is_over=over.__contains__))
+        for name in ("gone", "here")
     )
-    late, done = dead.claim(), dead.ask(key="done")
+    late, done = gone.claim(), gone.ask(key="done")
     assert isinstance(done, Claim)
-    dead.store.complete(done, status=200)
-    alive.ask(key="runs")
-    assert alive.store.end_claims(lambda name: name == "dead") == 1
-    assert isinstance(alive.ask(), Claim)
-    assert not dead.store.complete(late, status=200)
-    assert alive.ask(key="done") == Replay(status=200, content_type=None, response_ref=None)
+    gone.store.complete(done, status=200)
+    here.ask(key="runs")
     with pytest.raises(IdempotencyInProgress):
-        alive.ask(key="runs")
+        here.ask()
+    over.add("gone")
+    assert isinstance(here.ask(), Claim)
+    assert not gone.store.complete(late, status=200)
+    assert here.ask(key="done") == Replay(status=200, content_type=None, response_ref=None)
+    with pytest.raises(IdempotencyInProgress):
+        here.ask(key="runs")
+
+
+def test_a_start_gives_back_what_those_had_claimed_that_are_over(database: Database, clock: Clock) -> None:
+    def claim(name: str) -> None:
+        Asking(IdempotencyStore(database, now=clock, claimed_by=name)).ask(key=name)
+
+    for name in ("dead", "alive"):
+        claim(name)
+    store = IdempotencyStore(database, now=clock, claimed_by="new", is_over=lambda name: name == "dead")
+    assert store.end_claims() == 1
+    claim("dead")
+    with pytest.raises(IdempotencyInProgress):
+        claim("alive")
+
+
+def test_an_answer_whose_body_is_lost_is_made_again(asking: Asking) -> None:
+    asking.store.complete(asking.claim(), status=200, response_ref="answer-1")
+    lost = asking.ask()
+    assert isinstance(lost, Replay)
+    asking.store.forget(lost)
+    asking.claim()
 
 
 def test_another_request_under_the_same_key_is_refused(asking: Asking) -> None:

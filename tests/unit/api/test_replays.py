@@ -1,20 +1,23 @@
 """An answer that was kept is given again, byte for byte, and goes with its record."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.blob_stores import memory_store
 from tests.databases import open_migrated_sqlite
 from tests.unit.api.asgi import run
 
 from steadfast.admission.idempotency import Claim, IdempotencyStore
-from steadfast.api.answer_bodies import FolderBodies
+from steadfast.api.answer_bodies import FolderBodies, StoreBodies
 from steadfast.api.intake import Held, Room
 from steadfast.api.replays import KeptAnswer, Replays, Wanted, fingerprint_of, key_in
 from steadfast.database.database import Database
 from steadfast.errors import (
+    BlobMissing,
     BlobStoreUnreachable,
     DatabaseBusy,
     DiskFull,
@@ -154,6 +157,57 @@ def test_an_answer_whose_record_cannot_be_written_leaves_no_file(
     monkeypatch.setattr(IdempotencyStore, "complete", fail)
     run(replays.keep(claim, ANSWER))
     assert kept_files(tmp_path) == []
+
+
+def test_an_answer_whose_file_is_gone_is_made_again(replays: Replays, tmp_path: Path) -> None:
+    run(replays.keep(claimed(replays), ANSWER))
+    for file in kept_files(tmp_path):
+        file.unlink()
+    run(replays.keep(claimed(replays), ANSWER))
+    assert run(replays.claim(WANTED)) == ANSWER
+
+
+def test_what_failed_is_told_though_the_database_failed_with_it(
+    replays: Replays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> bool:
+        raise DatabaseBusy("It is busy.")
+
+    async def work() -> KeptAnswer:
+        raise MalformedRequest("It failed.")
+
+    monkeypatch.setattr(IdempotencyStore, "abandon", fail)
+    with pytest.raises(MalformedRequest):
+        run(replays.once(WANTED, work))
+
+
+def test_who_went_away_while_it_was_claimed_has_nothing_claimed(replays: Replays) -> None:
+    async def go_away() -> None:
+        asking = asyncio.ensure_future(replays.claim(WANTED))
+        await asyncio.sleep(0)  # it is claimed, and nobody has been told
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    run(go_away())
+    claimed(replays)
+
+
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_an_answer_without_a_record_is_removed_once_it_is_old(
+    database: Database, tmp_path: Path, wall: Wall, kind: str
+) -> None:
+    bodies = FolderBodies(tmp_path / "answers") if kind == "folder" else StoreBodies(memory_store(tmp_path))
+    wall.now = datetime.now(UTC)
+    store = IdempotencyStore(database, now=wall)
+    replays = Replays(store, aside, bodies, keep=timedelta(hours=1), now=wall)
+    name = bodies.keep(b"a death left me")
+    replays.forget()
+    assert bodies.read(name) == b"a death left me"
+    wall.now += timedelta(hours=2, minutes=1)
+    replays.forget()
+    with pytest.raises(BlobMissing):
+        bodies.read(name)
 
 
 def test_a_folder_without_room_or_rights_is_told_as_such(tmp_path: Path) -> None:
