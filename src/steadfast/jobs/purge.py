@@ -76,7 +76,10 @@ class Purge:
                 break
             await self._cancel(ids)
             await self._erase(subject, dict.fromkeys(ids, "") or gone)
-        return await self._jobs.write(lambda t: self._receipt(t, subject, owner, asked_by))
+        # Outside of the transaction: a bucket answers a few dozen such questions in a second, and meanwhile
+        # nobody else could write, until the database ended a transaction that says nothing.
+        there = await asyncio.to_thread(self._still_there, await self._unfinished(subject, owner))
+        return await self._jobs.write(lambda t: self._receipt(t, subject, owner, asked_by, there))
 
     async def take_up(self) -> int:
         """Goes on with purges whose server has died, or that have not ended for long; how many."""
@@ -114,8 +117,19 @@ class Purge:
     def _is_anything_left(self, job_ids: list[str]) -> bool:
         return any(self._jobs.library.references_of(job_id) for job_id in job_ids)
 
+    def _still_there(self, every: Sequence[HadFiles]) -> frozenset[str]:
+        """Names of files that the store has, looked for one by one."""
+        store = self._jobs.library.store
+        names = {one.blob.stored_name for had in every for one in (*had.files, *had.freed)}
+        return frozenset(name for name in names if store.size_of(name) is not None)
+
     def _receipt(
-        self, transaction: Transaction, subject: str, owner: str | None, asked_by: str
+        self,
+        transaction: Transaction,
+        subject: str,
+        owner: str | None,
+        asked_by: str,
+        there: frozenset[str],
     ) -> PurgeReceipt:
         connection = transaction.connection
         every = unfinished(connection, subject, owner)
@@ -139,31 +153,12 @@ class Purge:
             files=tuple(files.values()),
             uploads=tuple(upload for had in every for upload in had.uploads),
             rows=sum(had.rows for had in every),
-            verification=self._verify(transaction, subject, owner, every),
+            verification=_verify(transaction, subject, owner, every, there),
         )
         forget_unfinished(connection, subject, owner)
         forget_begun(connection, subject, owner)
         keep_receipt(connection, receipt)
         return receipt
-
-    def _verify(
-        self, transaction: Transaction, subject: str, owner: str | None, every: Sequence[HadFiles]
-    ) -> Verification:
-        connection, store = transaction.connection, self._jobs.library.store
-        job_ids = {had.job_id for had in every}
-        names = {
-            one.blob.stored_name
-            for had in every
-            for one in (*had.files, *had.freed)
-            if not references.owners_of(connection, one.blob.address)
-        }
-        return Verification(
-            verified_at=transaction.at,
-            jobs_left=len(_jobs_of(connection, subject, owner)),
-            rows_left=sum(rows_left(connection, job_id) for job_id in job_ids),
-            references_left=sum(len(references.references_of(connection, one)) for one in job_ids),
-            files_left=sum(store.size_of(name) is not None for name in names),
-        )
 
 
 def _begin(transaction: Transaction, subject: str, owner: str | None, asked_by: str) -> None:
@@ -176,6 +171,30 @@ def _begin(transaction: Transaction, subject: str, owner: str | None, asked_by: 
     )
     forget_begun(transaction.connection, subject, owner)  # of one that died: this one goes on
     note_begun(transaction.connection, begun)
+
+
+def _verify(
+    transaction: Transaction,
+    subject: str,
+    owner: str | None,
+    every: Sequence[HadFiles],
+    there: frozenset[str],
+) -> Verification:
+    connection = transaction.connection
+    job_ids = {had.job_id for had in every}
+    names = {
+        one.blob.stored_name
+        for had in every
+        for one in (*had.files, *had.freed)
+        if not references.owners_of(connection, one.blob.address)
+    }
+    return Verification(
+        verified_at=transaction.at,
+        jobs_left=len(_jobs_of(connection, subject, owner)),
+        rows_left=sum(rows_left(connection, job_id) for job_id in job_ids),
+        references_left=sum(len(references.references_of(connection, one)) for one in job_ids),
+        files_left=len(names & there),
+    )
 
 
 def _left_behind(transaction: Transaction) -> list[BegunPurge]:

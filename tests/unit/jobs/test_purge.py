@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -178,6 +180,22 @@ def test_what_the_store_still_has_is_not_called_gone(
     receipt = purge(house)
     assert receipt.verification.files_left == 4
     assert not receipt.is_complete
+
+
+def test_others_may_write_while_the_store_is_asked_what_is_left(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person_job(house, subject=PERSON)
+    asked: list[str] = []
+
+    def slow(name: str) -> None:
+        asked.append(name)
+        with closing(sqlite3.connect(str(house.jobs.database.options.file), timeout=0.0)) as another:
+            another.execute("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(house.library.store, "size_of", slow)
+    assert purge(house).is_complete
+    assert asked
 
 
 class Death(Exception):
