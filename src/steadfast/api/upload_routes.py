@@ -24,7 +24,8 @@ from steadfast.errors import (
     WrongMethod,
 )
 from steadfast.jobs.rows import space_of
-from steadfast.uploads.desk import CHECKSUMS, Checksum, UploadDesk
+from steadfast.uploads.desk import UploadDesk
+from steadfast.uploads.reception import CHECKSUMS, Checksum
 from steadfast.uploads.upload import Upload
 
 UPLOADS = "/v1/uploads"

@@ -4,7 +4,6 @@ Whatever dies, the file tells how far it came; the row tells whose it is and whe
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -16,9 +15,7 @@ from sqlalchemy import Connection
 from steadfast.blobs.blob import Blob
 from steadfast.blobs.library import BlobLibrary
 from steadfast.errors import (
-    ChecksumMismatch,
     DiskFull,
-    MalformedRequest,
     MediaTooLarge,
     QuotaExceeded,
     ShuttingDown,
@@ -27,14 +24,13 @@ from steadfast.errors import (
     UploadUnfinished,
 )
 from steadfast.uploads.growing_file import GrowingFile, upload_ids_in
+from steadfast.uploads.reception import Checksum, receive, to_the_end
+from steadfast.uploads.turns import Turns
 from steadfast.uploads.upload import Upload, UploadRows
 
 _log = logging.getLogger(__name__)
 
 ROLE = "upload"
-CHECKSUMS = ("sha1", "sha256")
-_WRITE_BYTES = 1 << 20
-"""Written to disk in one go, in a thread."""
 _EXPIRE_EVERY_S = 60.0
 _ORPHAN_AGE_S = 3600.0
 
@@ -56,14 +52,6 @@ class UploadLimits:
     """Share of the disk in use at which nothing new is taken."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checksum:
-    """What a piece must come to."""
-
-    algorithm: str
-    digest: bytes
-
-
 class UploadDesk:
     """Lives on the event loop; what blocks happens in threads."""
 
@@ -75,7 +63,7 @@ class UploadDesk:
         # On the disk of the library, so that a whole file is kept by a new name and not by a copy.
         self._folder = library.store.staging / "uploads"
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._turns: dict[str, _Turn] = {}
+        self._turns = Turns()
 
     @property
     def max_bytes(self) -> int:
@@ -105,7 +93,7 @@ class UploadDesk:
         Raises `UploadUnknown`, `UploadExpired`.
         """
         upload: Upload = await self._aside(self._rows.get, space, upload_id)
-        async with self._turn_of(upload_id):
+        async with self._turns.of(upload_id):
             return upload, await self._offset(upload)
 
     async def append(
@@ -122,12 +110,15 @@ class UploadDesk:
         `UploadConflict`, `ChecksumMismatch`, `MalformedRequest` for more than was announced, `DiskFull`.
         """
         upload: Upload = await self._aside(self._rows.get, space, upload_id)
-        async with self._turn_of(upload_id):
+        async with self._turns.of(upload_id):
             stands = await self._offset(upload)
             if offset != stands:
                 raise UploadConflict(f"The upload {upload_id} stands at {stands}, not at {offset}.")
             if stands < upload.size_bytes:
-                stands = await self._take(upload, offset, pieces, checksum)
+                room = upload.size_bytes - offset
+                stands = await receive(
+                    self._file(upload), pieces, offset=offset, most_bytes=room, checksum=checksum
+                )
             upload = await self._aside(self._rows.extend, upload)
             if stands == upload.size_bytes:
                 upload = await self._finish(upload)
@@ -136,7 +127,7 @@ class UploadDesk:
     async def terminate(self, space: str, upload_id: str) -> None:
         """Forgets it and its bytes; jobs that were given it keep what they need."""
         upload: Upload = await self._aside(self._rows.get, space, upload_id)
-        async with self._turn_of(upload_id):
+        async with self._turns.of(upload_id):
             await self._aside(self._remove, upload)
 
     async def whole(self, space: str, upload_id: str) -> tuple[Upload, Blob]:
@@ -146,7 +137,7 @@ class UploadDesk:
         if stands < upload.size_bytes:
             raise UploadUnfinished(f"The upload {upload_id} has {stands} of {upload.size_bytes} bytes.")
         if upload.sha256 is None:
-            async with self._turn_of(upload_id):
+            async with self._turns.of(upload_id):
                 upload = await self._finish(await self._aside(self._rows.get, space, upload_id))
         assert upload.address is not None
         return upload, await self._aside(self._library.find, upload.address)
@@ -160,10 +151,9 @@ class UploadDesk:
         """Ends every request that sends now; what has come counts, and the client goes on elsewhere, or here
         after a restart.
         """
-        for turn in self._turns.values():
-            turn.displace(
-                ShuttingDown("The service is stopping; go on with the upload soon.", retry_after_s=5.0)
-            )
+        self._turns.end_all(
+            ShuttingDown("The service is stopping; go on with the upload soon.", retry_after_s=5.0)
+        )
 
     # --- upkeep -----------------------------------------------------------------------------------------
 
@@ -180,37 +170,12 @@ class UploadDesk:
         """One round; the answer counts what was removed."""
         removed = 0
         for upload in await self._aside(self._rows.expired):
-            async with self._turn_of(upload.id):
+            async with self._turns.of(upload.id):
                 await self._aside(self._remove, upload)
             removed += 1
         return removed + int(await self._aside(self._sweep))
 
-    # --- one after the other ----------------------------------------------------------------------------
-
-    def _turn_of(self, upload_id: str) -> "_Turn":
-        return _Turn(self._turns, upload_id)
-
-    async def _take(
-        self, upload: Upload, offset: int, pieces: AsyncIterator[bytes], checksum: Checksum | None
-    ) -> int:
-        file = self._file(upload)
-        with file.held() as descriptor:
-            await asyncio.to_thread(file.recover, descriptor)
-            if checksum is not None:
-                await asyncio.to_thread(file.begin_unproven, offset)
-            intake = _Piecewise(file, descriptor, most_bytes=upload.size_bytes - offset, checksum=checksum)
-            try:
-                await intake.take(pieces)
-                if checksum is not None and not intake.is_proven(checksum):
-                    raise ChecksumMismatch(
-                        f"The piece at {offset} came with another {checksum.algorithm} sum."
-                    )
-            except BaseException:
-                # Also where the client went away, or another request took its place.
-                await _to_the_end(_close_early, intake, file, descriptor, checksum is None)
-                raise
-            await asyncio.to_thread(file.prove, descriptor)
-        return offset + intake.taken_bytes
+    # --- whole, or gone ---------------------------------------------------------------------------------
 
     async def _offset(self, upload: Upload) -> int:
         if upload.sha256 is not None:
@@ -224,7 +189,7 @@ class UploadDesk:
         """Has the library keep it; a second time changes nothing."""
         if upload.sha256 is not None:
             return upload
-        kept: Upload = await _to_the_end(self._keep, upload)
+        kept: Upload = await to_the_end(self._keep, upload)
         return kept
 
     def _keep(self, upload: Upload) -> Upload:
@@ -282,95 +247,3 @@ class UploadDesk:
 
     def _file(self, upload: Upload) -> GrowingFile:
         return GrowingFile(self._folder / upload.id)
-
-
-class _Turn:
-    """One request at a time has an upload; the latest one wins, because it is the one whose client lives."""
-
-    def __init__(self, turns: dict[str, "_Turn"], upload_id: str) -> None:
-        self._turns = turns
-        self._id = upload_id
-        self._task: asyncio.Task[Any] | None = None
-        self._over = asyncio.Event()
-        self._why: SteadfastError | None = None
-
-    async def __aenter__(self) -> "_Turn":
-        while (before := self._turns.get(self._id)) is not None:
-            before.displace(UploadConflict("A later request took this upload over."))
-            await before._over.wait()
-        self._task = asyncio.current_task()
-        self._turns[self._id] = self
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        del self._turns[self._id]
-        self._over.set()
-        if self._why is not None and kind is asyncio.CancelledError and self._task is not None:
-            self._task.uncancel()
-            raise self._why from None
-
-    def displace(self, why: SteadfastError) -> None:
-        """Ends it; whoever has it hears why."""
-        if self._why is None and self._task is not None:
-            self._why = why
-            self._task.cancel()
-
-
-class _Piecewise:
-    """What comes in, gathered and written in threads."""
-
-    def __init__(
-        self, file: GrowingFile, descriptor: int, *, most_bytes: int, checksum: Checksum | None
-    ) -> None:
-        self._file = file
-        self._descriptor = descriptor
-        self._most_bytes = most_bytes
-        self._digest = hashlib.new(checksum.algorithm, usedforsecurity=False) if checksum else None
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self.taken_bytes = 0
-
-    async def take(self, pieces: AsyncIterator[bytes]) -> None:
-        async for piece in pieces:
-            self.taken_bytes += len(piece)
-            if self.taken_bytes > self._most_bytes:
-                self.taken_bytes -= len(piece)
-                raise MalformedRequest("The upload brings more bytes than it has announced.")
-            self._pending.append(piece)
-            self._pending_bytes += len(piece)
-            if self._pending_bytes >= _WRITE_BYTES:
-                await _to_the_end(self.write)
-        await _to_the_end(self.write)
-
-    def write(self) -> None:
-        pieces, self._pending, self._pending_bytes = self._pending, [], 0
-        if self._digest is not None:
-            for piece in pieces:
-                self._digest.update(piece)
-        self._file.append(self._descriptor, pieces)
-
-    def is_proven(self, checksum: Checksum) -> bool:
-        return self._digest is not None and self._digest.digest() == checksum.digest
-
-
-def _close_early(intake: _Piecewise, file: GrowingFile, descriptor: int, counts: bool) -> None:
-    if counts:
-        try:
-            intake.write()
-        except DiskFull:
-            _log.warning("upload broke off", extra={"code": DiskFull.code})
-        file.prove(descriptor)
-    else:
-        file.recover(descriptor)
-
-
-async def _to_the_end(function: Callable[..., Any], *arguments: Any) -> Any:
-    """In a thread; a cancelled caller waits until it is done, so that nobody writes behind its back."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
-        raise

@@ -23,7 +23,8 @@ from steadfast.errors import (
     UploadUnfinished,
     UploadUnknown,
 )
-from steadfast.uploads.desk import Checksum, UploadDesk
+from steadfast.uploads.desk import UploadDesk
+from steadfast.uploads.reception import Checksum
 
 
 def sha1(content: bytes) -> Checksum:
