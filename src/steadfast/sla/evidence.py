@@ -244,8 +244,10 @@ def _beside_maintenance(
 ) -> Tally:
     """Of hours that maintenance touches, one by one, what lies outside of it; no minutes."""
     beside = Tally(excluded=excluded)
-    for first, last in merged((one, other + 1) for one, other in touched):
-        begin_us, end_us = first * HOUR_US, last * HOUR_US
+    hours = [hour for first, last in merged((a, b + 1) for a, b in touched) for hour in range(first, last)]
+    # Hour by hour: a PostgreSQL ends a transaction that says nothing while days of requests are counted.
+    for hour in hours:
+        begin_us, end_us = hour * HOUR_US, (hour + 1) * HOUR_US
         query = select(CHUNKS.c.frames).where(CHUNKS.c.until_us >= begin_us, CHUNKS.c.from_us < end_us)
         for (frames,) in connection.execute(query):
             for frame in read_frames(unpacked(frames)):
