@@ -20,7 +20,7 @@ def back_up_sqlite(file: Path, target: Path) -> int:
     try:
         aside.unlink(missing_ok=True)
         os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as reading:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as reading:
             reading.execute("VACUUM INTO ?", (str(aside),))
         _make_durable(aside)
         aside.rename(target)

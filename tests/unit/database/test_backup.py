@@ -40,6 +40,13 @@ def test_a_copy_has_what_was_confirmed_and_nothing_of_a_writer_who_is_not_done(
     assert (status.st_size, status.st_mode & 0o777) == (size_bytes, 0o600)
 
 
+def test_a_folder_may_be_called_anything(file: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "100% mine? #1"
+    odd.mkdir()
+    back_up_sqlite(file.rename(odd / "steadfast.db"), tmp_path / "copy.db")
+    assert rows_of(tmp_path / "copy.db") == [("one",)]
+
+
 def test_what_is_there_is_not_written_over(file: Path, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_text("older")
     with pytest.raises(OutputUnwritable, match="is there already"):
