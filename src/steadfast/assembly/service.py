@@ -291,8 +291,8 @@ class Service:
             if self._recorder is not None:
                 self._recorder.close(self._database)
                 self._stop_judging()
-                self._stop_expecting()
             self._database.close()
+        self._stop_expecting()
 
     def _tell_jobs_of_incidents(self, fact: Event) -> None:
         if isinstance(fact, IncidentMoved) and fact.jobs and self._jobs is not None:

@@ -30,7 +30,6 @@ def open_traces(settings: TelemetrySettings, backend: Backend) -> "TraceExport |
     )
     backend.traces = export.tracing
     backend.runtime = TracedRuntime(backend.runtime, export.tracing, export.jobs)
-    export.jobs.listen()
     return export
 
 

@@ -32,9 +32,11 @@ class TraceExport:
         self._provider.add_span_processor(processor)
         self.tracing = Tracing(self._provider.get_tracer("steadfast", __version__))
         self.jobs = JobTraces(self.tracing)
+        self._deafen = self.jobs.listen()
 
     def close(self) -> None:
         """Sends what waits, and ends. Blocks, a few seconds where nobody receives."""
+        self._deafen()
         self._provider.shutdown()
 
 

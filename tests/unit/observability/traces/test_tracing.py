@@ -221,7 +221,6 @@ def test_work_without_a_trace_passes_through(told: Told) -> None:
 
 
 def test_a_job_is_one_span_below_its_submission_and_above_its_steps(told: Told) -> None:
-    end = told.export.jobs.listen()
     request = StepRequest(options=encoded({}), order=encoded(None), inputs=(), parts=())
     call(Working(), told, CALLERS, StepCall(operation=Operation.PLAN, request=request, number=0))
     for job_id, after in (
@@ -241,7 +240,6 @@ def test_a_job_is_one_span_below_its_submission_and_above_its_steps(told: Told) 
                 took_s=3.0,
             )
         )
-    end()
     job, plan = told.spans["job"], told.spans["job plan"]
     assert len([span for span in told.exporter.get_finished_spans() if span.name == "job"]) == 1
     assert job.parent is not None
