@@ -7,6 +7,7 @@ done.
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from steadfast.errors import DatabaseProblem, SchemaTooNew
 
 _FOLDER = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x53_54_45_41_44  # PostgreSQL's advisory lock of whoever upgrades; any number that stays
+_IDLE_LIMIT = "idle_in_transaction_session_timeout"
+_UPGRADE_IDLE_S = 60
 
 READERS = Table("schema_readers", METADATA, Column("oldest", String(16), primary_key=True))
 """The oldest revision whose programs still work on this schema, so that two neighbouring versions run side by
@@ -81,7 +84,19 @@ def _oldest_reader(connection: Connection) -> str | None:
 def _wait_for_turn(connection: Connection) -> None:
     # SQLite's BEGIN IMMEDIATE has waited already.
     if connection.dialect.name == "postgresql":
+        # The limits of every other change would end it: an index over all jobs takes minutes, a neighbour's
+        # upgrade is waited for, and a machine that starts everything at once is slow between two statements.
+        usual = connection.execute(text("SHOW lock_timeout")).scalar_one()
+        limits = {"statement_timeout": "0", "lock_timeout": "0", _IDLE_LIMIT: f"{_UPGRADE_IDLE_S}s"}
+        _limit(connection, limits)
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+        _limit(connection, {"lock_timeout": usual})  # who waits for a table holds up all who come after
+
+
+def _limit(connection: Connection, limits: Mapping[str, str]) -> None:
+    """For the rest of the transaction."""
+    for name, value in limits.items():
+        connection.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
 
 
 def _keep_copy(connection: Connection, revision: str | None) -> None:

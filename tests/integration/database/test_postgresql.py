@@ -62,6 +62,29 @@ def test_an_upgrade_that_fails_leaves_no_half_schema(url: str, monkeypatch: pyte
     open_postgresql(url).close()
 
 
+def test_an_upgrade_may_take_longer_than_any_change_of_everyday(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index over all jobs takes minutes; only for a table it waits no longer than others do."""
+    real, seen = migration._run_alembic, {}
+
+    def look(connection: Connection) -> None:
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            seen[name] = connection.execute(text(f"SHOW {name}")).scalar_one()
+        real(connection)
+
+    monkeypatch.setattr(migration, "_run_alembic", look)
+    database = open_postgresql(url)
+    assert seen == {
+        "statement_timeout": "0",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "1min",
+    }
+    with database.reading() as connection:  # and it was for that transaction alone
+        assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
+    database.close()
+
+
 def test_connections_that_the_server_dropped_cost_no_request(url: str, database: Database) -> None:
     database.ping()
     other = open_postgresql(url)
