@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup lock deploy-tools deploy-check image-check torch parity-ofa peers lock-peers clean
+.PHONY: demo test check setup lock deploy-tools deploy-check policy-tools image-check torch parity-ofa peers lock-peers clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,7 @@ lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu --extra demo --extra postgres --extra s3 --extra cluster --extra otel --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/torch.in -o requirements/torch.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/deploy.in -o requirements/deploy.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/policy.in -o requirements/policy.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q requirements/sbom.in -o requirements/sbom.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra cpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-cpu.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header -q --extra gpu $(IMAGE_EXTRAS) pyproject.toml -o requirements/image-gpu.txt
@@ -71,10 +72,20 @@ $(DEPLOY)/.installed: requirements/deploy.txt
 	@$(DEPLOY)/bin/python requirements/install.py "what judges deploy/" requirements/deploy.txt
 	@touch $@
 
-# Everything that is checked of deploy/, with nothing skipped: it needs nginx, promtool, amtool, PostgreSQL and Redis. All
-# of it is part of CI too, but the image, which `make image-check` builds and runs.
-deploy-check: setup deploy-tools
-	DEPLOY_TOOLS_REQUIRED=1 NGINX_REQUIRED=1 BROKERS_REQUIRED=1 PROMETHEUS_REQUIRED=1 POSTGRESQL_REQUIRED=1 \
+# What knows hundreds of policies for pods and images: not for CI, which would install 100 packages to run it for seconds.
+POLICY := .venv-policy
+policy-tools: $(POLICY)/.installed
+
+$(POLICY)/.installed: requirements/policy.txt
+	@test -x $(POLICY)/bin/python || $(PYTHON) -m venv $(POLICY)
+	@$(POLICY)/bin/python requirements/install.py "what knows policies" requirements/policy.txt
+	@touch $@
+
+# Everything that is checked of deploy/, with nothing skipped: it needs nginx, promtool, amtool, PostgreSQL, Redis and
+# systemd. All of it is part of CI too, but checkov, and the image, which `make image-check` builds and runs.
+deploy-check: setup deploy-tools policy-tools
+	DEPLOY_TOOLS_REQUIRED=1 POLICY_TOOLS_REQUIRED=1 NGINX_REQUIRED=1 BROKERS_REQUIRED=1 PROMETHEUS_REQUIRED=1 \
+	POSTGRESQL_REQUIRED=1 SYSTEMD_REQUIRED=1 \
 	  $(BIN)/pytest tests/unit/test_deploy_files.py tests/unit/test_compose_files.py tests/integration/deploy
 
 # Holds our OFA against ModelScope's own on random weights, in an environment of its own (2 GB); LAYOUT=tiny, base
@@ -105,4 +116,4 @@ lock-peers:
 	done
 
 clean:
-	rm -rf $(VENV) $(DEPLOY) $(TORCH) $(PARITY) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(DEPLOY) $(POLICY) $(TORCH) $(PARITY) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,7 @@
 """Helm and the schemas of Kubernetes and compose files, in an environment of their own: `make deploy-check`.
 
-`DEPLOY_TOOLS_REQUIRED` turns a skip into a failure, as that target and CI do.
+`DEPLOY_TOOLS_REQUIRED` turns a skip into a failure, as that target and CI do; `POLICY_TOOLS_REQUIRED` does so
+for checkov, which only that target has.
 """
 
 import json
@@ -23,6 +24,17 @@ def tool(name: str) -> str:
     if not path.exists():
         why = f"{name} of requirements/deploy.txt is not installed (`make deploy-tools`)"
         if os.environ.get("DEPLOY_TOOLS_REQUIRED"):
+            pytest.fail(why)
+        pytest.skip(why)
+    return str(path)
+
+
+def scanner() -> str:
+    """checkov; skips the test, visibly, where it is not installed."""
+    path = ROOT / ".venv-policy" / "bin" / "checkov"
+    if not path.exists():
+        why = "checkov of requirements/policy.txt is not installed (`make policy-tools`)"
+        if os.environ.get("POLICY_TOOLS_REQUIRED"):
             pytest.fail(why)
         pytest.skip(why)
     return str(path)

@@ -101,9 +101,11 @@ def test_pods_are_nobody_and_can_change_nothing(objects: list[dict[str, Any]]) -
         for container in spec["containers"] + spec.get("initContainers", []):
             own = container["securityContext"]
             assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True)
+            assert own["runAsNonRoot"] is True
+            assert own.keys().isdisjoint({"privileged", "procMount", "runAsUser", "seccompProfile"})
             assert own["capabilities"] == {"drop": ["ALL"]}
             assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
-            assert "memory" in container["resources"]["limits"]
+            assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
             assert not re.search(r":latest$|:$", container["image"])
             for mount in container["volumeMounts"]:
                 assert mount.get("readOnly") or mount["mountPath"] in ("/data", "/tmp", "/models", "/blobs")
@@ -157,6 +159,21 @@ def test_two_pods_never_share_a_sqlite_file(objects: list[dict[str, Any]]) -> No
             assert deployment["spec"]["replicas"] == 1
 
 
+def test_pods_of_a_kind_stand_apart(objects: list[dict[str, Any]]) -> None:
+    for deployment in of_kind(objects, "Deployment"):
+        spreads = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        keys = {spread["topologyKey"] for spread in spreads}
+        assert keys == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+
+
+def test_a_pod_that_needs_less_than_it_may_take_is_not_the_first_to_be_killed(
+    objects: list[dict[str, Any]],
+) -> None:
+    for deployment in of_kind(objects, "Deployment"):  # a server sizes itself by its limit, and uses it
+        resources = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
+        assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
 def test_what_is_selected_is_there(objects: list[dict[str, Any]]) -> None:
     labels = [template["metadata"]["labels"] for _, template in pods(objects)]
     for one in of_kind(objects, "PodDisruptionBudget", "NetworkPolicy"):
@@ -184,6 +201,8 @@ def test_every_pod_is_denied_what_is_not_named_and_may_ask_for_names(objects: li
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     for _, template in pods(objects):
         assert selects(policy["spec"]["podSelector"]["matchLabels"], template["metadata"]["labels"])
+    assert all(rule["from"] for rule in policy["spec"]["ingress"])  # nothing is open to everybody
+    assert policy["spec"]["egress"][0]["to"]
     dns = policy["spec"]["egress"][0]["ports"]
     assert {(port["port"], port["protocol"]) for port in dns} == {(53, "UDP"), (53, "TCP")}
     assert all(rule["ports"] for rule in policy["spec"]["egress"])  # nothing is open at every port
