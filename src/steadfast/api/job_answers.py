@@ -30,6 +30,7 @@ def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
         "priority": job.order.priority.name.lower(),
         "degraded": list(job.degraded),
         "held": job.held or None,
+        "waits_for": _lacking(job),
         "failure": failure_document(job.failure, is_own=is_own),
         "progress": progress_document(job.progress),
         "attempts": job.attempts,
@@ -48,6 +49,15 @@ def job_document(job: Job, *, is_own: bool) -> dict[str, Any]:
         **_times(job),
     }
     return document | (_words(job) if is_own else {"owner": job.order.owner})
+
+
+def _lacking(job: Job) -> dict[str, Any] | None:
+    """Which server it waits for that is not there; others than the operator are told of no names."""
+    lacking = job.waits_for
+    if lacking is None:
+        return None
+    for_s = None if lacking.for_s is None else round(lacking.for_s, 1)
+    return {"capability": lacking.capability or None, "no_server_for_s": for_s, "detail": lacking.detail}
 
 
 def _words(job: Job) -> dict[str, Any]:

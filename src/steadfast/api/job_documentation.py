@@ -66,6 +66,7 @@ _JOB: dict[str, Any] = {
     "priority": "normal",
     "degraded": [],
     "held": None,
+    "waits_for": None,
     "failure": None,
     "progress": _PROGRESS,
     "attempts": 6,

@@ -13,6 +13,7 @@ from steadfast.assembly.staffing import devices_of
 from steadfast.cluster.capability import Abilities, capabilities_of, needs_by
 from steadfast.cluster.chief import Chief
 from steadfast.cluster.cluster import Cluster
+from steadfast.cluster.coverage import Roster
 from steadfast.cluster.dispatcher import Dispatcher
 from steadfast.cluster.membership import Member, MemberOptions
 from steadfast.cluster.message import VERSION, errands_of
@@ -21,13 +22,16 @@ from steadfast.cluster.messenger_words import MessengerOptions
 from steadfast.cluster.node import NodeFacts
 from steadfast.cluster.registry import Registry
 from steadfast.cluster.shared_rates import SharedRates
+from steadfast.cluster.unserved import UnservedWatch
 from steadfast.database.database import Database
 from steadfast.database.migration import known_revisions
 from steadfast.errors import ConfigError
 from steadfast.jobs.calls import CallOutcome, Company
 from steadfast.jobs.lanes import Needs
+from steadfast.jobs.lease import Lease
 from steadfast.runtime.port import Runtime
 from steadfast.settings import Settings
+from steadfast.task_steps import MANIFEST
 
 if TYPE_CHECKING:
     from steadfast.assembly.sharing import Supply
@@ -146,18 +150,30 @@ def open_cluster(
         messenger=messenger,
         facts=facts,
     )
-    needs = needs_by(cluster.needs)
-    ground.company.has_others = lambda lease: member.others_serve(needs(lease.task, lease.options, lease.pin))
+    _ask_others(settings, ground, Roster(database, registry, fresh_s=cluster.heartbeat_s))
     rates = SharedRates(jobs.scheduler.gate.rate_limits, database, ground.redis, every_s=cluster.rates_s)
     return Cluster(
         jobs.database,
         registry=registry,
         chief=ground.chief,
         member=member,
+        unserved=UnservedWatch(after_s=cluster.unserved_after_s),
         messenger=messenger,
         dispatcher=dispatcher,
         rates=rates,
     )
+
+
+def _ask_others(settings: Settings, ground: ClusterGround, roster: Roster) -> None:
+    """Has the jobs know who else could do them."""
+    needs, name = needs_by(settings.cluster.needs), server_name(settings)
+
+    async def has_others(lease: Lease) -> bool:
+        capability = needs(lease.task, lease.options, lease.pin)
+        return (await roster.coverage()).others_do(lease.task, capability, apart_from=name)
+
+    ground.company.has_others = has_others
+    ground.company.lacks = roster.waits_for
 
 
 class _Remembered:
@@ -230,6 +246,7 @@ def _facts(
         busy=len(jobs.scheduler.flights),
         waiting_requests=sum(pool.waiting for pool in pools),
         is_chief=ground.chief.is_chief,
+        manifest=MANIFEST,
         messages=VERSION,
         schema=known_revisions()[-1],
         broker=broker,

@@ -62,6 +62,7 @@ def _cluster_figures(backend: Backend) -> ClusterFigures | None:
         device_s={labels: row["device_s"] for labels, row in waiting.items()},
         steps={labels: row["steps"] for labels, row in waiting.items()},
         oldest_s={labels: row["oldest_s"] for labels, row in waiting.items()},
+        unserved={labels: row["unserved_steps"] for labels, row in waiting.items()},
         nodes=Counter(node.state.value for node in state.nodes),
         skew_s=state.as_dict()["clock_skew_s"],
     )

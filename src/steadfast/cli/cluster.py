@@ -15,7 +15,7 @@ from steadfast.cli.invocation import Invocation, command
 
 if TYPE_CHECKING:
     from steadfast.cluster.node import Node
-    from steadfast.cluster.registry import Registry
+    from steadfast.cluster.registry import Registry, Sight
     from steadfast.cluster.waiting_work import Demand
     from steadfast.database.database import Database
 
@@ -40,7 +40,8 @@ def cluster() -> None:
 def status(invocation: Invocation) -> None:
     """Show every node, what it can do and does, and how much work waits."""
     with _opened(invocation) as (registry, database):
-        nodes, waiting = registry.nodes(), _demand(database)
+        sight = registry.look()
+        nodes, waiting = sight.nodes, _demand(database, sight)
     facts = {
         "nodes": [node.as_dict() for node in nodes],
         "demand": [one.as_dict() for one in waiting],
@@ -105,13 +106,12 @@ def _opened(invocation: Invocation) -> "Iterator[tuple[Registry, Database]]":
         database.close()
 
 
-def _demand(database: "Database") -> "list[Demand]":
+def _demand(database: "Database", sight: "Sight") -> "list[Demand]":
+    from steadfast.cluster.coverage import Coverage  # noqa: PLC0415
     from steadfast.cluster.waiting_work import demand  # noqa: PLC0415
-    from steadfast.jobs.store_clock import StoreClock  # noqa: PLC0415
 
-    clock = StoreClock(database)
     with database.reading() as connection:
-        return demand(connection, clock.moment(clock.now_s(connection)).timestamp())
+        return demand(connection, sight.at.timestamp(), Coverage(sight.nodes, at=sight.at))
 
 
 def _shown(nodes: "list[Node]", waiting: "list[Demand]") -> RenderableType:
@@ -172,4 +172,8 @@ def _demand_table(waiting: "list[Demand]") -> RenderableType:
             f"{one.device_s:.0f} s",
             f"{one.oldest_s:.0f} s",
         )
-    return table
+    lacking = {one.lacking: one.unserved_steps for one in waiting if one.lacking}
+    told = [
+        Text(f"{steps} of these steps can be done by nobody: {why}.", "red") for why, steps in lacking.items()
+    ]
+    return Group(table, Text(""), *told) if told else table

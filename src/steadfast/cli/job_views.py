@@ -47,6 +47,7 @@ def told_job(job: dict[str, Any], items: Sequence[dict[str, Any]] = ()) -> Rende
         ("Priority", job["priority"]),
         ("Progress", f"{job['progress']['share']:.0%}  {pace_of(job['progress'])}"),
         *(("Held", job["held"]) for _ in range(bool(job["held"]))),
+        *(("Waits", lacking) for lacking in _lacking(job)),
         *_failure(job),
         *(("Degraded", line) for line in job["degraded"]),
         *_times(job),
@@ -122,7 +123,16 @@ def size_of(size_bytes: int) -> str:
 def _remark(job: dict[str, Any]) -> str:
     if job["failure"]:
         return str(job["failure"]["detail"])
-    return str(job["held"] or ("degraded" if job["degraded"] else ""))
+    return str(job["held"] or "".join(_lacking(job)) or ("degraded" if job["degraded"] else ""))
+
+
+def _lacking(job: dict[str, Any]) -> list[str]:
+    """What it waits for that is not there; an older service does not say."""
+    lacking = job.get("waits_for")
+    if not lacking:
+        return []
+    for_s = lacking["no_server_for_s"]
+    return [lacking["detail"] + ("" if for_s is None else f" For {clock(for_s)}.")]
 
 
 def _failure(job: dict[str, Any]) -> list[tuple[str, str | Text]]:

@@ -108,6 +108,9 @@ def told_of(event: dict[str, Any]) -> Text | None:
         case "held":
             why = data.get("why")
             return Text(f"held: {why}" if why else "goes on", "yellow")
+        case "waits":
+            why = data.get("why")
+            return Text(why or "there is somebody now who can do it", "yellow")
         case "segment" | "plan" | "labels":
             return None
         case _:

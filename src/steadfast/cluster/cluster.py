@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from steadfast.cluster.chief import Chief
+from steadfast.cluster.coverage import Coverage
 from steadfast.cluster.dispatcher import Dispatcher
 from steadfast.cluster.membership import Member
 from steadfast.cluster.message import ANY, Errand
 from steadfast.cluster.messenger_process import Messenger
 from steadfast.cluster.node import Node, NodeState
-from steadfast.cluster.registry import Registry
+from steadfast.cluster.registry import Registry, Sight
 from steadfast.cluster.shared_rates import SharedRates
+from steadfast.cluster.unserved import UnservedWatch
 from steadfast.cluster.waiting_work import Demand, demand
 from steadfast.errors import DatabaseProblem
 from steadfast.jobs.job import JobPriority
@@ -54,6 +56,8 @@ class ClusterState:
                     "steps": waiting.steps if waiting else 0,
                     "oldest_s": round(waiting.oldest_s, 3) if waiting else 0.0,
                     "device_s": round(waiting.device_s, 3) if waiting else 0.0,
+                    "unserved_steps": waiting.unserved_steps if waiting else 0,
+                    "lacking": (waiting.lacking or None) if waiting else None,
                 }
             )
         live = [node for node in self.nodes if node.state not in (NodeState.GONE, NodeState.STOPPED)]
@@ -76,6 +80,7 @@ class Cluster:
         registry: Registry,
         chief: Chief,
         member: Member,
+        unserved: UnservedWatch,
         messenger: Messenger | None = None,
         dispatcher: Dispatcher | None = None,
         rates: SharedRates | None = None,
@@ -84,6 +89,7 @@ class Cluster:
         self.registry = registry
         self.chief = chief
         self.member = member
+        self._unserved = unserved
         self._messenger = messenger
         self._dispatcher = dispatcher
         self._rates = rates
@@ -130,15 +136,18 @@ class Cluster:
 
     async def state(self) -> ClusterState:
         """How everything stands. Raises `DatabaseProblem`."""
-        nodes = await self._jobs.database.run(self.registry.nodes)
+        sight = await self._jobs.database.run(self.registry.look)
         depths = dict(self._dispatcher.depths) if self._dispatcher is not None else {}
-        waiting = tuple(await self.demand())
-        return ClusterState(nodes=tuple(nodes), demand=waiting, broker=self.broker, depths=depths)
+        waiting = tuple(await self._demand(sight))
+        return ClusterState(nodes=tuple(sight.nodes), demand=waiting, broker=self.broker, depths=depths)
 
     async def demand(self) -> list[Demand]:
         """What waits. Raises `DatabaseProblem`."""
-        clock = self._jobs.clock
-        return await self._jobs.read(lambda c: demand(c, clock.moment(clock.now_s(c)).timestamp()))
+        return await self._demand(await self._jobs.database.run(self.registry.look))
+
+    async def _demand(self, sight: Sight) -> list[Demand]:
+        coverage = Coverage(sight.nodes, at=sight.at)
+        return await self._jobs.read(lambda c: demand(c, sight.at.timestamp(), coverage))
 
     async def _keep_books(self) -> None:
         """What the metrics show, by the chief alone: a look at everything is not worth a thousand."""
@@ -146,6 +155,7 @@ class Cluster:
         while True:
             try:
                 self.latest = await self.state() if self.chief.is_chief else None
+                self._unserved.look(self.latest.demand if self.latest is not None else ())
                 if self.latest is not None and time.monotonic() - forgot_s > _FORGET_EVERY_S:
                     forgot_s = time.monotonic()
                     await self._jobs.database.run(self.registry.forget_old)

@@ -58,14 +58,9 @@ class Member:
         self._options = options
         self._facts = facts
         self._draining: asyncio.Task[None] | None = None
-        self._others: set[str] = set()
         self._missed = 0
         self.state = NodeState.ACTIVE
         self.wanted = Wanted.ACTIVE
-
-    def others_serve(self, capability: str) -> bool:
-        """Whether another node that works can, as of the last sign of life."""
-        return capability in self._others
 
     async def run(self) -> None:
         """Gives signs of life for ever, and heeds what comes back."""
@@ -81,7 +76,6 @@ class Member:
             self._heed(wanted)
         if self._messenger is not None and self._options.role != "api":
             self._messenger.listen_to(errands_of(self._options.abilities.listens_for))
-        self._others = await self._jobs.database.run(self._registry.live_capabilities, self._options.name)
 
     def _beat(self) -> Wanted:
         return self._registry.beat(

@@ -51,6 +51,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`none`, `ready` or `away`."""
     is_chief: bool = False
     """Whether the duties of which there is one are done here."""
+    manifest: int = 1
+    """Latest manifest of plans that it reads."""
     messages: int = 1
     """Version of messages that it understands."""
     schema: str = ""

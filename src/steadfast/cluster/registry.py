@@ -4,6 +4,8 @@ Time is the database's, so that nodes whose clocks differ agree on who is silent
 """
 
 import time
+from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select, text, update
@@ -20,6 +22,15 @@ from steadfast.jobs.tables import STEPS
 _FORGOTTEN_AFTER_S = 86_400.0
 """For which a node that stopped or is gone is still shown."""
 _facts = msgspec.json.Decoder(NodeFacts).decode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """All nodes at one moment."""
+
+    nodes: list[Node]
+    at: datetime
+    """On the database's clock."""
 
 
 class Registry:
@@ -93,20 +104,16 @@ class Registry:
 
     def nodes(self) -> list[Node]:
         """All that were seen within a day, by name."""
+        return self.look().nodes
+
+    def look(self) -> Sight:
+        """All that were seen within a day, by name, and when that was looked."""
         with self._database.reading() as connection:
             now_s = self._clock.now_s(connection)
             leases = _leases_by_owner(connection)
             rows = connection.execute(select(NODES).order_by(NODES.c.name)).all()
-        return [self._node(row, now_s, leases) for row in rows]
-
-    def live_capabilities(self, apart_from: str) -> set[str]:
-        """What the other nodes that are there and work can do."""
-        return {
-            capability
-            for node in self.nodes()
-            if node.name != apart_from and node.role != "api" and node.state is NodeState.ACTIVE
-            for capability in ("", *node.facts.capabilities)
-        }
+        nodes = [self._node(row, now_s, leases) for row in rows]
+        return Sight(nodes=nodes, at=self._clock.moment(now_s))
 
     def live_names(self) -> list[str]:
         """Nodes that are there, whatever they do."""

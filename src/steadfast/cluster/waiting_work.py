@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, text
 
+from steadfast.cluster.coverage import Coverage
 from steadfast.cluster.message import ANY, MOST_MESSAGES, Errand
 from steadfast.jobs.job import JobPriority
 from steadfast.jobs.lanes import parts_of
@@ -51,6 +52,10 @@ class Demand:
     """Seconds that a place will be busy with them, as far as can be told."""
     oldest_s: float
     """For how long the oldest of their jobs has been there."""
+    unserved_steps: int = 0
+    """Of the steps those that no server which takes work can do."""
+    lacking: str = ""
+    """Why not, in words; empty: somebody can do all of them."""
 
     def as_dict(self) -> dict[str, Any]:
         """As the API says it."""
@@ -60,11 +65,16 @@ class Demand:
             "steps": self.steps,
             "device_s": round(self.device_s, 3),
             "oldest_s": round(self.oldest_s, 3),
+            "unserved_steps": self.unserved_steps,
+            "lacking": self.lacking or None,
         }
 
 
-def demand(connection: Connection, now_s: float) -> list[Demand]:
-    """All that waits, by capability and priority; `now_s`: on the wall clock of the database."""
+def demand(connection: Connection, now_s: float, coverage: Coverage | None = None) -> list[Demand]:
+    """All that waits, by capability and priority; `now_s`: on the wall clock of the database.
+
+    `coverage`: who could do it; None: nobody asks.
+    """
     speeds = _busy_s_per_unit(connection)
     kind = STEPS.c.kind == "segment"
     query = (
@@ -83,6 +93,7 @@ def demand(connection: Connection, now_s: float) -> list[Demand]:
     )
     found: dict[tuple[str, int], Demand] = {}
     for row in connection.execute(query).all():
+        lack = coverage.lack(row.task, row.capability) if coverage is not None else None
         device_s = float(row.units or 0) * speeds.get(row.task, EXPECTED_S) + row.others * EXPECTED_S
         one = Demand(
             capability=row.capability,
@@ -90,6 +101,8 @@ def demand(connection: Connection, now_s: float) -> list[Demand]:
             steps=row.steps,
             device_s=device_s,
             oldest_s=max(0.0, now_s - row.oldest.timestamp()),
+            unserved_steps=0 if lack is None else row.steps,
+            lacking="" if lack is None else lack.why,
         )
         key = row.capability, row.priority
         found[key] = one if key not in found else _together(found[key], one)
@@ -103,6 +116,8 @@ def _together(one: Demand, other: Demand) -> Demand:
         steps=one.steps + other.steps,
         device_s=one.device_s + other.device_s,
         oldest_s=max(one.oldest_s, other.oldest_s),
+        unserved_steps=one.unserved_steps + other.unserved_steps,
+        lacking=one.lacking or other.lacking,
     )
 
 

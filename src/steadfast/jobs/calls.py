@@ -4,10 +4,11 @@ On one machine nobody calls: the scheduler looks by itself, does every lane of i
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from steadfast.jobs.job import Job, WaitsFor
 from steadfast.jobs.lanes import parts_of
 from steadfast.jobs.lease import Lease
 
@@ -23,6 +24,16 @@ class CallOutcome(StrEnum):
     BUSY = "busy"  # there may be one, but no place for it
 
 
+async def no_others(_lease: Lease) -> bool:
+    """On one machine there is nobody else."""
+    return False
+
+
+async def nothing_lacks(_job: Job) -> WaitsFor | None:
+    """On one machine what cannot be done fails."""
+    return None
+
+
 @dataclass(kw_only=True, slots=True)
 class Company:
     """Whom the scheduler shares the work with."""
@@ -31,8 +42,10 @@ class Company:
     """Whether workers here can do what a lane asks for."""
     is_called: Callable[[], bool] = lambda: False
     """Whether somebody calls when there is work; else the scheduler looks for it."""
-    has_others: Callable[[Lease], bool] = lambda _lease: False
-    """Whether another server might do what this one cannot."""
+    has_others: Callable[[Lease], Awaitable[bool]] = no_others
+    """Whether another server might do what this one cannot. Raises `DatabaseProblem`."""
+    lacks: Callable[[Job], Awaitable[WaitsFor | None]] = nothing_lacks
+    """What a job waits for that no server can do. Raises `DatabaseProblem`."""
     takes_nothing: bool = False
     """Whether this server is to begin no step (cordoned)."""
     refused: dict[str, float] = field(default_factory=dict)

@@ -129,6 +129,25 @@ class IntakePaused(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WorkUnserved(Event):
+    """Steps have waited for a while that no server can do."""
+
+    capability: str
+    """What a server must be able to do; `any`: nothing special."""
+    steps: int
+    waited_s: float
+    why: str
+    """Who could do it and is not there, in words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkServed(Event):
+    """What was said to be unserved is not any more: somebody came, or nothing waits."""
+
+    capability: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallbackTried(JobEvent):
     """A webhook was called, or refused to be."""
 

@@ -200,6 +200,18 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WaitsFor:
+    """What a job waits for that nobody here can do."""
+
+    capability: str
+    """What a server must be able to do; empty: nothing but the job's task."""
+    for_s: float | None
+    """Since no server could; None: they are there, and take nothing."""
+    detail: str
+    """In a sentence, without the time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """A job as it stands."""
 
@@ -212,6 +224,12 @@ class Job:
     """What was given up, in words; empty when nothing was."""
     held: str = ""
     """Why it waits although there may be workers (a pin that is lost, a full disk); empty: it does not."""
+    capability: str = ""
+    """What its workers must be able to do; empty: what all of its task can."""
+    ready_steps: int = 0
+    """Steps that nobody holds."""
+    waits_for: WaitsFor | None = None
+    """Set where those wait for a server that is not there."""
     failure: JobFailure | None = None
     pin: Mapping[str, str] | None = None
     """What it was begun with and is finished with (engine, model sums, encoder, …); None: not begun."""

@@ -39,7 +39,7 @@ class HistoryEntry:
     id: int
     """Increasing within the service; 0: not kept (progress)."""
     kind: str
-    """`submitted`, `state`, `held`, `segment`, `redone`, `callback`, `progress`, `deleted`, …"""
+    """`submitted`, `state`, `held`, `waits`, `segment`, `redone`, `callback`, `progress`, `deleted`, …"""
     at: datetime
     data: Mapping[str, Any]
 

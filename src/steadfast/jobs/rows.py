@@ -114,6 +114,8 @@ def job_of(row: AnyRow) -> Job:
         state=_STATES[row.state],
         degraded=words_of(row.degraded),
         held=row.held,
+        capability=row.capability,
+        ready_steps=row.ready_steps,
         failure=failure_of(row.failure),
         pin=pin_of(row.pin),
         progress=Progress(

@@ -321,11 +321,17 @@ class Scheduler:
             self.nudge()
 
     async def _lost_pin(self, lease: Lease, why: str) -> None:
-        if self.company.has_others(lease):
+        if await self._has_others(lease):
             self.company.refuse(lease.job_id)
             await self._carrier.commit(lambda t: failing.leave_to_others(t, lease))
         else:
             await self._carrier.commit(lambda t: failing.pin_lost(t, lease, why))
+
+    async def _has_others(self, lease: Lease) -> bool:
+        try:
+            return await self.company.has_others(lease)
+        except DatabaseProblem:
+            return True  # the job is left alone for a while, and then looked at again
 
     async def _failed(self, flight: Flight, error: SteadfastError) -> None:
         lease, judgement = flight.lease, judge(error)

@@ -136,7 +136,7 @@ class JobService:
 
     async def get(self, owner: str | None, job_id: str) -> Job:
         """One job, with the progress of this moment."""
-        return self._with_progress(await self.database.read(lambda c: queries.get(c, owner, job_id)))
+        return await self._as_it_is_now(await self.database.read(lambda c: queries.get(c, owner, job_id)))
 
     async def now(self) -> datetime:
         """By the clock that dates jobs."""
@@ -156,7 +156,7 @@ class JobService:
     ) -> JobPage:
         """Jobs, the latest first."""
         page = await self.database.read(lambda c: queries.page(c, owner, which, limit, before))
-        return replace(page, jobs=tuple(map(self._with_progress, page.jobs)))
+        return replace(page, jobs=tuple([await self._as_it_is_now(job) for job in page.jobs]))
 
     async def history(
         self, owner: str | None, job_id: str, *, after: int = 0, limit: int = _PAGE
@@ -172,7 +172,7 @@ class JobService:
         """What happened, then what happens; ends once a job that has ended has told everything."""
         news = asyncio.Event()
         self._news.setdefault(job_id, set()).add(news)
-        told = None
+        told, missed = None, ""
         try:
             while True:
                 news.clear()
@@ -182,6 +182,10 @@ class JobService:
                     yield entry
                 if job.has_ended:
                     return
+                lacking = "" if job.waits_for is None else job.waits_for.detail
+                if lacking != missed:
+                    missed = lacking
+                    yield _waits(lacking)
                 if job.progress != told and job.state is JobState.RUNNING:
                     told = job.progress
                     publish(
@@ -233,6 +237,14 @@ class JobService:
                 del self.scheduler.units_done[job_id]
             await asyncio.sleep(_WATCH_EVERY_S)
 
+    async def _as_it_is_now(self, job: Job) -> Job:
+        """Adds what its row does not know: what is under way here, and whether anybody can do the rest."""
+        if job.ready_steps and not job.held and job.state in (JobState.QUEUED, JobState.RUNNING):
+            waits_for = await self.scheduler.company.lacks(job)
+            if waits_for is not None:
+                job = replace(job, waits_for=waits_for)
+        return self._with_progress(job)
+
     def _with_progress(self, job: Job) -> Job:
         """Adds what workers of this server have done since their last finished segment, and how fast."""
         flights = [flight for flight in self.scheduler.flights if flight.lease.job_id == job.id]
@@ -244,6 +256,11 @@ class JobService:
         left_s = self._speed.left_s(job.id, _expected_frames(job, len(items)) - done)
         fps = self._speed.per_s(job.id)
         return replace(job, progress=replace(job.progress, frames_done=done, fps=fps, left_s=left_s))
+
+
+def _waits(why: str) -> HistoryEntry:
+    """Told to those who watch, and kept nowhere: it is a matter of who is there."""
+    return HistoryEntry(id=0, kind="waits", at=datetime.now(UTC), data={"why": why})
 
 
 def _expected_frames(job: Job, items_in_work: int) -> int:

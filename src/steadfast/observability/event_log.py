@@ -34,6 +34,7 @@ _LEVELS: Final[Mapping[str, str]] = {
     "provider_skipped": "warning",
     "device_memory_short": "warning",
     "incident_moved": "warning",
+    "work_unserved": "warning",
     "alert_not_delivered": "warning",
 }
 """Levels of the events that are not merely informative, by their names in the log."""

@@ -42,6 +42,9 @@ class ClusterSettings(Section):
     gone_after_s: float = Field(default=20.0, gt=0)
     """… and after which a silent server counts as gone. What it worked on is free once its lease has run
     out."""
+    unserved_after_s: float = Field(default=60.0, ge=0)
+    """Seconds for which work may wait that no server can do before an incident says so; the job says it at
+    once."""
     reconcile_s: float = Field(default=1.0, gt=0)
     """Seconds between two looks for work that nobody was told of."""
     look_s: float = Field(default=5.0, gt=0)

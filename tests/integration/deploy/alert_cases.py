@@ -138,6 +138,10 @@ THRESHOLD_CASES: Sequence[Case] = (
         gauge(f"steadfast_scratch_used_bytes{{{HERE}}}", 79, 81),
         gauge(f"steadfast_scratch_quota_bytes{{{HERE}}}", 100, 100),
     ),
+    _case(
+        "SteadfastWorkUnserved",
+        gauge(f'steadfast_cluster_unserved_steps{{{HERE}, capability="cuda", priority="normal"}}', 0, 3),
+    ),
     _case("SteadfastJobStuck", gauge(f"steadfast_job_checkpoint_age_seconds{{{HERE}}}", 590, 700)),
     _case(
         "SteadfastThroughputFallen",

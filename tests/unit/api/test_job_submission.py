@@ -21,6 +21,7 @@ from steadfast.api.intake import IntakeLimits, Room
 from steadfast.api.job_submission import JobSubmission
 from steadfast.api.replays import Replays
 from steadfast.errors import DiskFull, IdempotencyInProgress, IdempotencyMismatch, InvalidOption
+from steadfast.jobs.calls import Company
 from steadfast.jobs.port import JobFilter
 from steadfast.jobs.service import JobService
 
@@ -51,7 +52,7 @@ class Front:
     def __init__(self, house: JobHouse, folder: Path) -> None:
         store = IdempotencyStore(house.jobs.database, now=lambda: house.clock.wall)
         self.replays = Replays(store, aside, FolderBodies(folder / "answers"), keep=timedelta(days=1))
-        idle = SimpleNamespace(flights=(), units_done=Counter(), nudge=lambda: None)
+        idle = SimpleNamespace(flights=(), units_done=Counter(), nudge=lambda: None, company=Company())
         guard = SimpleNamespace(check=lambda: None)
         self.jobs = JobService(house.jobs, cast("Any", idle), cast("Any", None), cast("Any", guard))
         backend = SimpleNamespace(

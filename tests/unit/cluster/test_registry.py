@@ -79,16 +79,6 @@ def test_leases_are_counted_by_who_holds_them(registry: Registry, house: JobHous
     assert registry.get("one").leases == 1
 
 
-def test_only_others_that_work_count_for_what_others_can_do(registry: Registry, clock: HandClock) -> None:
-    beat(registry, "silent", capabilities=("cuda",))
-    clock.turn(30.0)
-    beat(registry, "here", capabilities=("mine",))
-    beat(registry, "there", capabilities=("cpu",))
-    beat(registry, "taker", role="api", capabilities=("none",))
-    beat(registry, "cordoned", state=NodeState.CORDONED, capabilities=("rest",))
-    assert registry.live_capabilities("here") == {"", "cpu"}
-
-
 def test_a_node_that_has_been_gone_for_a_day_is_forgotten(registry: Registry, clock: HandClock) -> None:
     beat(registry)
     clock.turn(90_000.0)

@@ -9,6 +9,7 @@ from typing import Final
 from steadfast.errors import Severity
 from steadfast.events import Event
 from steadfast.health.detection.sign import Scene, Sign
+from steadfast.jobs.events import WorkServed, WorkUnserved
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.caller import Caller
 from steadfast.runtime.events import (
@@ -40,6 +41,8 @@ class EventPolicy:
             self._open.pop(("wrong_answers", event.worker), None)
         elif isinstance(event, SteppedUp) and event.level == 0:
             self._open.pop(("stepped_down", event.slot), None)
+        elif isinstance(event, WorkServed):
+            self._open.pop(("no_server_for_work", event.capability), None)
         elif isinstance(event, WorkerDied):
             self._open.pop(("wrong_answers", event.worker), None)
         make = _SIGNS.get(type(event))
@@ -136,6 +139,11 @@ def _unexpected(event: UnexpectedError) -> Sign:
     return _sign(event, "unexpected_error", event.task, Severity.WARNING, told, is_moment=True)
 
 
+def _unserved(event: WorkUnserved) -> Sign:
+    told = f"{_counted(event.steps, 'step')} of jobs {'waits' if event.steps == 1 else 'wait'}: {event.why}"
+    return _sign(event, "no_server_for_work", event.capability, Severity.WARNING, told)
+
+
 def _sign(
     event: object,
     kind: str,
@@ -171,4 +179,5 @@ _SIGNS: Final[dict[type, Callable[..., Sign | None]]] = {
     WorkerRetired: _retired,
     RepairAsked: _repair,
     UnexpectedError: _unexpected,
+    WorkUnserved: _unserved,
 }

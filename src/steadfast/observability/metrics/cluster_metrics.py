@@ -40,6 +40,12 @@ OLDEST: Final = Family(
     meaning="Age of the oldest job that has a step waiting.",
     labels=(_CAPABILITY, _PRIORITY),
 )
+UNSERVED: Final = Family(
+    name="steadfast_cluster_unserved_steps",
+    kind=Kind.GAUGE,
+    meaning="Of those the ones that no server which takes work can do.",
+    labels=(_CAPABILITY, _PRIORITY),
+)
 NODES: Final = Family(
     name="steadfast_cluster_nodes", kind=Kind.GAUGE, meaning="Servers, by their state.", labels=(_STATE,)
 )
@@ -48,7 +54,7 @@ SKEW: Final = Family(
     kind=Kind.GAUGE,
     meaning="By how much the clock of the server that is furthest off differs from the database's.",
 )
-FAMILIES: Final = (DEMAND, STEPS, OLDEST, NODES, SKEW)
+FAMILIES: Final = (DEMAND, STEPS, OLDEST, UNSERVED, NODES, SKEW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,7 @@ class ClusterFigures:
     device_s: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     steps: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     oldest_s: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    unserved: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     nodes: Mapping[str, int] = field(default_factory=dict)
     """By state."""
     skew_s: float = 0.0
@@ -75,6 +82,7 @@ def cluster_readings(latest: Callable[[], ClusterFigures | None]) -> Readings:
             DEMAND: lambda: told(lambda figures: figures.device_s),
             STEPS: lambda: told(lambda figures: figures.steps),
             OLDEST: lambda: told(lambda figures: figures.oldest_s),
+            UNSERVED: lambda: told(lambda figures: figures.unserved),
             NODES: lambda: told(
                 lambda figures: {(state,): float(count) for state, count in figures.nodes.items()}
             ),

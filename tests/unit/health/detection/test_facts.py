@@ -10,6 +10,7 @@ from steadfast.events import Event
 from steadfast.health.detection.detector import QUIET_LOOKS, Detector
 from steadfast.health.detection.sign import Scene
 from steadfast.health.work_record import WorkRecord
+from steadfast.jobs.events import WorkServed, WorkUnserved
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.events import (
     AnswerInvalid,
@@ -40,6 +41,8 @@ def scene(**facts: Any) -> Scene:
     return Scene(now_s=0.0, readings=(), snapshot=snapshot(pool(*workers, **facts)), work=WorkRecord(clock))
 
 
+UNSERVED = WorkUnserved(capability="cuda", steps=3, waited_s=60.0, why="no server with cuda is there")
+
 EVENTS: list[tuple[Event, str, Severity]] = [
     (died(), "worker_died", Severity.ERROR),
     (BreakerChanged(task=TASK, state="open"), "breaker_open", Severity.ERROR),
@@ -60,6 +63,7 @@ EVENTS: list[tuple[Event, str, Severity]] = [
         "unexpected_error",
         Severity.WARNING,
     ),
+    (UNSERVED, "no_server_for_work", Severity.WARNING),
 ]
 
 
@@ -110,6 +114,15 @@ def test_wrong_answers_are_over_with_a_right_one_or_with_their_worker() -> None:
     replaced = Detector()
     replaced.hear(wrong)
     assert over_after(replaced, scene(workers=(worker("w1"),))) == [("wrong_answers", "w0")]
+
+
+def test_work_that_nobody_can_do_is_over_when_somebody_comes() -> None:
+    detector = Detector()
+    (sign,) = detector.hear(UNSERVED).signs
+    assert sign.evidence == "3 steps of jobs wait: no server with cuda is there"
+    assert over_after(detector, scene()) == []
+    detector.hear(WorkServed(capability="cuda"))
+    assert over_after(detector, scene()) == [("no_server_for_work", "cuda")]
 
 
 def test_a_step_down_is_over_at_the_top_of_the_ladder() -> None:
