@@ -117,12 +117,18 @@ def _require_namespaces() -> None:
 
 
 def _may_have_namespaces() -> bool:
-    name = f"sf-probe-{os.getpid()}"
-    allowed = _ip("netns", "add", name, check=False) and _ip(
-        "link", "add", f"sfp{os.getpid() % 10**6}", "type", "bridge", check=False
+    number = os.getpid() % 10**6
+    name, bridge, cable, far = f"sf-probe-{number}", f"sfp{number}", f"sfv{number}", f"sfv{number}e"
+    wanted = (
+        ("netns", "add", name),
+        ("link", "add", bridge, "type", "bridge"),
+        ("link", "add", cable, "type", "veth", "peer", "name", far),
+        ("link", "set", far, "netns", name),
+        ("netns", "exec", name, "true"),
     )
-    _ip("link", "del", f"sfp{os.getpid() % 10**6}", check=False)
-    _ip("netns", "del", name, check=False)
+    allowed = all(_ip(*arguments, check=False) for arguments in wanted)
+    for leftover in (("netns", "del", name), ("link", "del", cable), ("link", "del", bridge)):
+        _ip(*leftover, check=False)
     return allowed
 
 

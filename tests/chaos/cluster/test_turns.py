@@ -117,7 +117,7 @@ def test_messages_that_come_many_times_have_a_step_done_once(house: ClusterHouse
 @pytest.mark.skipif(not FULL, reason="takes longer than a broker's timeout: STEADFAST_CHAOS_FULL=1")
 def test_a_step_that_takes_longer_than_the_brokers_patience_is_done_once(house: ClusterHouse) -> None:
     """Celery on Redis gives a message to another worker after its visibility timeout: here ten leases."""
-    house.start_nodes(2, workers=2, jobs={"lease_s": 1.5})
+    house.start_nodes(2, workers=2, jobs={"lease_s": 2.0})
     house.submit(["a" * 100], per_segment=100, seconds=35.0)
     house.finish(within_s=120.0)
     assert len(steps_of(house)) == 3
