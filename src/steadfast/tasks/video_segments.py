@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from steadfast.errors import DamagedMedia, PinLost
+from steadfast.inference.threads import owned_cores
 from steadfast.media.coded_packet import decoding_times
 from steadfast.media.containers import output_container
 from steadfast.media.encoders import ChosenEncoder, VideoOptions, choose_encoder
@@ -127,7 +128,9 @@ def write_segment(
     video can only have too many, and whatever ends a video on the command line.
     """
     tally = FrameTally(frames_expected=frames_of_video, max_bad_frames=job.max_bad_frames, clock=job.clock)
-    with open_video(job.target, job.limits, decoder_threads=decoder_threads()) as reader:
+    # Until the span is reached nothing else is at work, so decoding may have more than its usual share.
+    threads = max(decoder_threads(), min(2, owned_cores()))
+    with open_video(job.target, job.limits, decoder_threads=threads) as reader:
         chosen = _encoder_for(job, reader)
         check_pin(encoding, encoding_of(chosen, job.video.threads))
         reader.deliver_as(chosen.shape)
