@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
@@ -17,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 from steadfast import __version__
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _CHUNK_BYTES = 1 << 18
@@ -83,7 +86,9 @@ def _download(transfer: Transfer, on_bytes: OnBytes) -> None:
     timeout = httpx.Timeout(transfer.read_timeout_s, connect=transfer.connect_timeout_s)
     headers = {"Accept-Encoding": "identity", "User-Agent": f"steadfast/{__version__}"}
     try:
-        with httpx.Client(timeout=timeout, headers=headers, follow_redirects=True) as client:
+        with httpx.Client(
+            timeout=timeout, headers=headers, follow_redirects=True, verify=_trusted()
+        ) as client:
             _resume(client, transfer, on_bytes)
     except httpx.TooManyRedirects as error:
         raise Refused("it redirects in a circle") from error
@@ -94,6 +99,14 @@ def _download(transfer: Transfer, on_bytes: OnBytes) -> None:
     except httpx.HTTPError as error:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
         raise BrokenOff(reason[:1].lower() + reason[1:]) from error
+
+
+@cache
+def _trusted() -> "ssl.SSLContext":
+    """Whom the machine trusts, read once: a hundred certificates take longer than a small file."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.create_ssl_context()
 
 
 def _resume(client: "httpx.Client", transfer: Transfer, on_bytes: OnBytes) -> None:

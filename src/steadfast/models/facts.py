@@ -28,6 +28,14 @@ class ModelQuarantined(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRemoved(Event):
+    """A file of a model went to make room for another (`models.max_bytes`); it comes again when needed."""
+
+    file: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MirrorFailed(Event):
     """A file could not be had from this URL; the next one is tried."""
 

@@ -5,6 +5,7 @@
       accepted-licenses.json     which terms were accepted, and when
       .parts/                    downloads under way, resumed where they stopped
       .locks/                    one per file: of several processes that want it, one downloads
+      .used/                     when each was used last, where there is a limit on them all
       quarantine/                files that failed their sum, for whoever wants to know why
 
 No native code is imported here, so a server that must never crash may use it.
@@ -27,10 +28,11 @@ from steadfast.errors import (
 from steadfast.events import publish
 from steadfast.models.catalogue import Catalogue, CommercialUse, Model, ModelFile, builtin_catalogue
 from steadfast.models.delivery import Delivery, OnProgress, Patience
-from steadfast.models.facts import LicenseAccepted
+from steadfast.models.facts import LicenseAccepted, ModelRemoved
 from steadfast.models.licenses import FILE_NAME as LICENSES_FILE
 from steadfast.models.licenses import LicenseRecord
 from steadfast.models.quarantine import Quarantine
+from steadfast.models.room import Room
 from steadfast.models.verification import Verdict, Verifier, Vouched
 from steadfast.settings import ModelSettings
 
@@ -61,6 +63,7 @@ class ModelStore:
         self._quarantine = Quarantine(settings.dir)
         self._delivery = Delivery(settings.dir, self._verifier, self._quarantine)
         self._licenses = LicenseRecord(settings.dir)
+        self._room = Room(settings.dir, settings.max_bytes)
 
     def require(self, name: str) -> Path:
         """The path of a model whose bytes are verified; what can be mended on the way is mended.
@@ -73,9 +76,12 @@ class ModelStore:
         model = self.catalogue[name]
         self._refuse_unaccepted(model)
         for file in model.files:
-            verdict = self._verifier.check(self._place_of(model, file), file)
+            place = self._place_of(model, file)
+            self._use(model, place)  # first: what is held when it is looked at is not removed afterwards
+            verdict = self._verifier.check(place, file)
             if verdict is not Verdict.GOOD:
                 self._mend(model, file, verdict)
+                self._use(model, place)
         return self.path(name)
 
     def state(self, name: str) -> ModelState:
@@ -125,6 +131,7 @@ class ModelStore:
             return self.require(name)
         for file in model.files:
             urls = [*self._mirror_urls(file), *file.urls]
+            self._make_room(model, file)
             self._delivery.deliver(model, file, urls, self._patience(), on_progress)
         return self.path(name)
 
@@ -163,11 +170,38 @@ class ModelStore:
                 f"The model {model.name} is not in {self.folder}.",
                 remedy=f"Fetch it: `steadfast models pull {model.name}`.",
             )
+        if urls:
+            self._make_room(model, file)
         try:
             # One try per URL: whoever waits for this model has a next-best engine.
             self._delivery.deliver(model, file, urls, self._patience(attempts=1))
         except (DownloadFailed, OutputUnwritable) as error:
             raise _cannot_mend(model, error, is_damaged=is_damaged) from error
+
+    def _use(self, model: Model, place: Path) -> None:
+        if not model.is_bundled:
+            self._room.use(place)
+
+    def _make_room(self, model: Model, file: ModelFile) -> None:
+        """For a file that is to be fetched; it is fetched even where nothing more can go."""
+        if not self._room.is_limited:
+            return
+        place = self._place_of(model, file)
+        others = [
+            (self._place_of(other, its), its)
+            for other in self.catalogue
+            if not other.is_bundled
+            for its in other.files
+        ]
+        removable = [
+            path
+            for path, its in others
+            if its not in model.files and any(self._urls_without_asking(its, is_damaged=False))
+        ]
+        needed_bytes = 0 if place.exists() else file.size_bytes
+        for path in self._room.make(needed_bytes, {path for path, _ in others}, removable):
+            size_bytes = next(its.size_bytes for its_path, its in others if its_path == path)
+            publish(ModelRemoved(file=path.name, size_bytes=size_bytes))
 
     def _urls_without_asking(self, file: ModelFile, *, is_damaged: bool) -> Iterator[str]:
         """The URLs that may be used because a model is needed, not because somebody said `pull`."""

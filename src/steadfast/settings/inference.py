@@ -17,6 +17,10 @@ class ModelSettings(Section):
     mirror: Urls = ()
     """Tried in this order before every other URL: `file://` folders or `https://` prefixes that hold the
     files by name. A model that a `file://` mirror has is fetched when it is first needed."""
+    max_bytes: int = Field(default=0, ge=0)
+    """Bytes that the models of the catalogue may take in `dir`; 0: no limit. Before one is fetched that does
+    not fit, those go that were used longest ago, would be fetched again by themselves (from a `file://`
+    mirror, or with `auto_pull = "always"`), and are in use by no process."""
     auto_pull: Literal["never", "repair", "always"] = "repair"
     """When the network may be used because a model is needed: never; repair, to replace a file that was found
     damaged; always, for missing ones too. `steadfast models pull` uses it in any case."""
