@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from steadfast.errors import InvalidModelOutput, ModelDamaged, NoFace, PinLost, SteadfastError
+from steadfast.readings import Sampled
 from steadfast.runtime import messages
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.task_steps import (
@@ -37,6 +38,9 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     amount: int = 0
     flag: str = ""
     """A file: the act happens only while it is absent, and creates it, so it happens once."""
+    look: str = ""
+    """Afterwards it is looked at how good the answer is: `well`, `badly`, or once there is a file of that
+    name."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +122,7 @@ class FaultTask(Task[Act]):
             fields=Done(pid=os.getpid(), sizes=sizes, batch=batch, level=self._level, text=text),
             blobs=tuple(blobs),
             cost={"bytes": float(sum(sizes))},
+            afterwards=(lambda: _look(request.fields.look)) if request.fields.look else None,
         )
 
     def run_batch(
@@ -305,6 +310,14 @@ def _claim(flag: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _look(how: str) -> Sampled:
+    if how == "badly":
+        raise ArithmeticError("It cannot be told.")
+    while how != "well" and not Path(how).exists():
+        time.sleep(0.005)
+    return Sampled(engine="toy", readings={"identity": 0.5})
 
 
 def _once(flag: str | None, act: Any) -> None:

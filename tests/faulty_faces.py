@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from steadfast.errors import InvalidModelOutput, NoFace
+from steadfast.readings import Sampled
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.tasks.face_messages import FaceAnswer, FaceRequest
 
@@ -65,9 +66,14 @@ class FaultyFaces(Task[FaceRequest]):
             faces_found=2,
             faces_swapped=1,
             identity=0.5,
-            readings=dict(READINGS) if request.fields.sample else {},
         )
-        return Response(fields=answer, blobs=(msgspec.json.encode(said),), cost={"bytes": float(sum(sizes))})
+        sampled = Sampled(engine=answer.engine, readings=dict(READINGS))
+        return Response(
+            fields=answer,
+            blobs=(msgspec.json.encode(said),),
+            cost={"bytes": float(sum(sizes))},
+            afterwards=(lambda: sampled) if request.fields.sample else None,
+        )
 
     def _do_echo(self, wanted: dict[str, Any], progress: Progress) -> None:
         if seconds := wanted.get("seconds"):

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TypeAlias
 from zlib import crc32
 
+import msgspec
+
 from steadfast.events import FrequentEvent
 
 Readings: TypeAlias = dict[str, float]
@@ -29,6 +31,14 @@ class QualityReading(StrEnum):
 def is_drawn(lot: str, share: float) -> bool:
     """Whether a lot is among the `share` that is measured; the same lot always is or never is."""
     return share > 0.0 and crc32(lot.encode("utf-8", "replace")) < share * 2**32
+
+
+class Sampled(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found when a result was looked at."""
+
+    engine: str
+    """That made it; of entailment, the model."""
+    readings: Readings = {}
 
 
 class ResultSampled(FrequentEvent, kw_only=True, frozen=True, gc=False):

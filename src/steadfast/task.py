@@ -8,7 +8,7 @@ Import-light on purpose: the server imports this module, so it knows no numpy, n
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 
 from steadfast.errors import InvalidOption, SteadfastError
+from steadfast.readings import Sampled
 from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
 
 Blob = memoryview | Path
@@ -88,6 +89,9 @@ class Response:
     """What drove the time it took (`pixels`, `faces`, `tokens`): the prediction of waits learns from it."""
     degraded: tuple[str, ...] = ()
     """What this answer gave up beyond the operating point, for example a second-best engine."""
+    afterwards: Callable[[], Sampled] | None = None
+    """Looks at how good the answer is, once it is out: whoever waits for it does not wait for that. What it
+    raises costs the readings and nothing else. None: this one is not sampled."""
 
 
 class Progress(Protocol):

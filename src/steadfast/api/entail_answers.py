@@ -9,9 +9,8 @@ from steadfast.api.order import Done
 from steadfast.api.replays import KeptAnswer
 from steadfast.entailment.answer import Answer
 from steadfast.errors import ServiceError
-from steadfast.events import is_heard, publish
-from steadfast.readings import ResultSampled
-from steadfast.tasks.entail_messages import TASK, EntailAnswer, EntailmentAnswered
+from steadfast.events import publish
+from steadfast.tasks.entail_messages import EntailAnswer, EntailmentAnswered
 
 _JSON = b"application/json"
 
@@ -24,8 +23,6 @@ def answer_of(exchange: Exchange, done: Done) -> KeptAnswer:
     probabilities = answer.probabilities
     confidence = None if probabilities is None else getattr(probabilities, answer.answer.value)
     publish(EntailmentAnswered(answer=answer.answer, in_domain=answer.in_domain, confidence=confidence))
-    if answer.readings and is_heard(ResultSampled):
-        publish(ResultSampled(task=TASK, engine=answer.model[:64], readings=answer.readings))
     timings = {name: s * 1000 for name, s in answer.seconds.items()}
     timings |= {"queue": done.queue_ms, "worker": outcome.worked_ms}
     document: dict[str, Any] = {

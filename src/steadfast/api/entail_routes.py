@@ -81,10 +81,8 @@ class EntailRoutes:
         if image.size_bytes == 0:
             raise EmptyInput("The picture has no bytes.")
         deadline_s, said = deadline_of(exchange, options.deadline_s, self._backend.deadline_s)
-        # Measuring may take as long as answering: who is in a hurry is spared it.
-        sampled = 0.0 if said else self._backend.sampled
         return EntailOrder(
-            request=request_of(options, image_bytes=image.size_bytes, sampled=sampled),
+            request=request_of(options, image_bytes=image.size_bytes, sampled=self._backend.sampled),
             image=image,
             deadline_s=deadline_s if said else None,
             priority=priority_of(exchange, options.priority),

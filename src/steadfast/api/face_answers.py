@@ -15,8 +15,6 @@ from steadfast.api.options import AnswerKind
 from steadfast.api.order import Done, Order, Visit
 from steadfast.api.replays import KeptAnswer
 from steadfast.api.reply import Header
-from steadfast.events import is_heard, publish
-from steadfast.readings import ResultSampled
 from steadfast.tasks.face_messages import CONTENT_TYPES, TASK, FaceAnswer, FaceJob
 
 _JSON = b"application/json"
@@ -128,8 +126,6 @@ def _note_answer(exchange: Exchange, answer: FaceAnswer, done: Done) -> None:
     )
     if answer.identity is not None:
         exchange.noted["identity"] = answer.identity
-    if answer.readings and is_heard(ResultSampled):
-        publish(ResultSampled(task=TASK, engine=answer.engine, readings=answer.readings))
 
 
 def _one_line(text: str) -> bytes:

@@ -32,7 +32,7 @@ from steadfast.runtime.worker_process import WorkerProcess
 from steadfast.task import TaskSpec
 
 _QUICK_DIGEST_BYTES = 1 << 20
-_STEP_STOPS_WITHIN_S = 0.7
+STEP_STOPS_WITHIN_S = 0.7
 """A step that was taken back is over in a second: what has not heard by then is killed."""
 _MOST_MENDED = 8
 """Times a request is tried again in workers that lived on: at least as many as a ladder has steps."""
@@ -101,7 +101,7 @@ class Dispatcher:
             worker.cancel(ticket)  # its deadline still rings: a hang is ended though nobody waits for it
             if ticket.is_step:  # whose deadline is far away
                 self._loop.call_later(
-                    _STEP_STOPS_WITHIN_S, self._kill_if_still_at, worker, ticket, KillReason.ABORTED
+                    STEP_STOPS_WITHIN_S, self._kill_if_still_at, worker, ticket, KillReason.ABORTED
                 )
         else:
             self._forget(ticket)

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from steadfast.errors import DeadlineExceeded, ServiceError, ShuttingDown
+from steadfast.events import publish
+from steadfast.readings import ResultSampled
 from steadfast.runtime import messages
 from steadfast.runtime.breaker import BreakerState
 from steadfast.runtime.employment import Employment
@@ -59,6 +61,8 @@ class InMemoryRuntime:
             blobs=tuple(map(_whole, blobs)),
         )
         response = _run(worker, request, began_s + limit_s)
+        if response.afterwards is not None and (sampled := response.afterwards()).readings:
+            publish(ResultSampled(task=task, engine=sampled.engine, readings=sampled.readings))
         return Outcome(
             fields=messages.encode(response.fields),
             blobs=tuple(map(bytes, response.blobs)),

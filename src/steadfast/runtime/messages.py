@@ -10,11 +10,12 @@ from typing import TypeAlias
 
 import msgspec
 
+from steadfast.readings import Sampled
 from steadfast.spans import SpanRecord
 from steadfast.task import CanaryVerdict, OperatingPoint
 from steadfast.task_steps import Operation
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 """Said in `Hello`; server and worker of different versions part at once."""
 
 MAX_MESSAGE_BYTES = 96 * 1024
@@ -209,6 +210,14 @@ class Finished(Said):
     """Name of the file in the worker's outbox that is part of the answer; empty: there is none."""
     spans: list[SpanRecord] = []
     """Stages of the work, where they were wanted."""
+    is_sampled: bool = False
+    """Whether the worker looks at this answer before it takes more work. Followed by `Measured`."""
+
+
+class Measured(Said):
+    """How good an answer is that was given already."""
+
+    sampled: Sampled
 
 
 class Failed(Said):
@@ -229,7 +238,9 @@ class Released(Said):
     """Caches are given back."""
 
 
-ToServer: TypeAlias = Hello | Loaded | NotLoaded | Progressed | Finished | Failed | CanaryDone | Released
+ToServer: TypeAlias = (
+    Hello | Loaded | NotLoaded | Progressed | Finished | Measured | Failed | CanaryDone | Released
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

@@ -2,9 +2,10 @@
 
 import gc
 import importlib
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from steadfast.errors import (
     ServiceError,
     SteadfastError,
 )
+from steadfast.readings import Sampled
 from steadfast.runtime import messages
 from steadfast.runtime.arena import Arena, ArenaFull
 from steadfast.runtime.channel import WorkerChannel
@@ -29,6 +31,8 @@ from steadfast.runtime.stepping import run_step
 from steadfast.spans import RECORDER, SpanRecord
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Request, Response, Task
 from steadfast.task_steps import Operation, StepRequest, StepResult
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_FIELDS_BYTES = messages.MAX_MESSAGE_BYTES // 2
 _PROGRESS_EVERY_S = 0.05
@@ -51,6 +55,8 @@ class _Serving:
         self._task: AnyTask | None = None
         self._points: list[OperatingPoint] = []
         self._level = 0
+        self._to_look_at: list[Callable[[], Sampled]] = []
+        """Of the answers that are out: what says how good they are."""
 
     def forever(self) -> None:
         while (message := self._channel.receive()) is not None:
@@ -141,6 +147,7 @@ class _Serving:
             self._run_one(*ready[0])
         elif ready:
             self._run_batch(ready)
+        self._look_back()
 
     def _request_of(self, item: Item) -> Request[Any]:
         task = self._loaded()
@@ -227,11 +234,26 @@ class _Serving:
             return
         try:
             finished = self._finished(item, response, took_ms, file)
-            finished.spans = list(spans)
-            self._channel.send(finished)
         except ArenaFull:
             error = ServiceError("The answer is larger than the shared memory it travels in.")
             self._channel.send(Failed(item.request_id, failure_of(error)))
+            return
+        finished.spans = list(spans)
+        if response.afterwards is not None:
+            finished.is_sampled = True
+            self._to_look_at.append(response.afterwards)
+        self._channel.send(finished)
+
+    def _look_back(self) -> None:
+        """At answers that are sampled, now that whoever waited for them has them."""
+        looks, self._to_look_at = self._to_look_at, []
+        for look in looks:
+            try:
+                sampled = look()
+            except Exception as error:  # noqa: BLE001 — the answer is good without it, and is out
+                _log.warning("quality was not measured", extra={"code": failure_of(error).code})
+                sampled = Sampled(engine="")
+            self._channel.send(messages.Measured(sampled))
 
     def _finished(self, item: Item, response: Response, took_ms: float, file: str) -> Finished:
         fields = messages.encode(response.fields)

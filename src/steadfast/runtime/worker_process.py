@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from steadfast.events import is_heard, publish
+from steadfast.readings import ResultSampled, Sampled
 from steadfast.runtime import messages
 from steadfast.runtime.canary import CanarySchedule
 from steadfast.runtime.channel import ChannelBroken, ServerChannel
@@ -32,6 +33,7 @@ from steadfast.runtime.worker_log import WorkerLines
 from steadfast.task import TaskSpec
 
 _AT_WORK = frozenset({WorkerState.BUSY, WorkerState.READY})
+_LONGEST_NAME = 64
 _WANTED_KILLS = frozenset({KillReason.RECYCLED, KillReason.SHUTDOWN})
 
 
@@ -101,6 +103,8 @@ class WorkerProcess:
     device_leaks: LeakDetector = field(default_factory=LeakDetector)
     _dispatch: dict[int, Ticket] = field(default_factory=dict)
     _dispatch_size: int = 0
+    _looks_at: int = 0
+    """Answers that it has given and looks at; it is not free before that is over."""
     _kill_reason: KillReason | None = None
     _kill_detail: str = ""
     _told_words: str = ""
@@ -263,6 +267,8 @@ class WorkerProcess:
                     self.finished_at_s = self.clock()
                     self.owner.refused(self, ticket, failure)
                     self._rest_after_dispatch()
+            case messages.Measured(sampled=sampled):
+                self._hear_of_quality(sampled)
             case messages.Hello():
                 self._greet(message)
             case _:
@@ -287,6 +293,19 @@ class WorkerProcess:
             self._dispatch[ticket.id] = ticket  # not answered: its death is ours to explain
             self._on_broken(ChannelBroken(str(error)))
             return
+        if message.is_sampled:
+            self._looks_at += 1
+            self._watchdog.expect_within(self.spec.stall_s, KillReason.STALL)
+        self._rest_after_dispatch()
+
+    def _hear_of_quality(self, sampled: Sampled) -> None:
+        if not self._looks_at:
+            return
+        self._looks_at -= 1
+        self.finished_at_s = self.clock()
+        if sampled.readings and is_heard(ResultSampled):
+            engine = sampled.engine[:_LONGEST_NAME]
+            publish(ResultSampled(task=self.spec.name, engine=engine, readings=sampled.readings))
         self._rest_after_dispatch()
 
     def _hear_of_orders(self, message: messages.ToServer) -> None:
@@ -325,7 +344,7 @@ class WorkerProcess:
         self.owner.became_idle(self)
 
     def _rest_after_dispatch(self) -> None:
-        if self._dispatch:
+        if self._dispatch or self._looks_at:
             return
         if self.state is WorkerState.DRAINING:
             self._say(messages.Stop())

@@ -52,8 +52,6 @@ class EntailAnswer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
     """By stage."""
-    readings: dict[str, float] = {}
-    """Of a sampled answer: what was measured, by the names of `QualityReading`."""
 
 
 class EntailmentAnswered(FrequentEvent, frozen=True, kw_only=True):

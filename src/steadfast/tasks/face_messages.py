@@ -93,8 +93,6 @@ class FaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Similarity of the worst swapped face to its source: 1 is the same picture, about 0 a stranger."""
     seconds: dict[str, float] = {}
     """By stage."""
-    readings: dict[str, float] = {}
-    """Of a sampled result: what was measured, by the names of `QualityReading`."""
     notes: tuple[str, ...] = ()
 
 

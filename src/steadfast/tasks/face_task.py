@@ -20,6 +20,7 @@ from steadfast.media.picture_writer import encode_picture
 from steadfast.media.pictures import Picture, read_picture
 from steadfast.media.sniff import FileFormat
 from steadfast.models.store import ModelStore
+from steadfast.readings import Sampled
 from steadfast.settings import FaceWorkSettings
 from steadfast.task import Blob, CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
 from steadfast.task_steps import Job, JoinOrder, SegmentOrder, StepResult
@@ -32,8 +33,8 @@ from steadfast.tasks.face_listing import list_faces
 from steadfast.tasks.face_messages import VOUCHED, FaceAnswer, FaceJob, FaceRequest
 from steadfast.tasks.job_photos import naming_inputs
 from steadfast.tasks.output_mark import mark_of
-from steadfast.tasks.picture_swap import swap_picture
-from steadfast.tasks.quality_sample import QualitySampler, readings_or_none
+from steadfast.tasks.picture_swap import PictureSwap, swap_picture
+from steadfast.tasks.quality_sample import QualitySampler
 from steadfast.tasks.stop_watch import StopWatch
 from steadfast.tasks.verified_models import VerifiedModels
 
@@ -159,12 +160,9 @@ class FaceTask(Task[FaceRequest]):
         wanted = _format_for(fields, target)
         content, notes = encode_picture(done.picture, wanted, quality=fields.quality, mark=mark_of(engine))
         watch.lap("write")
-        sampler = self._quality if fields.sample else None
-        readings = readings_or_none(lambda: sampler.measure(target, done, content)) if sampler else {}
         answer = self._answer(
             watch,
             target,
-            readings=readings,
             format=wanted.value,
             faces_found=done.faces_found,
             faces_swapped=len(done.swapped),
@@ -172,7 +170,21 @@ class FaceTask(Task[FaceRequest]):
             notes=(*engine.notes, *target.notes, *cast.notes, *notes),
         )
         cost = _cost(target, done.faces_found, swapped=len(done.swapped))
-        return Response(fields=answer, blobs=(content,), cost=cost, degraded=self._second_best)
+        return Response(
+            fields=answer,
+            blobs=(content,),
+            cost=cost,
+            degraded=self._second_best,
+            afterwards=(lambda: self._look_at(target, done, content)) if fields.sample else None,
+        )
+
+    def _look_at(self, target: Picture, done: PictureSwap, content: bytes) -> Sampled:
+        assert self._sessions is not None
+        with self._sessions.work():
+            readings = self._quality.measure(target, done, content)
+        if self._point.rung is not Rung.FULL:
+            self.release_memory()
+        return Sampled(engine=self._loaded.name.value, readings=readings)
 
     @property
     def _quality(self) -> QualitySampler:

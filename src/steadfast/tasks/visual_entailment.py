@@ -13,7 +13,7 @@ from steadfast.errors import InvalidOption, ModelDamaged, SteadfastError
 from steadfast.inference.sessions import SessionCache
 from steadfast.media.limits import MediaLimits
 from steadfast.models.store import ModelState, ModelStore
-from steadfast.readings import Readings
+from steadfast.readings import Sampled
 from steadfast.settings.entailment import EntailmentWorkSettings
 from steadfast.spans import RECORDER
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Rung, Task
@@ -123,12 +123,15 @@ class VisualEntailmentTask(Task[EntailRequest]):
             for request, one in zip(requests, found, strict=True)
             if request.fields.sample and not isinstance(one, SteadfastError)
         ]
-        readings = self._measure(sampled, took_s=ended_s - decoded_s)
+
+        def look() -> Sampled:
+            return self._measure(sampled, took_s=ended_s - decoded_s)
+
         return [
             one
             if isinstance(one, SteadfastError)
             # The first of those that are sampled tells what was measured of all.
-            else self._response(one, seconds, readings if sampled and one is sampled[0] else {})
+            else self._response(one, seconds, look if sampled and one is sampled[0] else None)
             for one in found
         ]
 
@@ -139,13 +142,18 @@ class VisualEntailmentTask(Task[EntailRequest]):
         with self._sessions.work():
             return self._loaded.judge(questions)
 
-    def _measure(self, sampled: Sequence[Finding], *, took_s: float) -> Readings:
-        if not sampled or self._sampler is None or self._sessions is None:
-            return {}
+    def _measure(self, sampled: Sequence[Finding], *, took_s: float) -> Sampled:
+        assert self._sampler is not None
+        assert self._sessions is not None
         with self._sessions.work():
-            return self._sampler.measure(sampled, took_s=took_s)
+            readings = self._sampler.measure(sampled, took_s=took_s)
+        if self._point.rung is not Rung.FULL:
+            self.release_memory()
+        return Sampled(engine=self._loaded.name, readings=readings)
 
-    def _response(self, found: Finding, seconds: dict[str, float], readings: Readings) -> Response:
+    def _response(
+        self, found: Finding, seconds: dict[str, float], look: Callable[[], Sampled] | None
+    ) -> Response:
         model = self._loaded
         question, judgement = found
         height_px, width_px = question.pixels.shape[:2]
@@ -162,9 +170,8 @@ class VisualEntailmentTask(Task[EntailRequest]):
             calibrated=model.is_calibrated,
             warnings=tuple(dict.fromkeys(warnings)),
             seconds=seconds,
-            readings=readings,
         )
-        return Response(fields=answer, cost={"pixels": float(width_px * height_px)})
+        return Response(fields=answer, cost={"pixels": float(width_px * height_px)}, afterwards=look)
 
     # --- jobs -------------------------------------------------------------------------------------------
 

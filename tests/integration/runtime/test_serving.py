@@ -10,6 +10,8 @@ from tests.fault_task import Act, Done
 from tests.runtime_house import house, run
 
 from steadfast.errors import InvalidOption, MediaTooLarge, NoFace, ServiceError, ShuttingDown
+from steadfast.events import subscribe_to
+from steadfast.readings import ResultSampled
 from steadfast.runtime.events import UnexpectedError, WorkerDied
 from steadfast.runtime.options import ArenaOptions, ConfinementOptions, WorkerOptions
 
@@ -72,6 +74,39 @@ def test_a_file_that_the_server_chose_reaches_the_worker_by_its_path(tmp_path: P
         worker = WorkerOptions(confinement=ConfinementOptions(readable=(tmp_path,)))
         async with house(spares=0, worker=worker) as it:
             assert (await it.done(Act(), file)).sizes == [5]
+
+    run(test())
+
+
+def test_nobody_waits_for_the_look_at_an_answer_but_its_worker(tmp_path: Path) -> None:
+    told: list[ResultSampled] = []
+
+    async def test() -> None:
+        stop = subscribe_to(ResultSampled, told.append)
+        worker = WorkerOptions(confinement=ConfinementOptions(readable=(tmp_path,)))
+        async with house(spares=0, worker=worker) as it:
+            first = await it.done(Act(look=str(tmp_path / "enough")))
+            assert told == []
+            second = asyncio.create_task(it.done(Act()))
+            await asyncio.sleep(0.05)
+            assert not second.done()  # it would be, were the only worker free
+            (tmp_path / "enough").touch()
+            assert (await second).pid == first.pid
+        stop()
+
+    run(test())
+    assert [(one.engine, one.readings) for one in told] == [("toy", {"identity": 0.5})]
+
+
+def test_a_worker_that_is_told_to_leave_ends_its_look_first(tmp_path: Path) -> None:
+    async def test() -> None:
+        worker = WorkerOptions(confinement=ConfinementOptions(readable=(tmp_path,)))
+        async with house(spares=0, worker=worker) as it:
+            first = await it.done(Act(look=str(tmp_path / "enough")))
+            assert it.supervisor.recycle(it.supervisor.snapshot().pools[0].workers[0].name)
+            (tmp_path / "enough").touch()
+            while (await it.done(Act())).pid == first.pid:
+                await asyncio.sleep(0.01)
 
     run(test())
 

@@ -20,7 +20,7 @@ from steadfast.entailment.answer import Answer
 from steadfast.errors import InvalidModelOutput, NoFace, OutOfHostMemory
 from steadfast.events import subscribe_to
 from steadfast.observability.requests import RequestEnded, RequestOutcome
-from steadfast.readings import ResultSampled
+from steadfast.readings import ResultSampled, Sampled
 from steadfast.runtime.in_memory import InMemoryRuntime
 from steadfast.settings.entailment import EntailmentSettings
 from steadfast.task import CanaryVerdict, OperatingPoint, Progress, Request, Response, Task
@@ -52,9 +52,13 @@ class Oracle(Task[EntailRequest]):
             probabilities=Probabilities(yes=0.9, no=0.05, maybe=0.05),
             model=said,
             domain="shapes",
-            readings={"steadiness": 0.75} if request.fields.sample else {},
         )
-        return Response(fields=answer, cost={"pixels": 4.0})
+        sampled = Sampled(engine=said, readings={"steadiness": 0.75})
+        return Response(
+            fields=answer,
+            cost={"pixels": 4.0},
+            afterwards=(lambda: sampled) if request.fields.sample else None,
+        )
 
     def canary(self) -> CanaryVerdict:
         return CanaryVerdict(passed=True)
@@ -195,8 +199,6 @@ def test_a_sampled_answer_is_told_with_its_model_and_nothing_of_what_was_asked(b
     stop = subscribe_to(ResultSampled, told.append)
     backend.sampled = 1.0
     assert ask(backend, json=document()).status_code == 200
-    assert ask(backend, json=document(deadline_s=4.0)).status_code == 200  # who is in a hurry is spared it
-    assert ask(backend, json=document(), headers={"X-Deadline-Ms": "4000"}).status_code == 200
     backend.sampled = 0.0
     assert ask(backend, json=document()).status_code == 200
     stop()

@@ -113,6 +113,25 @@ def test_every_request_of_a_batch_is_answered_the_wrong_ones_with_their_error(se
     assert (first.request_id, third.request_id) == (1, 3)
 
 
+def test_an_answer_is_out_before_it_is_looked_at_and_the_look_follows_a_whole_batch(server: Server) -> None:
+    run = m.Run([server.item(Act(look="well"), b"a", number=1), server.item(Act(), b"b", number=2)])
+    _, first, second, measured = server.order(m.Load(0), run)
+    assert isinstance(first, m.Finished)
+    assert isinstance(second, m.Finished)
+    assert (first.is_sampled, second.is_sampled) == (True, False)
+    assert isinstance(measured, m.Measured)
+    assert (measured.sampled.engine, measured.sampled.readings) == ("toy", {"identity": 0.5})
+
+
+def test_a_look_that_fails_ends_all_the_same_and_costs_nothing(server: Server) -> None:
+    looked = m.Run([server.item(Act(look="badly"), b"a")])
+    _, done, measured, again = server.order(m.Load(0), looked, m.Run([server.item(Act(), b"b")]))
+    assert isinstance(done, m.Finished)
+    assert isinstance(measured, m.Measured)
+    assert measured.sampled.readings == {}
+    assert isinstance(again, m.Finished)
+
+
 def test_a_bug_in_the_task_is_an_answer_too(server: Server) -> None:
     _, failed, done = server.order(
         m.Load(0), m.Run([server.item(Act(do="bug"))]), m.Run([server.item(Act(), b"a")])

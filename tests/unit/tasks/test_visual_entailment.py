@@ -22,6 +22,7 @@ from steadfast.errors import (
 )
 from steadfast.inference.sessions import SessionCache
 from steadfast.media import pictures
+from steadfast.readings import Sampled
 from steadfast.settings import InferenceSettings
 from steadfast.spans import RECORDER
 from steadfast.task import OperatingPoint, Request, Response, Rung
@@ -124,12 +125,11 @@ def test_a_sampled_answer_says_how_good_it_is_and_the_others_of_its_batch_do_not
 ) -> None:
     asked = [request(png(9)), request(b"", sample=True), request(png(230), sample=True), request(png(8))]
     answers = task.run_batch(asked, progress)
-    found = [answer.fields for answer in answers if isinstance(answer, Response)]
-    assert [answer.readings for answer in found if isinstance(answer, EntailAnswer)] == [
-        {},
-        {"steadiness": 1.0},
-        {},
-    ]
+    looks = [answer.afterwards for answer in answers if isinstance(answer, Response)]
+    assert [look is None for look in looks] == [True, False, True]
+    assert model.batches == [3]  # nobody has looked yet
+    assert looks[1] is not None
+    assert looks[1]() == Sampled(engine=model.name, readings={"steadiness": 1.0})
     assert model.batches == [3, 1]
 
 
@@ -142,9 +142,11 @@ def test_an_answer_is_not_lost_by_looking_at_it(task: VisualEntailmentTask, mode
         return judge(questions)
 
     model.judge = once  # type: ignore[method-assign]
-    answer = task.run(request(png(230), sample=True), progress).fields
-    assert isinstance(answer, EntailAnswer)
-    assert (answer.answer, answer.readings) == (Answer.YES, {})
+    response = task.run(request(png(230), sample=True), progress)
+    assert isinstance(response.fields, EntailAnswer)
+    assert response.fields.answer is Answer.YES
+    assert response.afterwards is not None
+    assert response.afterwards().readings == {}
 
 
 def test_a_trace_sees_its_stages(task: VisualEntailmentTask) -> None:
