@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import event
 
 import steadfast
 from steadfast.database.connection import database_options
@@ -41,6 +43,7 @@ class Clock:
         self.time += timedelta(**by)
 
 
+@cache
 def import_every_module_with_a_table() -> None:
     """So that the metadata has every table that the code declares."""
     for file in _PACKAGE.rglob("*.py"):
@@ -54,13 +57,20 @@ def open_sqlite(folder: Path) -> Database:
 
 
 def open_migrated_sqlite(folder: Path) -> Database:
-    """The default database for tests of what is kept in it: quick to make, and it waits for no busy disk."""
+    """The default database for tests of what is kept in it: quick to make, and it waits for no disk."""
     options = database_options(DatabaseSettings(synchronous="normal"), folder)
     assert options.file is not None
     if not options.file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         options.file.write_bytes(_migrated_file())
-    return open_database(options)
+    database = open_database(options)
+    event.listen(database.engine, "connect", _wait_for_no_disk)
+    database.engine.dispose()  # what was opened before waits
+    return database
+
+
+def _wait_for_no_disk(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @cache

@@ -10,6 +10,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from steadfast.admission.arrival import Arrival, Priority
 from steadfast.admission.gate import Gate
@@ -90,6 +91,7 @@ def a_job(dice: random.Random) -> Job:
     )
 
 
+@cache
 def mean_service_s(make: Callable[[random.Random], Job] = a_job) -> float:
     """What a job takes on average."""
     dice = random.Random(99)

@@ -18,13 +18,18 @@ def _command_lines(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[
         yield from _command_lines(below, (*words, name))
 
 
-COMMANDS = sorted(_command_lines(typer.main.get_command(app)))
+TREE = typer.main.get_command(app)
+COMMANDS = sorted(_command_lines(TREE))
+_shown: dict[tuple[str, ...], str] = {}
+"""What was shown already: each showing builds every command anew."""
 
 
 def _help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("COLUMNS", "80")
-    assert run([*words, "--help"]) is ExitCode.OK
-    return capsys.readouterr().out
+    if words not in _shown:
+        monkeypatch.setenv("COLUMNS", "80")
+        assert run([*words, "--help"]) is ExitCode.OK
+        _shown[words] = capsys.readouterr().out
+    return _shown[words]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -53,7 +58,7 @@ def test_every_command_can_answer_in_json() -> None:
 
 
 def _command(words: tuple[str, ...]) -> Any:
-    command: Any = typer.main.get_command(app)
+    command: Any = TREE
     for word in words:
         command = command.commands[word]
     return command

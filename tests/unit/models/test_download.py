@@ -92,7 +92,7 @@ def test_a_line_that_drops_again_and_again_gets_there_as_long_as_it_brings_somet
 
 def test_a_server_that_stalls_is_left_after_the_read_timeout(settings: ModelSettings) -> None:
     release = threading.Event()
-    settings = settings.model_copy(update={"read_timeout_s": 0.3, "attempts": 4})
+    settings = settings.model_copy(update={"read_timeout_s": 0.5, "attempts": 6})
     with running_mirror(stalling_after(500_000, release)) as mirror:
         try:
             assert store_of(settings, mirror).pull("tiny").read_bytes() == CONTENT
