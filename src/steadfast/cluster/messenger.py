@@ -16,6 +16,7 @@ import warnings
 from typing import Any, NoReturn
 from uuid import uuid4
 
+from amqp.exceptions import AMQPError
 from celery import Celery
 from celery.exceptions import Reject, WorkerShutdown
 from celery.worker.consumer import Consumer
@@ -25,6 +26,7 @@ from kombu.exceptions import OperationalError
 from steadfast import process_title
 from steadfast.cluster.celery_app import make_app
 from steadfast.cluster.celery_app import queue as broker_queue
+from steadfast.cluster.lost_queues import delete_lost_queues, is_of_a_lost_queue
 from steadfast.cluster.message import TASK_NAME, VERSION
 from steadfast.cluster.messenger_words import (
     Answer,
@@ -32,6 +34,7 @@ from steadfast.cluster.messenger_words import (
     Depths,
     MessengerOptions,
     Ready,
+    Suspects,
     TopUp,
     read_as_messenger,
     read_options,
@@ -100,6 +103,8 @@ class Sender:
         self._app = app
         self._options = options
         self._link = link
+        self._at: str | None = None
+        """The queue that something is sent to now."""
 
     def connect(self) -> Connection:
         """Raises what the broker's client raises."""
@@ -118,17 +123,21 @@ class Sender:
                     connection.heartbeat_check()
                     continue
                 self._link.tell(self._top_up(producer, asked))
-        except Exception:  # noqa: BLE001 — whatever it is, another messenger is a better answer than this one
+        except Exception as error:  # noqa: BLE001 — whatever it is, another messenger is a better answer
             _log.exception("messenger lost the broker")
+            if self._at is not None and is_of_a_lost_queue(error):
+                self._link.tell(Suspects(queues=(self._at,)))
             os._exit(_BROKER_GONE)
 
     def _top_up(self, producer: Any, asked: TopUp) -> Depths:
         waiting, sent = {}, 0
         for name, wanted in asked.wanted.items():
+            self._at = name
             waiting[name] = self._depth(producer.channel, name)
             for _ in range(max(0, wanted - waiting[name])):
                 self._send(producer, name, asked.bodies[name])
                 sent += 1
+        self._at = None
         return Depths(number=asked.number, waiting=waiting, sent=sent)
 
     def _send(self, producer: Any, name: str, body: dict[str, Any]) -> None:
@@ -157,6 +166,9 @@ class Sender:
 class Listener(Consumer):
     """Celery's consumer without what only many workers that talk to each other need."""
 
+    link: ServerLink
+    """The one of this process."""
+
     class Blueprint(Consumer.Blueprint):
         """Nothing is delayed, so the queues for that are not made."""
 
@@ -174,6 +186,8 @@ class Listener(Consumer):
             super().start()
         except WorkerShutdown as end:
             _log.warning("messenger lost the broker: %r", end.__cause__)
+            if is_of_a_lost_queue(end.__cause__):
+                self.link.tell(Suspects(queues=tuple(queue.name for queue in self.app.conf.task_queues)))
             os._exit(_BROKER_GONE)
 
 
@@ -187,10 +201,13 @@ def main(descriptor: int) -> None:
     options = link.options()
     app = make_app(options.broker_url, options.queues, lease_s=options.lease_s)
     _add_task(app, link)
+    Listener.link = link
     sender = Sender(app, options, link)
     try:
+        if options.broker_url.startswith("amqp"):  # no other broker has been seen to lose one
+            delete_lost_queues(app, options.suspects)
         connection = sender.connect()
-    except (OperationalError, OSError):
+    except (AMQPError, OperationalError, OSError):
         os._exit(_BROKER_GONE)
     sending = threading.Thread(target=sender.serve, args=(connection,), daemon=True)
     sending.start()

@@ -25,6 +25,7 @@ from steadfast.cluster.messenger_words import (
     Depths,
     MessengerOptions,
     Ready,
+    Suspects,
     TopUp,
     read_as_server,
     written,
@@ -76,6 +77,8 @@ class Messenger:
         self._number = 0
         self._calls: set[asyncio.Task[None]] = set()
         self._is_listening = True
+        self._suspects: tuple[str, ...] = ()
+        """Queues that the broker may have lost: the next messenger is to look."""
         self.called_at_s = 0.0
         """When the last message came; monotonic."""
         self.begun = 0
@@ -175,6 +178,8 @@ class Messenger:
         options = self._options
         if not self._is_listening:
             options = msgspec.structs.replace(options, queues=())
+        options = msgspec.structs.replace(options, suspects=self._suspects)
+        self._suspects = ()
         try:
             writer.write(written(options))
             while text := await reader.readline():
@@ -199,6 +204,8 @@ class Messenger:
         match read_as_server(text):
             case Ready():
                 life.is_ready = True
+            case Suspects(queues=queues):
+                self._suspects = queues
             case Call(call=number):
                 self.called_at_s = time.monotonic()
                 call = asyncio.get_running_loop().create_task(self._answer(life, number))

@@ -17,6 +17,8 @@ class MessengerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that may be in work at one time."""
     lease_s: float = 60.0
     """Of a step: what the broker's own timeouts are derived from."""
+    suspects: tuple[str, ...] = ()
+    """Queues that the messenger before this one found lost, or one of which it did."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -57,8 +59,14 @@ class Depths(Line, frozen=True, kw_only=True, tag="depths"):
     sent: int
 
 
+class Suspects(Line, frozen=True, kw_only=True, tag="suspects"):
+    """Messenger, before it ends: one of these queues does not answer."""
+
+    queues: tuple[str, ...]
+
+
 ToMessenger: TypeAlias = TopUp | Answer
-ToServer: TypeAlias = Ready | Call | Depths
+ToServer: TypeAlias = Ready | Call | Depths | Suspects
 
 _encoder = msgspec.json.Encoder()
 read_as_messenger = msgspec.json.Decoder(ToMessenger).decode
