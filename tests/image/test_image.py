@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.faulty_faces import act
 from tests.image.conftest import Start
-from tests.image.workshop import HEALTHCHECK, ROOT, SIGN, Container, Workshop
+from tests.image.workshop import BASE, HEALTHCHECK, ROOT, SIGN, Container, Workshop
 
 from steadfast.runtime.cgroup import memory_folders
 
@@ -92,6 +92,7 @@ def test_its_labels_user_signal_and_check_are_those_of_the_field(workshop: Works
     assert config["StopSignal"] in ("SIGTERM", "15")
     assert config["Entrypoint"] == ["/opt/steadfast/bin/steadfast"]
     assert config["Labels"]["org.opencontainers.image.revision"]
+    assert config["Labels"]["org.opencontainers.image.base.name"] == BASE
     check = seen.get("Healthcheck") or config["Healthcheck"]
     assert check["Test"] == ["CMD", *HEALTHCHECK]
     assert check["StartPeriod"] > 0
