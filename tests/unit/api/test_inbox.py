@@ -40,7 +40,7 @@ def test_a_reader_wakes_for_a_piece_the_end_and_a_broken_connection() -> None:
         loop = asyncio.get_running_loop()
         inbox = Inbox(Tap(), loop)
         loop.call_soon(lambda: inbox.put(b"x") if what == "put" else getattr(inbox, what)())
-        await asyncio.wait_for(inbox.wait(), 1)
+        await asyncio.wait_for(inbox.wait(), 60)
         return inbox
 
     assert run(wake("put")).take() == b"x"

@@ -58,7 +58,7 @@ async def dispatching(house: JobHouse, queues: Queues, *, is_chief: bool = True)
 
 
 async def until(queues: Queues, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while queues.waiting.get(NORMAL, 0) != count:
             await asyncio.sleep(0)
 

@@ -5,9 +5,9 @@ import selectors
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from tests.open_files import open_files, opened_since
 
 from steadfast.guardian import orphans
 from steadfast.guardian.server_process import ServerProcess, without_handover
@@ -105,10 +105,10 @@ for _ in range(100):
 
 
 def test_a_program_that_does_not_exist_leaves_no_descriptor_open() -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     with pytest.raises(FileNotFoundError):
         ServerProcess.start(["/no/such/program"], {})
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened_since(before) == {}
 
 
 def test_time_on_the_run_queue_is_counted(start: Start) -> None:

@@ -42,6 +42,8 @@ def test_who_shares_a_core_with_others_wants_all_of_it_and_who_sleeps_wants_noth
             spinner.stdin.write(b"x")
             spinner.stdin.flush()
         spinning = [spinner.pid for spinner in spinners]
+        while psutil.Process(sleeping).status() != psutil.STATUS_SLEEPING:
+            os.sched_yield()  # on a busy machine it first waits for its turn to go to sleep
         before, used_before_s = processor_wanted_s([*spinning, sleeping]), _used_s(spinning)
         wanted_s: dict[int, float] = dict.fromkeys(spinning, 0.0)
         # The kernel counts a wait when it is over, so who has just waited longest is the last to be heard of.

@@ -113,16 +113,16 @@ def test_a_model_is_never_taken_from_under_a_run(tmp_path: Path) -> None:
 
     def wait(_: FakeSession) -> None:
         inside.set()
-        assert may_finish.wait(timeout=10)
+        assert may_finish.wait(timeout=60)
 
     bench = Bench(tmp_path, FakeRuntime(during_run=wait), residency="tolerant")
     session = bench.model("a")
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(session.run, X)
-        assert inside.wait(timeout=10)
+        assert inside.wait(timeout=60)
         assert bench.cache.release() == ()
         may_finish.set()
-        running.result(timeout=10)
+        running.result(timeout=60)
     assert bench.cache.release() == ("a",)
 
 

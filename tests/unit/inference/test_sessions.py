@@ -116,7 +116,7 @@ def test_threads_that_ask_at_once_share_one_session_loaded_once(model: Path) -> 
     sessions = cache(runtime)
 
     def ask() -> object:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return sessions.get("m", model)
 
     with ThreadPoolExecutor(8) as pool:
@@ -131,16 +131,16 @@ def test_a_slow_load_of_one_model_holds_up_no_other(model: Path, tmp_path: Path)
     def slow(session: FakeSession) -> None:
         if session.path.endswith("slow.onnx"):
             started.set()
-            assert may_finish.wait(timeout=10)
+            assert may_finish.wait(timeout=60)
 
     (tmp_path / "slow.onnx").write_bytes(b"graph")
     sessions = cache(FakeRuntime(on_create=slow))
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(sessions.get, "slow", tmp_path / "slow.onnx")
-        assert started.wait(timeout=10)
+        assert started.wait(timeout=60)
         assert sessions.get("m", model).run({"x": X})  # would hang here behind one global lock
         may_finish.set()
-        pending.result(timeout=10)
+        pending.result(timeout=60)
 
 
 def test_a_load_that_failed_is_tried_again_by_the_next_who_asks(model: Path) -> None:

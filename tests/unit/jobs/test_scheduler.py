@@ -50,9 +50,9 @@ class Plant:
         return await self.service.submit(self.house.order(content, *more, **options))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.01)
 
     async def ended(self, job: Job) -> Job:
         await self.until(lambda: self.house.job(job.id).has_ended)

@@ -17,13 +17,13 @@ def test_a_block_hears_what_it_is_warned_of_as_often_as_it_is() -> None:
 
 
 def test_threads_that_decode_at_once_hear_each_its_own() -> None:
-    both_are_inside, first_has_left = threading.Barrier(2, timeout=5), threading.Event()
+    both_are_inside, first_has_left = threading.Barrier(2, timeout=60), threading.Event()
 
     def decode(name: str, leaves_last: bool) -> list[str]:
         with complaints() as heard:
             both_are_inside.wait()
             if leaves_last:
-                first_has_left.wait(5)
+                first_has_left.wait(60)
             warnings.warn(name, stacklevel=1)
         if not leaves_last:
             first_has_left.set()

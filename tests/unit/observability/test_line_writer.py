@@ -16,7 +16,7 @@ class StalledStream(io.StringIO):
 
     def write(self, text: str) -> int:
         self.entered.set()
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         return super().write(text)
 
 
@@ -44,7 +44,7 @@ def test_what_a_stalled_reader_does_not_take_is_dropped_and_counted() -> None:
     stream = StalledStream()
     writer = LineWriter(stream, told_of_loss=told, most_lines=3)
     writer.write("first")
-    assert stream.entered.wait(10)
+    assert stream.entered.wait(60)
     for number in range(8):
         writer.write(str(number))  # 3 wait, 5 are dropped; none of it blocks
     stream.go_on.set()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.open_files import open_files, opened_since
 
 from steadfast.errors import ServiceUnsupported
 from steadfast.runtime.options import Device, WorkerOptions
@@ -29,21 +30,17 @@ def test_only_a_few_variables_are_handed_on() -> None:
     assert "hush" not in " ".join(environment.values())
 
 
-def _descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_a_start_that_fails_leaves_no_descriptor_and_no_process() -> None:
-    before = _descriptors()
+    before = open_files()
     options = WorkerOptions(executable="/no/such/python")
     for _ in range(5):
         with pytest.raises(OSError, match="No such file"):
             spawn_worker(spec=SPEC, device=Device(), options=options, title="x")
-    assert _descriptors() == before
+    assert opened_since(before) == {}
 
 
 def test_a_start_that_fails_halfway_ends_the_process_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _descriptors()
+    before = open_files()
     started: list[int] = []
 
     def refuse(pid: int) -> int:
@@ -54,7 +51,7 @@ def test_a_start_that_fails_halfway_ends_the_process_it_began(monkeypatch: pytes
     with pytest.raises(OSError, match="not permitted"):
         spawn_worker(spec=SPEC, device=Device(), options=WorkerOptions(), title="x")
     assert not Path(f"/proc/{started[0]}").exists()
-    assert _descriptors() == before
+    assert opened_since(before) == {}
 
 
 def test_where_the_kernel_has_no_pidfd_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

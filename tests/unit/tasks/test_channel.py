@@ -53,7 +53,7 @@ def test_a_producer_that_waits_is_freed_when_the_consumer_goes() -> None:
     producer.start()
     next(iter(channel))
     channel.break_off()
-    producer.join(timeout=10)
+    producer.join(timeout=60)
     assert freed == [True]
 
 
@@ -70,7 +70,7 @@ def test_a_consumer_that_waits_is_freed_when_the_producer_goes() -> None:
     consumer = Thread(target=drain)
     consumer.start()
     channel.break_off()
-    consumer.join(timeout=10)
+    consumer.join(timeout=60)
     assert freed == [True]
 
 

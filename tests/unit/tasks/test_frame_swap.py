@@ -12,6 +12,7 @@ from steadfast.faces.face import Embedding, EmbeddingSpace, Face
 from steadfast.faces.roles import Engine, Patch, SourceIdentity, SourcePhoto, SwapMemory
 from steadfast.faces.selection import Selection, SelectionRule, SourceMap
 from steadfast.media.canvas import ArrayCanvas, BgrImage
+from steadfast.tasks import frame_swap
 from steadfast.tasks.cast import Cast
 from steadfast.tasks.frame_swap import FramePlan, FrameSwap
 
@@ -186,10 +187,13 @@ def test_each_track_has_one_memory_of_its_own() -> None:
     assert [memory.frames for memory in swapper.memories] == [5, 5]
 
 
-def test_memories_of_tracks_long_gone_are_dropped() -> None:
+def test_memories_of_tracks_long_gone_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_swap, "_FORGET_AFTER_FRAMES", 30)
     swap = FrameSwap(swapping(), cast())
     run(swap, [A])
-    run(swap, [], *[[B]] * 310)
+    run(swap, [], *[[B]] * 20)
+    assert len(swap._memories) == 2
+    run(swap, *[[B]] * 20)
     assert len(swap._memories) == 1
 
 

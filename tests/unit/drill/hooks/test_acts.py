@@ -26,10 +26,16 @@ def test_a_device_has_no_memory_at_the_best_operating_point_only() -> None:
 
 def test_leaks_leave_behind_what_they_say() -> None:
     harm = Harm()
-    files, threads = len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    threads = set(threading.enumerate())
     harm.do(Order(id="a", act=Act.LEAK_DESCRIPTORS, amount=5))
     harm.do(Order(id="b", act=Act.LEAK_THREADS, amount=3))
-    assert len(os.listdir("/proc/self/fd")) - files == 5  # noqa: PTH208
-    assert threading.active_count() - threads == 3
+    held = list(harm._descriptors)
+    assert [os.readlink(f"/proc/self/fd/{number}") for number in held] == [os.devnull] * 5  # noqa: PTH115
+    waiting = set(threading.enumerate()) - threads
+    assert len(waiting) == 3
     harm.give_back()
-    assert len(os.listdir("/proc/self/fd")) == files  # noqa: PTH208
+    for number in held:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(number)
+    for thread in waiting:
+        thread.join()

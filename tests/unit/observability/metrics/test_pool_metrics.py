@@ -57,7 +57,7 @@ def test_a_counter_never_falls_where_a_process_cannot_be_read() -> None:
 def test_time_of_a_process_is_what_the_kernel_says_and_none_of_one_that_is_gone() -> None:
     while time.process_time() < 0.05:
         pass
-    assert abs(process_cpu_s(os.getpid()) - time.process_time()) < 0.1
+    assert abs(process_cpu_s(os.getpid()) - time.process_time()) < 0.5
     assert process_cpu_s(2**22 + 1) == 0.0
 
 
