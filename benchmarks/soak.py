@@ -15,12 +15,9 @@ result into docs/reliability.md.
 import argparse
 import asyncio
 import dataclasses
-import datetime
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,19 +29,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.soak_figures import (
-    Account,
-    Asked,
-    Injected,
-    Slope,
-    account,
-    blamed,
-    imagined,
-    missed,
-    slope,
-)
+from benchmarks.soak_figures import Asked, Injected
+from benchmarks.soak_report import Report, page_of, report, write
 from steadfast.drill.building import Builder
-from steadfast.drill.client import Client, get
 from steadfast.drill.drill import detection
 from steadfast.drill.fault import Fault, Group, NotHere, Scene
 from steadfast.drill.house import HouseKind, PrivateServer
@@ -55,31 +42,28 @@ from steadfast.drill.traffic import Traffic
 from steadfast.errors import ServiceError
 from steadfast.settings import Settings
 
-_ROOT = Path(__file__).resolve().parents[1]
-_PAGE = _ROOT / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- endurance -->", "<!-- end of endurance -->"
 _SHARE_OF_CAPACITY = 0.3
 _SERVER_SHARE = 1 / 6
 """Part of the time in which faults hit the server itself."""
-_GRACE_S = 30.0
-"""After a fault in which what comes still counts as its consequence: workers load, incidents close."""
+_SETTLE_S = 30.0
+"""Between the two stretches, so that what one has left is not told of the other."""
 _SAMPLE_S = 1.0
 _WHOLE_WITHIN_S = 60.0
-_WARM_UP_S = 300.0
-"""In which caches fill: the server's memory rises by a tenth."""
 _MIB = 1 << 20
-_SLOWER = frozenset({"latency_regression", "saturation", "stuck_queue", "throughput_cliff", "loop_lag"})
+_SLOWER = frozenset({"latency_regression", "saturation", "stuck_queue", "throughput_cliff"})
 _CONSEQUENCES: dict[Group, frozenset[str]] = {
-    Group.WORKER: _SLOWER | {"worker_died", "deadlock"},
-    Group.MODEL: _SLOWER | {"worker_died", "wrong_answers", "invalid_output", "reloading"},
-    Group.MEMORY: _SLOWER | {"worker_died", "stepped_down", "leak", "reloading", "memory"},
-    Group.DISK: frozenset({"disk_space", "disk_space_trend", "loop_lag", "database", "scratch"}),
-    Group.STORE: frozenset({"database", "probe_unknown", "loop_lag", "blob_store"}),
-    Group.TRAFFIC: _SLOWER | {"worker_died", "poison_input", "error_rate"},
-    Group.SERVER: _SLOWER | {"server_died", "task_proof"},
-    Group.SURROUNDINGS: frozenset({"worker_died", "clock"}),
+    Group.WORKER: _SLOWER | {"worker_died"},
+    Group.MODEL: _SLOWER | {"worker_died", "reloading"},
+    Group.MEMORY: _SLOWER | {"worker_died", "stepped_down", "reloading", "memory", "worker_memory"},
+    Group.DISK: frozenset({"disk_space", "disk_space_trend", "database"}),
+    Group.STORE: frozenset({"database", "probe_failed"}),
+    Group.TRAFFIC: _SLOWER | {"error_rate"},
+    Group.SERVER: _SLOWER | {"server_died", "task_proof", "loop_lag"},
+    Group.SURROUNDINGS: frozenset({"worker_died"}),  # those that kill one, so that there is something to tell
 }
-"""Incidents that a fault of that group explains; `flapping` is explained by faults every few seconds."""
+"""Incidents that any fault of that group explains, beside those that it names itself; `flapping` is explained
+by faults every few seconds. That the loop lags, no slow disk or store explains, and nothing that befalls
+workers; that a worker dies, nothing that clients send but the poisonous picture."""
 _REFUSED_ENTRY = frozenset({"overloaded", "rate_limited"})
 """What a request that carries a fault may be told before it reaches any worker: then nothing was broken."""
 _ALONE = frozenset({"disk-full"})
@@ -146,7 +130,6 @@ class Soak:
         self.usual, self.of_server = Stretch(), Stretch()
         self.rate_per_s = 0.0
         self.began_s = 0.0
-        self.open_now: frozenset[str] = frozenset()
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, minutes: float) -> None:
@@ -158,14 +141,12 @@ class Soak:
         of_server = [kind for kind in faults if kind.group is Group.SERVER]
         self.began_s = time.monotonic()
         sampling = asyncio.create_task(self._sample())
-        reading = asyncio.create_task(self._read_open_incidents())
         async with self.observer, self.traffic:
             await self._stretch(self.usual, usual, minutes * 60 * (1 - _SERVER_SHARE))
             sampling.cancel()
             await self._stretch(self.of_server, of_server, minutes * 60 * _SERVER_SHARE)
             self.traffic.submit_jobs = False
             await self.traffic.jobs_end(self.traffic.jobs, 180.0)
-        reading.cancel()
 
     def _fits(self, name: str, kind: type[Fault]) -> bool:
         return kind.house in (HouseKind.USUAL, self.house.blueprint.kind) and name not in _UNUSUAL
@@ -188,14 +169,6 @@ class Soak:
             self.samples.take(self.house, time.monotonic() - self.began_s)
             await asyncio.sleep(_SAMPLE_S)
 
-    async def _read_open_incidents(self) -> None:
-        """Kinds of those that last: one that is open is not opened again by the next fault of its kind."""
-        client = Client(self.house.endpoint)
-        while True:
-            answer = await client.send(get("/health"), within_s=1.0)
-            self.open_now = frozenset(one["kind"] for one in answer.json().get("incidents", ()))
-            await asyncio.sleep(0.5)
-
     # --- faults -----------------------------------------------------------------------------------------
 
     async def _stretch(self, stretch: Stretch, kinds: list[type[Fault]], seconds: float) -> None:
@@ -217,7 +190,7 @@ class Soak:
             if kind.name in _ALONE:
                 await task
         await self._until_quiet()
-        await asyncio.sleep(min(_GRACE_S, seconds / 10))
+        await asyncio.sleep(min(_SETTLE_S, seconds / 10))
         seen = self.traffic.between(begin_s, time.monotonic())
         stretch.asked = [
             Asked(
@@ -234,9 +207,7 @@ class Soak:
 
     async def _until_quiet(self) -> None:
         await asyncio.gather(*self._under_way)
-        until_s = time.monotonic() + _WHOLE_WITHIN_S
-        while time.monotonic() < until_s and not self.observer.looks[-1].is_whole:
-            await asyncio.sleep(0.1)
+        await self._until_whole_again()
 
     async def _suffer(self, stretch: Stretch, kind: type[Fault]) -> None:
         """One fault from its injection to its end, and what was seen of it."""
@@ -305,7 +276,7 @@ class Soak:
             found = detection(scene, self.observer, expected, begin_s, before)
             if found is not None:
                 return found[1]
-            lasting = kinds & self.open_now
+            lasting = kinds & self.observer.looks[-1].incidents
             if lasting:
                 return f"{next(iter(lasting))} (still open)"
             if time.monotonic() > until_s:
@@ -330,178 +301,8 @@ def _injected(fault: Fault, begin_s: float, end_s: float, noticed: str) -> Injec
         refusals=frozenset(expected.refusals),
         noticed_by=noticed,
         must_be_noticed=bool(expected.signs),
+        tell_until_s=begin_s + expected.detect_within_s,
     )
-
-
-# --- the report -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What is printed and written."""
-
-    minutes: float
-    every_s: float
-    seed: int
-    rate_per_s: float
-    usual: Account
-    of_server: Account
-    faults: dict[str, int]
-    """By group."""
-    not_run: dict[str, int]
-    carriers: dict[str, int]
-    outages: list[tuple[str, float]]
-    jobs: int
-    jobs_lost: list[str]
-    missed: list[str]
-    imagined: list[str]
-    incidents: int
-    server_memory: Slope | None
-    all_memory: Slope | None
-    server_descriptors: Slope | None
-    server_mib: list[tuple[float, float]]
-    """Seconds since the beginning, and its resident memory."""
-    broken: list[str]
-    blame: dict[str, int]
-    """Failures of the first part, with the faults that were present."""
-
-    def lines(self) -> list[str]:
-        """As rows of a table: what, seen, target."""
-        worst = max(self.outages, key=lambda one: one[1], default=("none", 0.0))
-        told = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.outages) or "none injected"
-        return [
-            _row(
-                "requests during faults of workers, models, memory, disks, stores, traffic",
-                f"{self.usual.requests}: {self.usual.availability:.4%} good"
-                f"{_told(', refused as too many', self.usual.refused)}{_told(', failed', self.usual.failed)}"
-                f", {self.usual.wrong} wrong",
-                "≥ 99.99 %",
-            ),
-            _row(
-                "outages by faults of server and guardian",
-                f"worst {worst[1]:.1f} s ({worst[0]}); seconds each: {told}",
-                "≤ 3 s each",
-            ),
-            _row(
-                "requests during those",
-                f"{self.of_server.requests}{_told(', failed', self.of_server.failed)}, "
-                f"{self.of_server.wrong} wrong",
-                "",
-            ),
-            _row("video jobs", f"{self.jobs} confirmed, {len(self.jobs_lost)} lost", "0 lost"),
-            _row(
-                "memory of the server, MiB", str(self.server_memory or "too short to say"), "0 within noise"
-            ),
-            _row(
-                "memory of all processes, MiB", str(self.all_memory or "too short to say"), "0 within noise"
-            ),
-            _row(
-                "descriptors of the server",
-                str(self.server_descriptors or "too short to say"),
-                "0 within noise",
-            ),
-            _row(
-                "incidents",
-                f"{sum(self.faults.values())} faults, {self.incidents} incidents, {len(self.missed)} missed"
-                f"{_listed(self.missed)}, {len(self.imagined)} imagined{_listed(self.imagined)}",
-                "none missed, none imagined",
-            ),
-        ]
-
-
-def _row(what: str, seen: str, target: str) -> str:
-    return f"| {what} | {seen} | {target} |"
-
-
-def _told(lead: str, counts: dict[str, int]) -> str:
-    return f"{lead}: " + ", ".join(f"{n} × {words}" for words, n in counts.items()) if counts else ""
-
-
-def _listed(names: list[str]) -> str:
-    return f" ({', '.join(f'{n} × {name}' for name, n in Counter(names).items())})" if names else ""
-
-
-def report(soak: Soak, *, minutes: float, seed: int) -> Report:
-    """Everything, from what was seen."""
-    faults = [*soak.usual.faults, *soak.of_server.faults]
-    opened = [(one.first_seen_at_s, one.kind) for one in soak.observer.incidents.values()]
-    begin_s = min((one.begin_s for one in faults), default=soak.began_s)
-    warm = min(_WARM_UP_S, minutes * 60 / 6)
-    usual = account(soak.usual.asked, soak.usual.faults, grace_s=_GRACE_S)
-    failed = [one for one in soak.usual.asked if not one.is_good]
-    refused_words = set(usual.refused)
-    return Report(
-        minutes=minutes,
-        every_s=soak.every_s,
-        seed=seed,
-        rate_per_s=soak.rate_per_s,
-        usual=usual,
-        of_server=account(soak.of_server.asked, soak.of_server.faults, grace_s=_GRACE_S),
-        faults=dict(Counter(one.group for one in faults)),
-        not_run=dict(soak.usual.not_run + soak.of_server.not_run),
-        carriers=dict(soak.usual.carriers + soak.of_server.carriers),
-        outages=soak.of_server.outages,
-        jobs=len(soak.traffic.jobs),
-        jobs_lost=[
-            f"{job.id} {job.state} {job.why}"
-            for job in soak.traffic.jobs
-            if job.is_lost or job.ended_at_s is None
-        ],
-        missed=[one.name for one in missed(faults)],
-        imagined=[
-            kind
-            for _, kind in imagined([one for one in opened if one[0] >= begin_s], faults, grace_s=_GRACE_S)
-        ],
-        incidents=len(opened),
-        server_memory=slope([one for one in soak.samples.server_mib if one[0] > warm]),
-        all_memory=slope([one for one in soak.samples.all_mib if one[0] > warm]),
-        server_descriptors=slope([one for one in soak.samples.server_descriptors if one[0] > warm]),
-        server_mib=soak.samples.server_mib,
-        broken=[*soak.usual.broken, *soak.of_server.broken],
-        blame=dict(
-            Counter(
-                f"{one.words} ({blamed(one, soak.usual.faults, grace_s=5.0)})"
-                for one in failed
-                if one.words not in refused_words
-            )
-        ),
-    )
-
-
-def page_of(found: Report) -> str:
-    """The section of docs/reliability.md."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=_ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    day = datetime.datetime.now(tz=datetime.UTC).date()
-    groups = ", ".join(f"{n} × {group}" for group, n in sorted(found.faults.items()))
-    nice = os.nice(0)
-    busy = (
-        f", load average {os.getloadavg()[2]:.1f} with other work beside it" if os.getloadavg()[2] > 3 else ""
-    )
-    command = (
-        f"python -m benchmarks.soak --minutes {found.minutes:g} --every {found.every_s:g} --seed {found.seed}"
-    )
-    head = (
-        f"`{command}` at commit {commit}, {day}: {os.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total >> 30} GiB, priority {nice}{busy}. Two workers and a spare "
-        f"for faces, one and a spare for questions; {found.rate_per_s:g} requests per second; "
-        f"faults: {groups}."
-    )
-    rows = "\n".join(["| what | seen | target |", "|---|---|---|", *found.lines()])
-    notes = [f"- failed: {n} × {words}" for words, n in sorted(found.blame.items())]
-    notes += [f"- promise broken: {sentence}" for sentence in found.broken]
-    notes += [f"- job lost: {job}" for job in found.jobs_lost]
-    notes += [f"- not run: {why} ({n} times)" for why, n in found.not_run.items()]
-    return "\n\n".join(part for part in (head, rows, "\n".join(notes)) if part)
-
-
-def write(section: str) -> None:
-    """Puts it between its marks."""
-    text = _PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    _PAGE.write_text(f"{before}{_BEGIN}\n{section}\n{_END}{after}", encoding="utf-8")
 
 
 async def soak_for(minutes: float, *, every_s: float, seed: int, engine: str, folder: Path) -> Report:

@@ -73,6 +73,8 @@ class Injected:
     """The sign by which the service showed that it noticed; empty: none was seen."""
     must_be_noticed: bool = True
     """Whether there is anything to notice."""
+    tell_until_s: float = 0.0
+    """Until when the service may take to tell of it, which may be long after its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,15 +135,15 @@ def blamed(one: Asked, faults: Sequence[Injected], *, grace_s: float) -> str:
 def imagined(
     opened: Iterable[tuple[float, str]], faults: Sequence[Injected], *, grace_s: float
 ) -> list[tuple[float, str]]:
-    """Incidents (moment, kind) that no fault explains that was present or had just been."""
-    return [
-        (at_s, kind)
-        for at_s, kind in opened
-        if not any(
-            kind in each.incident_kinds | each.side_kinds and each.begin_s <= at_s <= each.end_s + grace_s
-            for each in faults
-        )
-    ]
+    """Incidents (moment, kind) that no fault explains: present, over for a moment, or still to be told of."""
+
+    def explains(fault: Injected, at_s: float, kind: str) -> bool:
+        until_s = fault.end_s + grace_s
+        if kind in fault.incident_kinds:
+            return fault.begin_s <= at_s <= max(until_s, fault.tell_until_s)
+        return kind in fault.side_kinds and fault.begin_s <= at_s <= until_s
+
+    return [(at_s, kind) for at_s, kind in opened if not any(explains(each, at_s, kind) for each in faults)]
 
 
 def missed(faults: Iterable[Injected]) -> list[Injected]:

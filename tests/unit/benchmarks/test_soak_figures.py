@@ -72,6 +72,21 @@ def test_an_incident_that_no_fault_explains_is_imagined() -> None:
     assert imagined(opened, faults, grace_s=30) == [(12.0, "disk_space"), (100.0, "worker_died")]
 
 
+def test_what_takes_long_to_be_noticed_is_not_imagined_when_it_is() -> None:
+    faults = [
+        fault(
+            "wrong-outputs",
+            0,
+            15,
+            incident_kinds=frozenset({"wrong_answers"}),
+            side_kinds=frozenset({"reloading"}),
+            tell_until_s=90.0,
+        )
+    ]
+    opened = [(80.0, "wrong_answers"), (80.0, "reloading"), (95.0, "wrong_answers")]
+    assert imagined(opened, faults, grace_s=30) == opened[1:]
+
+
 def test_a_fault_that_nothing_showed_is_missed_unless_there_is_nothing_to_see() -> None:
     seen, unseen = fault("a", 1, 1), fault("b", 2, 2, noticed_by="")
     quiet = fault("c", 3, 3, noticed_by="", must_be_noticed=False)

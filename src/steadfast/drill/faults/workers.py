@@ -142,6 +142,7 @@ class PoisonPicture(Fault):
             signs=("incident:poison_input", "carrier:422"),
             detect_within_s=15.0,
             carriers=("422 poison_input",),
+            side_signs=("worker_died",),
         )
 
 
