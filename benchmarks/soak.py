@@ -32,7 +32,7 @@ import psutil
 from benchmarks.soak_figures import Asked, Injected
 from benchmarks.soak_report import Report, page_of, report, write
 from steadfast.drill.building import Builder
-from steadfast.drill.drill import detection
+from steadfast.drill.detection import detection, incident_kinds
 from steadfast.drill.fault import Fault, Group, NotHere, Scene
 from steadfast.drill.house import HouseKind, PrivateServer
 from steadfast.drill.materials import Materials, built_in_materials
@@ -270,7 +270,7 @@ class Soak:
     async def _noticed(self, fault: Fault, scene: Scene, begin_s: float, before: frozenset[str]) -> str:
         """The sign; an incident of the right kind that is still open counts too: it is told only once."""
         expected = fault.expect()
-        kinds = _kinds(expected.signs)
+        kinds = incident_kinds(expected)
         until_s = max(time.monotonic(), begin_s + expected.detect_within_s)
         while expected.signs:
             found = detection(scene, self.observer, expected, begin_s, before)
@@ -285,10 +285,6 @@ class Soak:
         return ""
 
 
-def _kinds(signs: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(sign.removeprefix("incident:") for sign in signs if sign.startswith("incident:"))
-
-
 def _injected(fault: Fault, begin_s: float, end_s: float, noticed: str) -> Injected:
     expected = fault.expect()
     return Injected(
@@ -296,7 +292,7 @@ def _injected(fault: Fault, begin_s: float, end_s: float, noticed: str) -> Injec
         group=fault.group.value,
         begin_s=begin_s,
         end_s=end_s,
-        incident_kinds=_kinds(expected.signs),
+        incident_kinds=incident_kinds(expected),
         side_kinds=frozenset(expected.side_signs) | _CONSEQUENCES[fault.group] | {"flapping"},
         refusals=frozenset(expected.refusals),
         noticed_by=noticed,

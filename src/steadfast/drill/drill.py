@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from steadfast.drill.client import Endpoint
+from steadfast.drill.detection import detection, incident_kinds, until_calm, whole_since
 from steadfast.drill.fault import Expectation, Fault, NotHere, Scene
 from steadfast.drill.house import House, HouseKind, PrivateServer, RunningServer
 from steadfast.drill.materials import Materials
@@ -19,8 +20,6 @@ from steadfast.drill.traffic import FollowedJob, Sent, Traffic
 from steadfast.drill.verdicts import Observed, Outcome, Verdict, judge, not_run
 from steadfast.errors import ServiceError
 
-_WHOLE_LOOKS = 3
-"""In a row, before the service counts as whole again."""
 _STEP_S = 0.1
 _JOBS_WITHIN_S = 15.0
 """Given to jobs at the end of a fault's window; …"""
@@ -37,7 +36,7 @@ class DrillOptions:
     """How it is done."""
 
     rate_per_s: float | None = None
-    """Requests per second; None: two fifths of what this machine is found to do."""
+    """Requests per second; None: three tenths of what this machine is found to do."""
     concurrency: int = 16
     seed: int = 0
     mix: Mix = field(default_factory=built_in_mix)
@@ -200,7 +199,7 @@ class Drill:
         if missing:
             self._close(not_run(type(fault), self._now_s(), missing))
             return
-        await _until_calm(observer, scene.traffic, _kinds(fault.expect()), _SETTLE_S)
+        await until_calm(observer, scene.traffic, incident_kinds(fault.expect()), _SETTLE_S)
         self._tell(planned)
         before = observer.looks[-1].workers if observer.looks else frozenset()
         injected_at_s = time.monotonic()
@@ -258,7 +257,7 @@ class Drill:
         while time.monotonic() < until_s:
             detected = detected or detection(scene, observer, expected, injected_at_s, before)
             ready_s = ended_at_s if detected is None else max(ended_at_s, detected[0])
-            whole_at_s = _whole_since(observer, ready_s)
+            whole_at_s = whole_since(observer, ready_s)
             answered = all(task.done() for task in scene.running)
             if whole_at_s is not None and answered and (detected or not expected.signs):
                 break
@@ -304,65 +303,6 @@ class Drill:
         self.result.incidents += [
             (one.first_seen_at_s - begin_s, one.kind) for one in observer.incidents.values()
         ]
-
-
-async def _until_calm(observer: Observer, traffic: Traffic, kinds: frozenset[str], within_s: float) -> None:
-    """Whole, without what the last fault has left in the queue, and without an incident of these kinds.
-
-    A sign of a kind that lasts already joins its incident: nobody could tell whether this fault was noticed.
-    """
-    until_s = time.monotonic() + within_s
-    while time.monotonic() < until_s:
-        look = observer.looks[-1] if observer.looks else None
-        is_calm = look is not None and look.is_whole and not look.incidents & kinds
-        if is_calm and traffic.in_flight < traffic.concurrency:
-            return
-        await asyncio.sleep(_STEP_S)
-
-
-def _kinds(expected: Expectation) -> frozenset[str]:
-    """Of incidents that would be the detection."""
-    return frozenset(sign.partition(":")[2] for sign in expected.signs if sign.startswith("incident:"))
-
-
-def _whole_since(observer: Observer, since_s: float) -> float | None:
-    """When the run of whole looks began that lasts now; None: there is none yet."""
-    looks = observer.since(since_s)
-    lasting: list[Look] = []
-    for look in reversed(looks):
-        if not look.is_whole:
-            break
-        lasting.append(look)
-    return lasting[-1].at_s if len(lasting) >= _WHOLE_LOOKS else None
-
-
-def detection(
-    scene: Scene, observer: Observer, expected: Expectation, since_s: float, before: frozenset[str]
-) -> tuple[float, str] | None:
-    """The earliest of the signs, and its name."""
-    found: list[tuple[float, str]] = []
-    incidents, looks = observer.incidents_since(since_s), observer.since(since_s)
-    sent = scene.traffic.between(since_s, time.monotonic())
-    for sign in expected.signs:
-        name, _, of = sign.partition(":")
-        match name:
-            case "incident":
-                found += [(one.first_seen_at_s, of) for one in incidents if one.kind == of]
-                found += [(look.at_s, of) for look in looks if of in look.incidents][:1]
-            case "carrier":
-                found += [(one.ended_at_s, sign) for one in scene.carriers if str(one.status) == of]
-            case "refusal":
-                found += [(one.answer.ended_at_s, of) for one in sent if one.answer.code == of]
-            case "takeover":
-                found += [(one.answer.ended_at_s, name) for one in sent if one.retried_unseen]
-            case "replaced":
-                found += [(look.at_s, name) for look in looks if look.workers and look.workers - before][:1]
-            case "degraded":
-                found += [(look.at_s, name) for look in looks if look.status == "degraded"][:1]
-                found += [(one.answer.ended_at_s, name) for one in sent if one.answer.degraded]
-            case _:
-                found += [(scene.signs[name], name)] if name in scene.signs else []
-    return min(found, default=None)
 
 
 def _concerned(jobs: Sequence[FollowedJob], begin_s: float, end_s: float) -> list[FollowedJob]:

@@ -27,12 +27,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from steadfast.drill.client import Answer, Ask, Client
-from steadfast.drill.orders import Act, Order
+from steadfast.drill.orders import Act, Order, marked
 
 if TYPE_CHECKING:
     import asyncio
 
-    from steadfast.drill.house import House
+    from steadfast.drill.house import House, PrivateServer
     from steadfast.drill.materials import Materials
     from steadfast.drill.traffic import Traffic
 
@@ -132,6 +132,14 @@ class Scene:
     running: list["asyncio.Task[Any]"] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
 
+    @property
+    def own(self) -> "PrivateServer":
+        """The server, for faults with `needs_own_server`: it is a private one."""
+        from steadfast.drill.house import PrivateServer  # noqa: PLC0415 — it knows faults
+
+        assert isinstance(self.house, PrivateServer)
+        return self.house
+
     async def order(self, act: Act, **more: Any) -> Order:
         """Has the service suffer this until `lift`."""
         order = Order(id=uuid.uuid4().hex[:12], act=act, **more)
@@ -144,6 +152,12 @@ class Scene:
         for order_id in self.orders:
             await self.house.lift(order_id)
         self.orders.clear()
+
+    async def swap_with(self, act: Act, *, deadline_s: float | None = None, **more: Any) -> Ask:
+        """A swap that suffers this; another input each time."""
+        order = await self.order(act, is_marked=True, **more)
+        target = marked(self.materials.photos[0], order.id, str(self.dice.getrandbits(32)))
+        return self.materials.swap(target=target, deadline_s=deadline_s)
 
     def send(self, request: Ask, *, within_s: float = 60.0) -> None:
         """Sends a request that carries the fault; its answer is noted when it comes."""

@@ -66,10 +66,8 @@ class Observer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _look_for_ever(self) -> None:
-        client, place = Client(self.house.endpoint), self.house.endpoint
+        client = Client(self.house.endpoint)
         while True:
-            if self.house.endpoint is not place:
-                client, place = Client(self.house.endpoint), self.house.endpoint
             began_s = self.clock()
             answer = await client.send(get("/health"), within_s=_WITHIN_S)
             memory = await asyncio.to_thread(self.house.resident_bytes)
@@ -77,10 +75,8 @@ class Observer:
             await asyncio.sleep(max(0.02, LOOK_EVERY_S - (self.clock() - began_s)))
 
     async def _read_for_ever(self) -> None:
-        client, place = Client(self.house.endpoint), self.house.endpoint
+        client = Client(self.house.endpoint)
         while True:
-            if self.house.endpoint is not place:
-                client, place = Client(self.house.endpoint), self.house.endpoint
             answer = await client.send(get("/v1/incidents?limit=30"), within_s=2 * _WITHIN_S)
             with suppress(KeyError, TypeError):
                 self._note(answer.json().get("incidents", ()))

@@ -5,10 +5,10 @@ import hashlib
 import itertools
 import time
 import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 from steadfast.drill.client import Answer, Ask, Client, Endpoint, get
 from steadfast.drill.materials import Materials
@@ -19,6 +19,8 @@ PATIENCE_S = 30.0
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 _JOB_LOOK_S = 0.5
 _SHORT_BREATH_S = 0.05
+_IN_ORDER_WITHIN_S = 1.0
+"""Of what was sent, the answers are written down in their order but for the turns of one event loop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,11 +104,6 @@ class Traffic:
         for client in self._free:
             await client.close()
 
-    def moved_to(self, endpoint: Endpoint) -> None:
-        """The service answers elsewhere from now on."""
-        self.endpoint = endpoint
-        self._free.clear()
-
     # --- playing ----------------------------------------------------------------------------------------
 
     async def _play(self) -> None:
@@ -127,8 +124,8 @@ class Traffic:
             else:  # more than it can take is the point
                 self._begin(self._one(request, lambda: None))
 
-    def _begin(self, work: "asyncio.Future[None] | object") -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -218,14 +215,14 @@ class Traffic:
     # --- what came of it --------------------------------------------------------------------------------
 
     def between(self, begin_s: float, end_s: float) -> list[Sent]:
-        """Requests that were under way at some moment of that time."""
-        return [
-            one for one in self.sent if one.answer.ended_at_s >= begin_s and one.answer.sent_at_s <= end_s
-        ]
-
-    def failures(self, sent: Iterable[Sent]) -> dict[str, int]:
-        """Answers that were not good, counted by status and code."""
-        return dict(Counter(one.answer.words() for one in sent if not one.answer.is_good))
+        """Requests that were under way at some moment of that time, the earliest to end first."""
+        found: list[Sent] = []
+        for one in reversed(self.sent):  # it is asked several times a second, of a night's requests
+            if one.answer.ended_at_s < begin_s - _IN_ORDER_WITHIN_S:
+                break
+            if one.answer.ended_at_s >= begin_s and one.answer.sent_at_s <= end_s:
+                found.append(one)
+        return found[::-1]
 
 
 def _is_answered(request: Recorded) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from tests.unit.drill.made_up import answer, job, sent
 
-from steadfast.drill.drill import _concerned, _whole_since, detection
+from steadfast.drill.detection import detection, whole_since
+from steadfast.drill.drill import _concerned
 from steadfast.drill.fault import Expectation, Scene
 from steadfast.drill.observer import Look, Observer, SeenIncident
 
@@ -75,9 +76,9 @@ def test_an_incident_from_before_the_fault_is_no_detection_of_it() -> None:
 
 def test_whole_again_is_three_looks_in_a_row_and_counts_from_the_first_of_them() -> None:
     torn = look(10.0, whole=False)
-    assert _whole_since(observer(torn, look(11.0), look(12.0)), 9.0) is None
-    assert _whole_since(observer(torn, look(11.0), look(12.0), look(13.0)), 9.0) == 11.0
-    assert _whole_since(observer(look(11.0), look(12.0), look(13.0), look(14.0, whole=False)), 9.0) is None
+    assert whole_since(observer(torn, look(11.0), look(12.0)), 9.0) is None
+    assert whole_since(observer(torn, look(11.0), look(12.0), look(13.0)), 9.0) == 11.0
+    assert whole_since(observer(look(11.0), look(12.0), look(13.0), look(14.0, whole=False)), 9.0) is None
 
 
 def test_a_job_concerns_a_fault_if_it_was_open_at_some_moment_of_it() -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from steadfast.drill.device_hog import DeviceHog, device_missing
 from steadfast.drill.fault import Expectation, Fault, Group, Scene
 from steadfast.drill.house import House, PrivateServer
-from steadfast.drill.orders import Act, marked
+from steadfast.drill.orders import Act
 
 _MIB = 1 << 20
 _LEFT_BYTES = 384 * _MIB
@@ -31,21 +31,17 @@ class HostOom(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """Tightens the limit, then sends a request that is hungry; at the next step it asks for an eighth."""
-        assert isinstance(scene.house, PrivateServer)
-        group, hunger_bytes = scene.house.memory_group, _HUNGER_BYTES
+        group, hunger_bytes = scene.own.memory_group, _HUNGER_BYTES
         if group is not None:
             group.limit(group.used_bytes() + _LEFT_BYTES)
         else:
-            hunger_bytes = scene.house.address_space_bytes
-        order = await scene.order(Act.ALLOCATE, is_marked=True, amount=hunger_bytes)
-        salt = str(scene.dice.getrandbits(32))
-        scene.send(scene.materials.swap(target=marked(scene.materials.photos[0], order.id, salt)))
+            hunger_bytes = scene.own.address_space_bytes
+        scene.send(await scene.swap_with(Act.ALLOCATE, amount=hunger_bytes))
 
     async def heal(self, scene: Scene) -> None:
         """Takes the limit away."""
-        assert isinstance(scene.house, PrivateServer)
-        if scene.house.memory_group is not None:
-            scene.house.memory_group.limit(None)
+        if scene.own.memory_group is not None:
+            scene.own.memory_group.limit(None)
 
     def expect(self) -> Expectation:
         """One step down, the request is answered, the server is never the victim."""
@@ -60,9 +56,7 @@ class _DeviceOom(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """One request, at the best operating point."""
-        order = await scene.order(Act.RAISE, is_marked=True, text=self.runtime)
-        salt = str(scene.dice.getrandbits(32))
-        scene.send(scene.materials.swap(target=marked(scene.materials.photos[0], order.id, salt)))
+        scene.send(await scene.swap_with(Act.RAISE, text=self.runtime))
 
     def expect(self) -> Expectation:
         """One step down, the request is answered."""

@@ -90,8 +90,7 @@ class _ModelFile(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """Spoils one, then has workers load."""
-        assert isinstance(scene.house, PrivateServer)
-        self.spoil(scene.dice.choice(sorted(model_files(scene.house))), scene.dice.randbytes(_NOISE_BYTES))
+        self.spoil(scene.dice.choice(sorted(model_files(scene.own))), scene.dice.randbytes(_NOISE_BYTES))
         for worker in (await scene.house.processes()).workers:
             if worker.task == FACES and worker.is_spare:
                 await scene.house.signal(worker.pid, signal.SIGKILL)

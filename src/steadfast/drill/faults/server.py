@@ -75,8 +75,7 @@ class _Ended(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """Ends it, checks that nothing is left, starts it again."""
-        assert isinstance(scene.house, PrivateServer)
-        house = scene.house
+        house = scene.own
         before = house.remember()
         began_s = time.monotonic()
         await self.end(scene, house)

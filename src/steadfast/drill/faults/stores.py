@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from steadfast.drill.fault import Expectation, Fault, Group, NotHere, Scene
-from steadfast.drill.house import HouseKind, PrivateServer
+from steadfast.drill.house import HouseKind
 from steadfast.drill.orders import Act
 from steadfast.drill.small_disk import MIB, ReadOnlyCover
 
@@ -31,8 +31,7 @@ class DiskFull(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """With one large file."""
-        assert isinstance(scene.house, PrivateServer)
-        self._filler = scene.house.data_dir / "filler"
+        self._filler = scene.own.data_dir / "filler"
         await asyncio.to_thread(_fill, self._filler)
 
     async def heal(self, scene: Scene) -> None:  # noqa: ARG002
@@ -59,8 +58,7 @@ class ReadOnlyScratch(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """It is mounted over itself."""
-        assert isinstance(scene.house, PrivateServer)
-        self._cover = await asyncio.to_thread(ReadOnlyCover, scene.house.data_dir / "scratch")
+        self._cover = await asyncio.to_thread(ReadOnlyCover, scene.own.data_dir / "scratch")
 
     async def heal(self, scene: Scene) -> None:  # noqa: ARG002
         """Writable again."""
@@ -112,8 +110,7 @@ class DatabaseLocked(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """A transaction that is begun and not ended."""
-        assert isinstance(scene.house, PrivateServer)
-        file = next(iter(sorted(scene.house.data_dir.glob("*.db"))), None)
+        file = next(iter(sorted(scene.own.data_dir.glob("*.db"))), None)
         if file is None:
             raise NotHere("this server has no SQLite file")
         self._connection = sqlite3.connect(file, timeout=5.0, isolation_level=None)
@@ -142,15 +139,13 @@ class DatabaseGone(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """All of its processes."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.postgresql is not None
-        await asyncio.to_thread(scene.house.postgresql.kill)
+        assert scene.own.postgresql is not None
+        await asyncio.to_thread(scene.own.postgresql.kill)
 
     async def heal(self, scene: Scene) -> None:
         """It recovers by itself."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.postgresql is not None
-        await asyncio.to_thread(scene.house.postgresql.start)
+        assert scene.own.postgresql is not None
+        await asyncio.to_thread(scene.own.postgresql.start)
 
     def expect(self) -> Expectation:
         """Swaps go on; jobs wait and none is lost."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from steadfast.drill.fault import Expectation, Fault, Group, Scene
 from steadfast.drill.faults.workers import a_worker
-from steadfast.drill.house import HouseKind, PrivateServer
+from steadfast.drill.house import HouseKind
 from steadfast.drill.orders import Act
 
 _HOUR_S = 3600
@@ -25,15 +25,13 @@ class _Clock(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """At once, while everything runs."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.fake_clock is not None
-        scene.house.fake_clock.turn(self.by_s)
+        assert scene.own.fake_clock is not None
+        scene.own.fake_clock.turn(self.by_s)
 
     async def heal(self, scene: Scene) -> None:
         """Right again, which is another leap."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.fake_clock is not None
-        scene.house.fake_clock.turn(0)
+        assert scene.own.fake_clock is not None
+        scene.own.fake_clock.turn(0)
 
     def expect(self) -> Expectation:
         """Nobody notices."""
@@ -64,14 +62,12 @@ class _Untold(Fault):
     needs_own_server = True
 
     async def _have_something_to_tell(self, scene: Scene) -> None:
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.receiver is not None
-        self._told_before = scene.house.receiver.received
+        assert scene.own.receiver is not None
+        self._told_before = scene.own.receiver.received
         await scene.house.signal((await a_worker(scene)).pid, signal.SIGKILL)
 
     async def _await_the_alert(self, scene: Scene) -> None:
-        assert isinstance(scene.house, PrivateServer)
-        receiver = scene.house.receiver
+        receiver = scene.own.receiver
         assert receiver is not None
         until_s = time.monotonic() + _TOLD_WITHIN_S
         while receiver.received <= self._told_before:
@@ -93,16 +89,14 @@ class AlertReceiverGone(_Untold):
 
     async def inject(self, scene: Scene) -> None:
         """Then a worker is killed."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.receiver is not None
-        scene.house.receiver.close()
+        assert scene.own.receiver is not None
+        scene.own.receiver.close()
         await self._have_something_to_tell(scene)
 
     async def heal(self, scene: Scene) -> None:
         """It is there again."""
-        assert isinstance(scene.house, PrivateServer)
-        assert scene.house.receiver is not None
-        scene.house.receiver.open()
+        assert scene.own.receiver is not None
+        scene.own.receiver.open()
         scene.begin(self._await_the_alert(scene))
 
 

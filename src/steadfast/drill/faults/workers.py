@@ -3,12 +3,12 @@
 import signal
 from typing import ClassVar
 
+from steadfast.drill.client import send
 from steadfast.drill.fault import Expectation, Fault, Group, NotHere, Scene
 from steadfast.drill.house import WorkerProcess
-from steadfast.drill.orders import Act, marked
+from steadfast.drill.orders import Act
 
 FACES = "face_swap"
-QUESTIONS = "visual_entailment"
 _DEADLINE_S = 1.5
 """Of requests that hang: long enough to reach a worker."""
 
@@ -80,10 +80,7 @@ class _Hang(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """One marked picture."""
-        order = await scene.order(self.act, is_marked=True)
-        salt = str(scene.dice.getrandbits(32))
-        target = marked(scene.materials.photos[0], order.id, salt)
-        scene.send(scene.materials.swap(target=target, deadline_s=_DEADLINE_S))
+        scene.send(await scene.swap_with(self.act, deadline_s=_DEADLINE_S))
 
     def expect(self) -> Expectation:
         """504 at the deadline, the worker killed and replaced, nobody else notices."""
@@ -124,13 +121,9 @@ class PoisonPicture(Fault):
 
     async def inject(self, scene: Scene) -> None:
         """The same picture, four times after one another."""
-        order = await scene.order(Act.SEGFAULT, is_marked=True)
-        salt = str(scene.dice.getrandbits(32))
-        request = scene.materials.swap(target=marked(scene.materials.photos[0], order.id, salt))
+        request = await scene.swap_with(Act.SEGFAULT)
 
         async def sending() -> None:
-            from steadfast.drill.client import send  # noqa: PLC0415
-
             for _ in range(4):
                 scene.carriers.append(await send(scene.house.endpoint, request))
 
