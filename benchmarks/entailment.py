@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -142,7 +143,7 @@ def network_rows(seconds: float) -> list[Row]:
             "pictures": np.random.default_rng(1).random((count, 3, 64, 64), np.float32),
             "ids": np.random.default_rng(1).integers(1, 40, (count, 10)),
         }
-        row = bare("", lambda feeds=feeds: session.run(None, feeds), seconds)  # type: ignore[misc]
+        row = bare("", partial(session.run, None, feeds), seconds)
         rows.append(
             Row(
                 name=f"embedded: bare ONNX Runtime, {count} in a run",

@@ -4,8 +4,12 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from steadfast.jobs.job import Item
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _PIECE_BYTES = 1 << 20
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -24,8 +28,8 @@ class _Outlet(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        view = memoryview(data)  # type: ignore[arg-type]
+    def write(self, data: "ReadableBuffer") -> int:
+        view = memoryview(data)
         self.pieces += view
         return view.nbytes
 
