@@ -3,7 +3,8 @@
     python -m benchmarks.scale [--nodes 1,2,4,8,16,32] [--seconds 2] [--keys 16] [--broker redis] [--steps 6]
 
 Each node is a real server process (scheduler, messenger, registry) with one place, on a PostgreSQL and a
-broker that the benchmark starts (commits wait for no disk). A step sleeps for `--seconds`. Per count:
+broker that the benchmark starts (commits wait for no disk). A step sleeps for `--seconds`, a quarter more or
+less by job. Per count:
 
     steps/s and share   of what that many places could do if nothing but sleep cost time
     cycle ms            p50 of the time from one step's lease to the next on the same place, less the sleep:
@@ -12,6 +13,8 @@ broker that the benchmark starts (commits wait for no disk). A step sleeps for `
                         of the next
     db ms, tx           processor time of PostgreSQL and its transactions, per step
     idle tx/s           transactions per second and node while nothing waits
+    idle ms/s           processor time per second and node, with its messenger, while nothing waits
+    node ms             processor time of the nodes and their messengers per step, beside that
     cpu                 of the whole machine that is used; near 100 % the machine is the limit, not the design
     most                statement that sessions of the database were most often seen working or waiting in
 
@@ -27,7 +30,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -42,9 +45,12 @@ from steadfast.jobs.job import JobState
 from steadfast.jobs.tables import ATTEMPTS
 
 _LOOK_EVERY_S = 0.05
-_IDLE_S = 3.0
+_SETTLED_S = 2.0
+_IDLE_S = 6.0
 _LINEAR = 0.9
-_LINE = "{:>5} {:>8} {:>6} {:>9} {:>7} {:>6} {:>5} {:>9} {:>5}  {}"
+_SPREAD = 0.25
+"""By how much the longest and the shortest steps differ from `--seconds`."""
+_LINE = "{:>5} {:>8} {:>6} {:>9} {:>7} {:>6} {:>5} {:>9} {:>9} {:>7} {:>5}  {}"
 _ACTIVITY = text(
     "SELECT query, coalesce(wait_event_type, 'cpu') AS wait FROM pg_stat_activity "
     "WHERE state = 'active' AND datname LIKE 'cluster_%' AND pid <> pg_backend_pid()"
@@ -65,6 +71,8 @@ class Found:
     db_ms: float
     transactions: float
     idle_transactions: float
+    idle_cpu_ms: float
+    node_cpu_ms: float
     cpu_share: float
     most: str
 
@@ -79,7 +87,8 @@ class Watch:
     def cpu_s(self) -> float:
         """Processor time of all its processes until now."""
         pid = int((Path(self.folder) / "data" / "postmaster.pid").read_text().splitlines()[0])
-        total = 0.0
+        ended = psutil.Process(pid).cpu_times()
+        total: float = ended.children_user + ended.children_system  # of sessions that are over
         for process in [psutil.Process(pid), *psutil.Process(pid).children()]:
             try:
                 used = process.cpu_times()
@@ -127,21 +136,38 @@ def commits(folder: str) -> int:
     return count
 
 
+def nodes_cpu_s(house: ClusterHouse) -> float:
+    """Processor time of all nodes and their messengers until now."""
+    total = 0.0
+    for node in house.nodes:
+        process = psutil.Process(node.process.pid)
+        for one in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                used = one.cpu_times()
+                total += used.user + used.system
+    return total
+
+
 def run(house: ClusterHouse, folder: str, nodes: int, *, seconds: float, steps: int, keys: int) -> Found:
     """Starts the nodes, gives each of them `steps` segments to do, and reads what happened."""
     house.start_nodes(nodes, seconds=seconds, jobs={"lease_s": 60.0}, cluster={"heartbeat_s": 5.0})
-    time.sleep(1.0)
-    before = commits(folder)
+    house.until(lambda: all(node.facts.broker == "ready" for node in house.registry().nodes()))
+    time.sleep(_SETTLED_S)
+    before, node_s = commits(folder), nodes_cpu_s(house)
     time.sleep(_IDLE_S)
     idle = max(0, commits(folder) - before) / _IDLE_S / nodes
+    idle_share = (nodes_cpu_s(house) - node_s) / _IDLE_S
     for number in range(nodes):  # a job each: its segments come one after the other
-        house.submit([f"{number:04}" * steps], owner=f"key-{number % keys}")
+        # Of several lengths: nowhere do all places end at one moment.
+        spread = 1.0 + _SPREAD * (2 * number / max(1, nodes - 1) - 1)
+        house.submit([f"{number:04}" * steps], owner=f"key-{number % keys}", seconds=spread * seconds)
     watch = Watch(folder=folder)
     psutil.cpu_percent()
-    before, cpu_s = commits(folder), watch.cpu_s()
+    before, cpu_s, node_s, began_s = commits(folder), watch.cpu_s(), nodes_cpu_s(house), time.monotonic()
     with watch.watching():
         house.until(lambda: house.count(JobState.SUCCEEDED) == len(house.texts), 1800.0, every_s=0.5)
     used = psutil.cpu_percent() / 100
+    node_s = nodes_cpu_s(house) - node_s - idle_share * (time.monotonic() - began_s)
     time.sleep(1.0)
     rows = _segments(house)
     per_s, all_steps = _per_s(rows), len(rows) + 2 * nodes
@@ -149,48 +175,66 @@ def run(house: ClusterHouse, folder: str, nodes: int, *, seconds: float, steps: 
         nodes=nodes,
         steps=len(rows),
         steps_per_s=per_s,
-        share=per_s * seconds / nodes,
-        cycle_ms=_cycle_ms(rows, seconds),
+        share=_share(rows),
+        cycle_ms=_cycle_ms(rows),
         gap_ms=_gap_ms(rows),
         db_ms=(watch.cpu_s() - cpu_s) * 1000 / all_steps,
         transactions=(commits(folder) - before) / all_steps,
         idle_transactions=idle,
+        idle_cpu_ms=idle_share * 1000 / nodes,
+        node_cpu_ms=node_s * 1000 / all_steps,
         cpu_share=used,
         most=", ".join(f"{name} {count}" for name, count in watch.seen.most_common(2)),
     )
 
 
 def _segments(house: ClusterHouse) -> list[Row[tuple[object, ...]]]:
-    columns = ATTEMPTS.c.lease_owner, ATTEMPTS.c.began_at, ATTEMPTS.c.ended_at
+    columns = ATTEMPTS.c.lease_owner, ATTEMPTS.c.began_at, ATTEMPTS.c.ended_at, ATTEMPTS.c.device_s
     done = select(*columns).where(ATTEMPTS.c.kind == "segment", ATTEMPTS.c.outcome == "done")
     with house.database.reading() as connection:
         return list(connection.execute(done.order_by(ATTEMPTS.c.began_at)))
 
 
 def _per_s(rows: list[Row[tuple[object, ...]]]) -> float:
-    """Between the moment at which the last place had begun and the one at which the first ran out."""
-    places = {row.lease_owner for row in rows}
-    begun = {place: [r.began_at.timestamp() for r in rows if r.lease_owner == place] for place in places}
-    first_s, last_s = max(map(min, begun.values())), min(map(max, begun.values()))
-    inside = sum(first_s <= time_s < last_s for times in begun.values() for time_s in times)
-    return inside / (last_s - first_s) if last_s > first_s else float("nan")
+    """The places' rates together, each from the first lease it had to its last."""
+    rates: list[float] = [
+        (len(done) - 1) / (done[-1].began_at - done[0].began_at).total_seconds()
+        for done in _by_place(rows)
+        if len(done) > 1
+    ]
+    return sum(rates)
 
 
-def _cycle_ms(rows: list[Row[tuple[object, ...]]], seconds: float) -> float:
-    by_place: dict[object, list[float]] = defaultdict(list)
+def _by_place(rows: list[Row[tuple[object, ...]]]) -> list[list[Row[tuple[object, ...]]]]:
+    found: dict[object, list[Row[tuple[object, ...]]]] = defaultdict(list)
     for row in rows:
-        by_place[row.lease_owner].append(row.began_at.timestamp())
-    cycles = [later - first for times in by_place.values() for first, later in pairwise(times)]
-    return (statistics.median(cycles) - seconds) * 1000 if cycles else float("nan")
+        found[row.lease_owner].append(row)
+    return list(found.values())
+
+
+def _share(rows: list[Row[tuple[object, ...]]]) -> float:
+    """Of the time between its first lease and its last that a place slept, on average over the places."""
+    shares: list[float] = [
+        sum(row.device_s for row in done[:-1]) / (done[-1].began_at - done[0].began_at).total_seconds()
+        for done in _by_place(rows)
+        if len(done) > 1
+    ]
+    return statistics.mean(shares) if shares else float("nan")
+
+
+def _cycle_ms(rows: list[Row[tuple[object, ...]]]) -> float:
+    cycles = [
+        (later.began_at - first.began_at).total_seconds() - first.device_s
+        for done in _by_place(rows)
+        for first, later in pairwise(done)
+    ]
+    return statistics.median(cycles) * 1000 if cycles else float("nan")
 
 
 def _gap_ms(rows: list[Row[tuple[object, ...]]]) -> float:
-    by_place: dict[object, list[Row[tuple[object, ...]]]] = defaultdict(list)
-    for row in rows:
-        by_place[row.lease_owner].append(row)
     gaps = [
         (later.began_at - first.ended_at).total_seconds()
-        for done in by_place.values()
+        for done in _by_place(rows)
         for first, later in pairwise(done)
     ]
     return statistics.median(gaps) * 1000 if gaps else float("nan")
@@ -200,7 +244,18 @@ def measure(counts: list[int], broker: Broker, folder: str, *, seconds: float, s
     """Prints a line per count."""
     print(
         _LINE.format(
-            "nodes", "steps/s", "share", "cycle ms", "gap ms", "db ms", "tx", "idle tx/s", "cpu", "most"
+            "nodes",
+            "steps/s",
+            "share",
+            "cycle ms",
+            "gap ms",
+            "db ms",
+            "tx",
+            "idle tx/s",
+            "idle ms/s",
+            "node ms",
+            "cpu",
+            "most",
         )
     )
     for nodes in counts:
@@ -217,6 +272,8 @@ def measure(counts: list[int], broker: Broker, folder: str, *, seconds: float, s
             f"{found.db_ms:.1f}",
             f"{found.transactions:.1f}",
             f"{found.idle_transactions:.1f}",
+            f"{found.idle_cpu_ms:.1f}",
+            f"{found.node_cpu_ms:.1f}",
             f"{found.cpu_share:.0%}",
         )
         print(_LINE.format(nodes, *figures, found.most), flush=True)

@@ -25,7 +25,9 @@ class Rhythm:
     """How often each chore is due, in seconds."""
 
     look_s: float = 0.5
-    """For leases that were taken back elsewhere, and for room on the disk."""
+    """For room on the disk."""
+    taken_back_s: float = 2.0
+    """For leases that were taken back elsewhere: of a job that another server cancelled, its worker stops."""
     renew_s: float = 5.0
     expire_s: float = 2.0
     """For leases and jobs whose time is over."""
@@ -78,7 +80,7 @@ class Upkeep:
         # Renewed first: what came on is never dropped because the database was away for a while.
         if self._is_due("renew", self._rhythm.renew_s):
             await self.renew()
-        if self._scheduler.flights:
+        if self._scheduler.flights and self._is_due("taken_back", self._rhythm.taken_back_s):
             await self._stop_what_was_taken_back()
         if not self._is_chief():
             return

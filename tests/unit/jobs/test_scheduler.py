@@ -33,7 +33,7 @@ from steadfast.jobs.service import JobService
 from steadfast.jobs.upkeep import Rhythm, Upkeep
 from steadfast.jobs.work import InMemoryWork
 
-QUICK = Rhythm(look_s=0.01, renew_s=0.05, expire_s=0.05, release_s=0.05, wake_s=1.0)
+QUICK = Rhythm(look_s=0.01, taken_back_s=0.01, renew_s=0.05, expire_s=0.05, release_s=0.05, wake_s=1.0)
 
 
 @dataclass(kw_only=True)
