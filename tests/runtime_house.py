@@ -29,11 +29,11 @@ class House:
     supervisor: Supervisor
     events: list[Event] = field(default_factory=list)
 
-    async def ask(self, act: Act | None = None, *blobs: Payload, deadline_s: float = 10.0) -> Outcome:
+    async def ask(self, act: Act | None = None, *blobs: Payload, deadline_s: float = 30.0) -> Outcome:
         """Submits one act."""
         return await self.supervisor.submit("fault", act or Act(), blobs, deadline_s=deadline_s)
 
-    async def done(self, act: Act | None = None, *blobs: Payload, deadline_s: float = 10.0) -> Done:
+    async def done(self, act: Act | None = None, *blobs: Payload, deadline_s: float = 30.0) -> Done:
         """What the act answered."""
         return (await self.ask(act, *blobs, deadline_s=deadline_s)).decode(Done)
 
@@ -50,7 +50,7 @@ class House:
         """Of all living workers."""
         return {worker.pid for worker in self.pool.workers}
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
         """Waits for a condition; fails the test when it does not come."""
         until_s = time.monotonic() + within_s
         while not condition():
@@ -71,7 +71,7 @@ async def house(
     worker: WorkerOptions | None = None,
     folder: Path | None = None,
     repair: Repair | None = None,
-    wait_s: float | None = 15.0,
+    wait_s: float | None = 60.0,
     spec: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[House]:

@@ -38,7 +38,7 @@ def test_a_release_that_crosses_a_new_owner_never_frees_the_file(
         releasing.start()
         releasing.join(0.3)  # it waits for the row that this transaction holds
         assert releasing.is_alive()
-    releasing.join(5)
+    releasing.join(60)
     assert library.collect(grace=timedelta(0)).files == 0
     library.verify(blob.address)
 

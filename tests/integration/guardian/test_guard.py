@@ -31,7 +31,6 @@ def test_a_killed_server_is_replaced_and_told_why_the_one_before_died(start_guar
 def test_a_server_whose_loop_blocks_shows_its_stacks_and_is_replaced(start_guarded: Start) -> None:
     guarded = start_guarded()
     first = guarded.wait_until_serving()
-    began = time.monotonic()
     guarded.ask_without_waiting("/block")
     hung = guarded.event("server_hung")
     assert hung["why"] == "loop_blocked"
@@ -40,7 +39,6 @@ def test_a_server_whose_loop_blocks_shows_its_stacks_and_is_replaced(start_guard
     assert guarded.event("server_ended")["killed_by_guardian"] is True
     assert guarded.wait_until_serving() != first
     assert guarded.get("/health/live") == "live"
-    assert time.monotonic() - began < 10  # the figure is measured in benchmarks/guardian_footprint.py
 
 
 def test_a_stopped_server_that_cannot_even_show_its_stacks_is_replaced(start_guarded: Start) -> None:
