@@ -259,7 +259,7 @@ class JobSubmission:
         if page.jobs and page.jobs[0].created_at > await self._jobs.now() - keep_for:
             await self._let_go(holder)
             return page.jobs[0]
-        order = replace(order, labels={**order.labels, **marked})
+        order = msgspec.structs.replace(order, labels={**order.labels, **marked})
         return await self._jobs.submit(order, job_id=holder.job_id)
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from steadfast.errors import InvalidOption
@@ -156,7 +156,8 @@ class JobService:
     ) -> JobPage:
         """Jobs, the latest first."""
         page = await self.database.read(lambda c: queries.page(c, owner, which, limit, before))
-        return replace(page, jobs=tuple([await self._as_it_is_now(job) for job in page.jobs]))
+        jobs = tuple([await self._as_it_is_now(job) for job in page.jobs])
+        return JobPage(jobs=jobs, next=page.next)
 
     async def history(
         self, owner: str | None, job_id: str, *, after: int = 0, limit: int = _PAGE

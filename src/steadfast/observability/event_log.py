@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from steadfast.events import Event, subscribe
@@ -81,15 +82,21 @@ _names: dict[type, str] = {}
 
 
 def event_fields(event: Any) -> Iterator[tuple[str, Any]]:
-    """Its fields, those of a nested record (why a worker died) beside them."""
-    for field in dataclasses.fields(event):
-        value = getattr(event, field.name)
-        if dataclasses.is_dataclass(value):
+    """Its fields, those of a nested record (why a worker died, what a step cost) beside them."""
+    for name in _field_names(event):
+        value = getattr(event, name)
+        if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
             yield from event_fields(value)
         elif isinstance(value, Enum):
-            yield field.name, value.value
+            yield name, value.value
         else:
-            yield field.name, value
+            yield name, value
+
+
+def _field_names(record: Any) -> tuple[str, ...]:
+    if isinstance(record, msgspec.Struct):
+        return record.__struct_fields__
+    return tuple(field.name for field in dataclasses.fields(record))
 
 
 def _level_of(name: str, fields: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Whether anybody can do what waits: said with the job, to the operator, and as an incident that ends."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.job_house import HandClock, JobHouse
 
 from steadfast.api.job_answers import job_document

@@ -11,7 +11,8 @@ from steadfast.errors import Severity
 from steadfast.events import publish
 from steadfast.health.events import IncidentMoved
 from steadfast.health.incidents import Change
-from steadfast.jobs.events import JobProgressed
+from steadfast.jobs.events import JobProgressed, StepFinished
+from steadfast.jobs.job import Cost, StepKind
 from steadfast.observability import event_log
 from steadfast.observability.event_log import event_fields, event_name
 from steadfast.runtime.events import SteppedDown, WorkerDied, WorkerLogged, WorkerStateChanged
@@ -31,6 +32,22 @@ def test_a_nested_record_is_told_beside_the_fields() -> None:
     fields = dict(event_fields(event))
     assert (fields["task"], fields["pid"], fields["cause"], fields["exit_code"]) == ("t", 3, "exited", 1)
     assert "report" not in fields
+
+
+def test_what_a_step_cost_is_told_beside_the_fields() -> None:
+    ended = StepFinished(
+        job_id="j",
+        owner="k",
+        task="t",
+        item=0,
+        kind=StepKind.PLAN,
+        number=0,
+        cost=Cost(cpu_s=1.5),
+        worker="w",
+    )
+    fields = dict(event_fields(ended))
+    assert (fields["job_id"], fields["cpu_s"], fields["kind"]) == ("j", 1.5, "plan")
+    assert "cost" not in fields
 
 
 @pytest.mark.parametrize(("level", "lines"), [(logging.INFO, 0), (logging.DEBUG, 1)])
