@@ -98,9 +98,9 @@ async def _job(case: Case, workers: int, data_dir: Path) -> Took:
     try:
         while service.supervisor.snapshot().pool("face_swap").able < workers:
             await asyncio.sleep(0.05)
-        assert service._jobs is not None
+        assert service.jobs is not None
         began_s, began_cpu_s = time.perf_counter(), _cpu_of_tree_s()
-        await _to_the_end(service._jobs, case)
+        await _to_the_end(service.jobs, case)
         return Took(wall_s=time.perf_counter() - began_s, cpu_s=_cpu_of_tree_s() - began_cpu_s)
     finally:
         await service.stop()

@@ -63,7 +63,7 @@ async def live(data_dir: Path, source: Path, target: Path, workers: int, segment
     service = Service(settings_of(data_dir, workers))
     subscribe(tell_event)
     await service.start()
-    jobs = service._jobs
+    jobs = service.jobs
     assert jobs is not None
     tell("serving")
     page = await jobs.list(None, JobFilter())

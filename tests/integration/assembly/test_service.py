@@ -19,12 +19,3 @@ def test_the_command_line_of_the_server_imports_nothing_either() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
-
-
-def test_a_look_of_the_garbage_collector_does_not_hold_up_the_loop() -> None:
-    code = (
-        "import gc, time\nimport steadfast.assembly.service as service\nservice.keep_pauses_short()\n"
-        "seen = len(gc.get_objects())\nprint(seen)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(said.stdout) < 1000  # of a hundred thousand
