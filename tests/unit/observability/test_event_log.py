@@ -44,6 +44,7 @@ def test_what_a_step_cost_is_told_beside_the_fields() -> None:
         number=0,
         cost=Cost(cpu_s=1.5),
         worker="w",
+        took_s=2.0,
     )
     fields = dict(event_fields(ended))
     assert (fields["job_id"], fields["cpu_s"], fields["kind"]) == ("j", 1.5, "plan")
