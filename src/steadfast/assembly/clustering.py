@@ -149,6 +149,7 @@ def open_cluster(
         scheduler=jobs.scheduler,
         messenger=messenger,
         facts=facts,
+        models=ground.models,
     )
     _ask_others(settings, ground, Roster(database, registry, fresh_s=cluster.heartbeat_s))
     rates = SharedRates(jobs.scheduler.gate.rate_limits, database, ground.redis, every_s=cluster.rates_s)
@@ -241,7 +242,6 @@ def _facts(
         capabilities=tuple(sorted(ground.abilities.words)),
         devices=ground.devices,
         tasks=jobs.scheduler.tasks,
-        models=ground.models(),
         places=jobs.scheduler.places,
         busy=len(jobs.scheduler.flights),
         waiting_requests=sum(pool.waiting for pool in pools),

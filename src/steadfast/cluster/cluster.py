@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from steadfast.cluster.chief import Chief
 from steadfast.cluster.coverage import Coverage
@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 _FORGET_EVERY_S = 3600.0
 _BOOKS_EVERY_S = 5.0
+_AGAIN_S = 1.0
+
+Chore: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,13 +105,18 @@ class Cluster:
         """Says that it is there, and begins. Raises `DatabaseProblem`."""
         await asyncio.to_thread(self.chief.stand)
         await self.member.beat()
-        chores = [self.chief.run(), self.member.run(), self.member.look_forever(), self._keep_books()]
+        chores: list[Chore] = [
+            self.chief.run,
+            self.member.run,
+            self.member.look_forever,
+            self._keep_books,
+        ]
         if self._messenger is not None and self._dispatcher is not None:
             self._unsubscribe = self._dispatcher.hear()
-            chores += [self._messenger.run(), self._dispatcher.run()]
+            chores += [self._messenger.run, self._dispatcher.run]
         if self._rates is not None:
-            chores.append(self._rates.run())
-        self._chores = [asyncio.create_task(chore) for chore in chores]
+            chores.append(self._rates.run)
+        self._chores = [asyncio.create_task(_kept_going(chore)) for chore in chores]
 
     def draw_in(self) -> None:
         """No message comes any more: what runs is finished or handed back, by somebody else."""
@@ -162,3 +170,13 @@ class Cluster:
             except DatabaseProblem as error:
                 _log.warning("cluster not looked at", extra={"code": error.code})
             await asyncio.sleep(_BOOKS_EVERY_S)
+
+
+async def _kept_going(chore: Chore) -> None:
+    """What fails as nobody foresaw is told and begun again: without signs of life a server counts as gone."""
+    while True:
+        try:
+            await chore()
+        except Exception:  # noqa: BLE001 — it becomes a line in the log, and nobody else would know
+            _log.exception("cluster chore failed")
+        await asyncio.sleep(_AGAIN_S)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from steadfast.cluster.capability import Abilities
 from steadfast.cluster.message import errands_of
 from steadfast.cluster.messenger_process import Messenger
@@ -50,13 +52,16 @@ class Member:
         scheduler: Scheduler,
         messenger: Messenger | None,
         facts: Callable[[], NodeFacts],
+        models: Callable[[], dict[str, str]],
     ) -> None:
+        """`facts` is asked on the event loop, `models` (those here and their sums), which may read, aside."""
         self._jobs = jobs
         self._registry = registry
         self._scheduler = scheduler
         self._messenger = messenger
         self._options = options
         self._facts = facts
+        self._models = models
         self._draining: asyncio.Task[None] | None = None
         self._missed = 0
         self.state = NodeState.ACTIVE
@@ -71,20 +76,20 @@ class Member:
 
     async def beat(self) -> None:
         """One sign of life. Raises `DatabaseProblem`."""
-        wanted = await self._jobs.database.run(self._beat)
+        wanted = await self._jobs.database.run(self._beat, self._facts())
         if wanted is not self.wanted:
             self._heed(wanted)
         if self._messenger is not None and self._options.role != "api":
             self._messenger.listen_to(errands_of(self._options.abilities.listens_for))
 
-    def _beat(self) -> Wanted:
+    def _beat(self, facts: NodeFacts) -> Wanted:
         return self._registry.beat(
             name=self._options.name,
             incarnation=str(self._jobs.here),
             role=self._options.role,
             version=self._options.version,
             state=self.state,
-            facts=self._facts(),
+            facts=msgspec.structs.replace(facts, models=self._models()),
         )
 
     # --- what the operator wants ------------------------------------------------------------------------
@@ -144,4 +149,4 @@ class Member:
             self._draining.cancel()
         self.state = NodeState.STOPPED
         with suppress(DatabaseProblem):
-            await self._jobs.database.run(self._beat)
+            await self._jobs.database.run(self._beat, self._facts())
