@@ -15,19 +15,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.ports import free_port
 
 REQUIRED = "BROKERS_REQUIRED"
 """Set where a missing broker must fail the tests rather than skip them: in CI."""
 _STARTED_WITHIN_S = 90.0
 _RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 _NOBODY = "nobody"
-
-
-def free_port() -> int:
-    """One that nothing listens on now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @dataclass(kw_only=True)

@@ -19,7 +19,7 @@ import pytest
 from tests.brokers import redis_server
 from tests.certificates import own_certificate
 from tests.databases import postgresql_server
-from tests.monitoring_house import free_port
+from tests.ports import free_port
 from tests.serving_house import FAULTY, ServingHouse, serving
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,6 +1,5 @@
 """A real Prometheus and a real Alertmanager around a real server, with the project's own rules and routes."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 from tests.http_receiver import Hook
+from tests.ports import free_port
 from tests.prometheus_tools import ALERTMANAGER, ROOT, RULES, program
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,6 @@ import compileall
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.ports import free_port
 
 _ROOT = Path(__file__).resolve().parents[3]
 _HOOKS = Path(__file__).parent / "hooks"
@@ -192,13 +192,6 @@ def start(
 def _compile_once() -> None:
     """As an installed package is: a confined worker may not keep what it compiles."""
     compileall.compile_dir(_ROOT / "src", quiet=2)
-
-
-def free_port() -> int:
-    """One that nobody uses now. A server that starts again must find the same one, so 0 will not do."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def wait_until_full(service: LiveService, workers: int, spares: int, within_s: float = 60.0) -> float:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.ports import free_port
 from tests.serving_house import FAULTY, ROOT, ServingHouse, serving
 
 _OURS = {500, 502, 503, 504}
@@ -60,12 +60,6 @@ class Client:
         return good / (good + sum(n for status, n in self.answers.items() if status in _OURS))
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def _report(data_dir: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "steadfast", "sla", "report", "--json"]
     environment = os.environ | {"STEADFAST_DATA_DIR": str(data_dir)}
@@ -108,7 +102,7 @@ def test_without_a_dead_server_the_availability_is_the_client_s(tmp_path: Path) 
 
 
 def test_a_dead_server_s_absence_is_the_client_s_outage_to_the_second(tmp_path: Path) -> None:
-    with serving(tmp_path, FAULTY, "--port", str(_free_port()), guardian=True) as house:
+    with serving(tmp_path, FAULTY, "--port", str(free_port()), guardian=True) as house:
         client, done = Client(house), threading.Event()
 
         def poll() -> None:

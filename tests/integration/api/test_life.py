@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import httpx
+from tests.ports import free_port
 from tests.serving_house import FAULTY, ROOT, serving
 
 ONE = FAULTY | {"STEADFAST_RUNTIME__WORKERS": "1", "STEADFAST_SERVER__GRACE_S": "8"}
@@ -19,7 +20,7 @@ def test_sigterm_finishes_what_runs_refuses_the_rest_and_exits_0(tmp_path: Path)
         other, idle = house.new_client(), house.new_client()
         assert idle.get("/health/live").status_code == 200
         found: list[httpx.Response] = []
-        asking = threading.Thread(target=lambda: found.append(house.swap("work", other, seconds=1.5)))
+        asking = threading.Thread(target=lambda: found.append(house.swap("work", other, seconds=4)))
         asking.start()
         house.until(lambda: idle.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
         house.process.send_signal(signal.SIGTERM)
@@ -96,16 +97,13 @@ def _reload(data_dir: Path, status: int = 0) -> str:
 
 
 def test_the_guardian_brings_a_killed_server_back(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    with serving(tmp_path, ONE, "--port", str(port), guardian=True) as house:
+    with serving(tmp_path, ONE, "--port", str(free_port()), guardian=True) as house:
         old = house.server
         workers = house.workers()
         old.send_signal(signal.SIGKILL)
         house.until(lambda: not old.is_running() and _answers(house.url), within_s=60)
         house.await_ready()
-        assert not any(worker.is_running() for worker in workers)
+        house.until(lambda: not any(worker.is_running() for worker in workers))
         house.process.send_signal(signal.SIGTERM)
         assert house.process.wait(60) == 0
 
@@ -140,7 +138,7 @@ def _serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
         cwd=ROOT,
     )
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from tests.brokers import Broker, free_port
+from tests.brokers import Broker
 from tests.cluster_house import cluster_house, new_database
 from tests.databases import open_postgresql
+from tests.ports import free_port
 
 from steadfast.cluster.chief import LOCK, Chief
 from steadfast.database.connection import database_options

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.monitoring_house import free_port
+from tests.ports import free_port
 from tests.prometheus_tools import program
 from tests.unit.observability.metrics.test_push import REPORT
 

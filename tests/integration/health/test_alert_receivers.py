@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import AuthResult
 from pydantic import SecretStr
 from tests.http_receiver import Hook
+from tests.ports import free_port
 from tests.unit.health.alerts.incidents import incident, notice
 
 from steadfast.errors import ConfigError
@@ -38,12 +38,6 @@ class Inbox(MessageHandler):
 
     def handle_message(self, message: Message) -> None:
         self.messages.append(message)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.http_receiver import Hook
+from tests.ports import free_port
 from tests.serving_house import FAULTY, ROOT, ServingHouse, serving
 
 FAST = FAULTY | {"STEADFAST_RUNTIME__WORKERS": "1", "STEADFAST_HEALTH__INTERVAL_S": "0.2"}
@@ -189,10 +189,7 @@ def test_an_input_that_stands_still_in_every_worker_is_refused_as_the_one_to_bla
 
 
 def test_a_server_that_falls_leaves_its_stacks_to_its_successor_who_reports_them(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    with serving(tmp_path, FAST, "--port", str(port), guardian=True) as house:
+    with serving(tmp_path, FAST, "--port", str(free_port()), guardian=True) as house:
         before = house.server.pid
         house.server.send_signal(signal.SIGSEGV)
         house.until(lambda: house.is_ready() and house.server.pid != before, within_s=60)
