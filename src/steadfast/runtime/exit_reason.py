@@ -15,6 +15,7 @@ class KillReason(StrEnum):
 
     DEADLINE = "deadline"  # its request's time was over and it did not stop softly
     STALL = "stall"  # no unit of work was finished for too long
+    FROZEN = "frozen"  # the same, because somebody had stopped it (SIGSTOP): no fault of what it worked on
     LOAD_TIMEOUT = "load_timeout"  # it did not come up in time
     LOAD_FAILED = "load_failed"  # it said, again and again, that it cannot load
     CANARY_TIMEOUT = "canary_timeout"  # an inference with a known answer never returned

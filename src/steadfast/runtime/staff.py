@@ -30,7 +30,7 @@ Hire: TypeAlias = Callable[..., Spawned]
 """`spawn.spawn_worker`, or its twin in tests."""
 
 _USUAL_WEIGHT = 0.1
-_HANGS = frozenset({KillReason.DEADLINE, KillReason.STALL, KillReason.CANARY_TIMEOUT})
+_HANGS = frozenset({KillReason.DEADLINE, KillReason.STALL, KillReason.FROZEN, KillReason.CANARY_TIMEOUT})
 
 
 class Staff:

@@ -219,7 +219,8 @@ class WorkerProcess:
         if self.ended:
             return
         if self._kill_reason is None:
-            self._kill_reason = reason
+            is_frozen = reason is KillReason.STALL and _is_stopped(self.pid)
+            self._kill_reason = KillReason.FROZEN if is_frozen else reason
         # The group's number is that of its leader, who is not reaped yet: it cannot have passed to others.
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -436,3 +437,14 @@ class WorkerProcess:
                 task=self.spec.name, worker=self.name, pid=self.pid, before=before, after=self.state
             )
         )
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped it: a signal, or a debugger."""
+    try:
+        after_name = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2]
+        )
+    except OSError:
+        return False
+    return after_name[:1] in ("T", "t")  # proc(5)

@@ -171,6 +171,22 @@ def test_progress_keeps_long_work_alive_past_the_stall_limit() -> None:
     run(test())
 
 
+def test_an_input_whose_worker_was_frozen_from_outside_is_not_to_blame() -> None:
+    async def test() -> None:
+        async with house(spec={"stall_s": 2.0}) as it:
+            asking = asyncio.create_task(it.ask(Act(do="units", seconds=60.0), deadline_s=90))
+            await it.until(lambda: it.pool.busy == 1)
+            (busy,) = (one for one in it.pool.workers if one.state is WorkerState.BUSY)
+            os.kill(busy.pid, signal.SIGSTOP)
+            await it.until(lambda: bool(it.of(WorkerDied)), within_s=30.0)
+            report = it.of(WorkerDied)[0].report
+            assert (report.kill_reason, report.fault) == (KillReason.FROZEN, Fault.OUTSIDE)
+            await it.until(lambda: it.pool.busy == 1)  # begun again in another
+            asking.cancel()
+
+    run(test())
+
+
 def test_an_input_that_stalls_twice_is_poison() -> None:
     async def test() -> None:
         async with house(spec={"stall_s": 0.2}) as it:
