@@ -33,7 +33,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hadolint deploy/docker/Dockerfile deploy/docker/Dockerfile.gpu
+	$(BIN)/hadolint deploy/docker/Dockerfile deploy/docker/Dockerfile.gpu tests/image/systemd.Dockerfile
 
 # What a container may need beside the base: other databases, stores and brokers, and traces.
 IMAGE_EXTRAS := --extra postgres --extra s3 --extra cluster --extra otel

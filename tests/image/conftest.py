@@ -49,7 +49,7 @@ def start(workshop: Workshop, image: str, tmp_path: Path) -> Iterator[Start]:
             volumes: Sequence[str] = (),
             options: Sequence[str] = (),
         ) -> Container:
-            container = Container(workshop=workshop, name=f"check-{uuid4().hex[:8]}", port=_free_port())
+            container = Container(workshop=workshop, name=f"check-{uuid4().hex[:8]}", port=free_port())
             data = [] if any(":/data" in volume for volume in volumes) else [f"{container.name}:/data"]
             arguments = run_arguments(
                 container.name,
@@ -74,7 +74,8 @@ def _swept_up(container: Container) -> Iterator[None]:
         container.workshop.podman("volume", "rm", "--force", container.name, check=False)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -199,7 +199,8 @@ class Container:
 HEALTHCHECK: Sequence[str] = ("/opt/steadfast/bin/python", "-I", "-m", "steadfast.healthcheck")
 
 
-def _at_most(which: int, wanted: int) -> str:
+def at_most(which: int, wanted: int) -> str:
+    """A limit for a container, not above this machine's own."""
     _, hard = resource.getrlimit(which)
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     return f"{limit}:{limit}"
@@ -215,8 +216,8 @@ def run_arguments(
         "--security-opt=no-new-privileges", "--tmpfs", "/tmp:rw,size=256m", "--network=host",
         "--no-healthcheck", "-m", memory, "--memory-swap", memory,
         # Raising limits takes a right that a confined machine keeps to itself; lowering them does not.
-        "--ulimit", f"nofile={_at_most(resource.RLIMIT_NOFILE, 16_384)}",
-        "--ulimit", f"nproc={_at_most(resource.RLIMIT_NPROC, 4096)}",
+        "--ulimit", f"nofile={at_most(resource.RLIMIT_NOFILE, 16_384)}",
+        "--ulimit", f"nproc={at_most(resource.RLIMIT_NPROC, 4096)}",
         *(part for pair in given.items() for part in ("--env", "=".join(pair))),
         *(part for volume in volumes for part in ("--volume", volume)),
     ]  # fmt: skip
