@@ -26,7 +26,7 @@ class Rhythm:
 
     look_s: float = 0.5
     """For room on the disk."""
-    taken_back_s: float = 2.0
+    taken_back_s: float = 1.0
     """For leases that were taken back elsewhere: of a job that another server cancelled, its worker stops."""
     renew_s: float = 5.0
     expire_s: float = 2.0

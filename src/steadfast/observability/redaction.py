@@ -49,6 +49,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "level": _WORD,
     "logger": _DOTTED,
     "where": _DOTTED,
+    "setting": _DOTTED,
     "route": re.compile(r"/[a-z0-9_/{}-]{0,80}"),
     "method": re.compile(r"[A-Z]{3,7}"),
     # ids, as this program makes them; another shape is somebody's own and becomes a hash
@@ -61,7 +62,8 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(("provider", "providers"), re.compile(r"[A-Za-z]{2,40}")),
     "error_type": re.compile(r"[A-Z][A-Za-z0-9]{2,50}"),
     "signal_name": re.compile(r"SIG[A-Z0-9+]{2,12}"),
-    **dict.fromkeys(("after", "before", "cause", "change", "channel", "code", "engine", "fault"), _WORD),
+    **dict.fromkeys(("after", "before", "capability", "cause", "change", "channel", "code"), _WORD),
+    **dict.fromkeys(("engine", "fault"), _WORD),
     **dict.fromkeys(("kill_reason", "kind", "model", "outcome", "priority", "process", "reason"), _WORD),
     **dict.fromkeys(("rule", "severity", "state", "subject", "task", "unloaded", "why"), _WORD),
     # a few words of our own
