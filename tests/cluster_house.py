@@ -54,7 +54,7 @@ class NodeProcess:
         for member in family:
             with suppress(psutil.NoSuchProcess):
                 member.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def signal(self, number: signal.Signals) -> None:
         """To the node and everything below it: SIGSTOP is a host that is frozen."""
