@@ -4,7 +4,7 @@ import pytest
 from tests.job_house import HandClock, JobHouse
 
 from steadfast.cluster.node import NodeFacts, NodeState, Wanted
-from steadfast.cluster.registry import Registry
+from steadfast.cluster.registry import Registry, skew_of
 from steadfast.database.database import Database
 from steadfast.errors import NodeUnknown
 
@@ -100,3 +100,18 @@ def test_what_the_metrics_call_the_states_is_what_they_are_called() -> None:
     from steadfast.observability.metrics.cluster_metrics import NODES
 
     assert NODES.labels[0].values == {state.value for state in NodeState}
+
+
+@pytest.mark.parametrize(
+    ("before_s", "after_s", "there_s", "skew_s"),
+    [
+        (100.0, 100.2, 100.1, 0.0),
+        (100.0, 104.0, 103.9, 0.0),  # it stood still for four seconds, and its clock is right
+        (700.0, 700.2, 100.0, 600.0),
+        (100.0, 100.2, 700.2, -600.0),
+    ],
+)
+def test_a_clock_is_off_by_what_no_delay_explains(
+    before_s: float, after_s: float, there_s: float, skew_s: float
+) -> None:
+    assert skew_of(before_s, after_s, there_s) == pytest.approx(skew_s)
