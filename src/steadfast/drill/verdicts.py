@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from steadfast.drill.client import Answer
+from steadfast.drill.client import LOST, TURNED_AWAY, Answer
 from steadfast.drill.fault import Expectation, Fault, Group
 from steadfast.drill.traffic import FollowedJob, Sent
+
+
+_OF_AN_OUTAGE = frozenset({LOST, TURNED_AWAY, 503})
 
 
 class Verdict(StrEnum):
@@ -164,7 +167,9 @@ def _of_recovery(expected: Expectation, recovered_s: float | None) -> list[str]:
 
 def _of_requests(expected: Expectation, failed: Sequence[Sent], wrong: int) -> list[str]:
     why = []
-    if expected.outage_s is None and len(failed) > expected.most_failed:
+    if expected.outage_s is not None:  # a server that is gone answers nothing, and no wrong thing either
+        failed = [one for one in failed if one.answer.status not in _OF_AN_OUTAGE]
+    if len(failed) > expected.most_failed:
         told = ", ".join(
             f"{n} × {words}" for words, n in Counter(one.answer.words() for one in failed).items()
         )

@@ -67,6 +67,12 @@ def test_failures_within_an_outage_that_is_expected_are_counted_and_forgiven_a_l
     assert (long.verdict, "silent for 3.5 s" in long.why[0]) == (Verdict.BROKEN, True)
 
 
+def test_an_outage_excuses_no_answer_that_says_something_wrong() -> None:
+    outcome = judged(Expectation(outage_s=3.0), sent=[sent(0), sent(503, "shutting_down"), sent(500, "oops")])
+    assert (outcome.verdict, outcome.failed) == (Verdict.BROKEN, 3)
+    assert "1 requests failed (1 × 500 oops" in outcome.why[0]
+
+
 def test_a_request_that_carries_the_fault_must_be_answered_as_is_declared() -> None:
     expected = Expectation(carriers=("504", "422 poison_input"))
     good = judged(expected, carriers=[answer(504, "deadline_exceeded"), answer(422, "poison_input")])
