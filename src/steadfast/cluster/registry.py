@@ -146,7 +146,7 @@ class Registry:
 
 
 def skew_of(before_s: float, after_s: float, there_s: float) -> float:
-    """By how much, at least, the clock here is ahead of one that said `there_s` at some moment between the two.
+    """By how much at least the clock here is ahead of one that said `there_s` somewhere between the two.
 
     A server that was not let onto a processor meanwhile, or a slow way, makes no clock wrong.
     """

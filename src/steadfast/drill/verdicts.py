@@ -10,7 +10,6 @@ from steadfast.drill.client import LOST, TURNED_AWAY, Answer
 from steadfast.drill.fault import Expectation, Fault, Group
 from steadfast.drill.traffic import FollowedJob, Sent
 
-
 _OF_AN_OUTAGE = frozenset({LOST, TURNED_AWAY, 503})
 
 
