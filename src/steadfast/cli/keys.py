@@ -59,7 +59,8 @@ def create(
     expires_at = _now() + _duration(expires_in) if expires_in is not None else None
     with _open_store(invocation) as store:
         new = store.create(name=name, scopes=scope or [Scope.SWAP, Scope.JOBS], expires_at=expires_at)
-    secret = _webhook_secret(invocation, new.key.id) if new.key.allows(Scope.JOBS) else None
+    has_callbacks = new.key.allows(Scope.JOBS) and invocation.settings.webhooks.enabled
+    secret = _webhook_secret(invocation, new.key.id) if has_callbacks else None
     document = {"key": new.token, "webhook_secret": secret} | _plain(new.key)
     invocation.output.show(document, lambda: Text(new.token))
     invocation.output.say(_told(new))

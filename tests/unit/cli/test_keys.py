@@ -111,3 +111,12 @@ def test_a_key_is_shown_with_what_its_callbacks_are_signed_with_and_that_again_l
     assert run(["keys", "webhook-secret", "0123"]) is ExitCode.NO_INPUT
     run(["keys", "create", "--name", "pictures only", "--scope", "swap"])
     assert "Callbacks" not in capsys.readouterr().err
+
+
+def test_where_there_are_no_callbacks_no_secret_is_made_for_them(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEADFAST_WEBHOOKS__ENABLED", "false")
+    run(["keys", "create", "--name", "camera", "--json"])
+    assert answer_of(capsys)["webhook_secret"] is None
+    assert not (data_dir / "webhook.secret").exists()
