@@ -78,20 +78,11 @@ def _times(job: Job) -> dict[str, str | None]:
 
 def progress_document(progress: Progress) -> dict[str, Any]:
     """How far a job is; `share` is from 0 to 1."""
-    plain: dict[str, Any] = msgspec.to_builtins(progress)
-    return plain | {"share": share_of(plain)}
+    return _rounded(msgspec.to_builtins(progress))
 
 
-def share_of(progress: Mapping[str, Any]) -> float:
-    """Of frames where there is one item; of a batch the items that have ended, well or not."""
-    if progress["items_total"] > 1:
-        ended = progress["items_done"] + progress["items_failed"]
-        done, total = ended, progress["items_total"]
-    elif progress["frames_total"]:
-        done, total = progress["frames_done"], progress["frames_total"]
-    else:
-        done, total = progress["items_done"], 1
-    return round(min(1.0, float(done) / float(total)), 4)
+def _rounded(progress: Mapping[str, Any]) -> dict[str, Any]:
+    return {**progress, "share": round(progress["share"], 4)}
 
 
 def cost_document(cost: Cost) -> dict[str, Any]:
@@ -149,7 +140,7 @@ def entry_document(job_id: str, entry: HistoryEntry, *, is_own: bool) -> dict[st
     """One thing that happened; only its owner is told sentences, which may quote what was typed."""
     data = {name: value for name, value in entry.data.items() if is_own or name not in _SENTENCES}
     if entry.kind == "progress":
-        data["share"] = share_of(data)
+        data = _rounded(data)
     return {"job": job_id, "id": entry.id or None, "kind": entry.kind, "at": moment(entry.at), "data": data}
 
 

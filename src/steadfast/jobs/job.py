@@ -191,6 +191,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     items_done: int = 0
     items_failed: int = 0
     items_total: int = 1
+    share: float = 0.0
+    """Of the whole, from 0 to 1: by frames where there is one item, else by items, each by its frames."""
     fps: float | None = None
     """Frames per second of late; None: not known."""
     left_s: float | None = None

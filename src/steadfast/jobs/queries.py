@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists
 
 from steadfast.errors import JobUnknown, ResultGone, ResultNotReady
 from steadfast.jobs.history import entries_after
-from steadfast.jobs.job import Attempt, Item, Job, JobState, ResultFile, Step, StepState
+from steadfast.jobs.job import Attempt, Item, Job, JobState, ResultFile, Step
 from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
 from steadfast.jobs.rows import attempt_of, item_of, job_of, result_of, step_of
 from steadfast.jobs.tables import ATTEMPTS, FLOWS, ITEMS, JOBS, LABELS, STEPS
@@ -86,17 +86,6 @@ def result(connection: Connection, owner: str | None, job_id: str, number: int) 
     if found is None:
         raise ResultNotReady(_why_not_ready(job, row))
     return found
-
-
-def units_under_way(connection: Connection, job_id: str) -> int:
-    """Units done in steps that are not finished yet, as of their last renewal."""
-    leased = STEPS.c.job_id == job_id, STEPS.c.state == StepState.LEASED.value
-    done = (
-        connection.execute(select(STEPS.c.units_done).where(*leased, STEPS.c.kind == "segment"))
-        .scalars()
-        .all()
-    )
-    return sum(done)
 
 
 _LANES_THAT_WAIT = (

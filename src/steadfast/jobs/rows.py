@@ -124,7 +124,11 @@ def job_of(row: AnyRow) -> Job:
 
 
 def _progress_of(column: Mapping[str, Any]) -> Progress:
+    done, total = column["items_done"] + column["items_failed"], column["items_total"]
+    if total == 1 and column["units_total"]:
+        done, total = column["units_done"], column["units_total"]
     return Progress(
+        share=min(1.0, done / total),
         frames_done=column["units_done"],
         frames_total=column["units_total"],
         segments_done=column["segments_done"],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from steadfast.errors import InvalidOption
@@ -28,6 +29,7 @@ from steadfast.jobs.job import (
 from steadfast.jobs.labels import OWN_LABELS, TRACE_LABEL, check_labels
 from steadfast.jobs.labels import set_labels as write_labels
 from steadfast.jobs.port import HistoryEntry, JobFilter, JobPage
+from steadfast.jobs.progress import OpenItem, open_items, progress_now
 from steadfast.jobs.scheduler import Scheduler
 from steadfast.jobs.speed import SpeedMeter
 from steadfast.jobs.submission import new_job_id, submit
@@ -136,7 +138,10 @@ class JobService:
 
     async def get(self, owner: str | None, job_id: str) -> Job:
         """One job, with the progress of this moment."""
-        return await self._as_it_is_now(await self.database.read(lambda c: queries.get(c, owner, job_id)))
+        page = await self._as_they_are_now(
+            lambda c: JobPage(jobs=(queries.get(c, owner, job_id),), next=None)
+        )
+        return page.jobs[0]
 
     async def now(self) -> datetime:
         """By the clock that dates jobs."""
@@ -155,9 +160,7 @@ class JobService:
         self, owner: str | None, which: JobFilter, *, limit: int = 50, before: str | None = None
     ) -> JobPage:
         """Jobs, the latest first."""
-        page = await self.database.read(lambda c: queries.page(c, owner, which, limit, before))
-        jobs = tuple([await self._as_it_is_now(job) for job in page.jobs])
-        return JobPage(jobs=jobs, next=page.next)
+        return await self._as_they_are_now(lambda c: queries.page(c, owner, which, limit, before))
 
     async def history(
         self, owner: str | None, job_id: str, *, after: int = 0, limit: int = _PAGE
@@ -238,25 +241,35 @@ class JobService:
                 del self.scheduler.units_done[job_id]
             await asyncio.sleep(_WATCH_EVERY_S)
 
-    async def _as_it_is_now(self, job: Job) -> Job:
-        """Adds what its row does not know: what is under way here, and whether anybody can do the rest."""
+    async def _as_they_are_now(self, question: Callable[[Connection], JobPage]) -> JobPage:
+        """Adds what their rows do not know: what is under way, and whether anybody can do the rest."""
+
+        def ask(connection: Connection) -> tuple[JobPage, dict[str, list[OpenItem]]]:
+            page = question(connection)
+            begun = [job.id for job in page.jobs if not job.has_ended and job.progress.frames_total]
+            return page, open_items(connection, begun, str(self.database.here))
+
+        page, items = await self.database.read(ask)
+        jobs = [self._with_progress(await self._with_lack(job), items.get(job.id, ())) for job in page.jobs]
+        return JobPage(jobs=tuple(jobs), next=page.next)
+
+    async def _with_lack(self, job: Job) -> Job:
         if job.ready_steps and not job.held and job.state in (JobState.QUEUED, JobState.RUNNING):
             waits_for = await self.scheduler.company.lacks(job)
             if waits_for is not None:
-                job = replace(job, waits_for=waits_for)
-        return self._with_progress(job)
+                return replace(job, waits_for=waits_for)
+        return job
 
-    def _with_progress(self, job: Job) -> Job:
-        """Adds what workers of this server have done since their last finished segment, and how fast."""
-        flights = [flight for flight in self.scheduler.flights if flight.lease.job_id == job.id]
-        if job.has_ended or not flights:
+    def _with_progress(self, job: Job, items: Sequence[OpenItem]) -> Job:
+        if not items:
             return job
-        under_way = sum(flight.units_done for flight in flights if flight.lease.key.kind.value == "segment")
-        done = min(job.progress.frames_done + under_way, job.progress.frames_total)
-        items = {flight.lease.key.item for flight in flights}
-        left_s = self._speed.left_s(job.id, _expected_frames(job, len(items)) - done)
-        fps = self._speed.per_s(job.id)
-        return replace(job, progress=replace(job.progress, frames_done=done, fps=fps, left_s=left_s))
+        flights = [flight for flight in self.scheduler.flights if flight.lease.job_id == job.id]
+        progress = progress_now(job, items, flights)
+        if flights:
+            left = _expected_frames(progress, len(items)) - progress.frames_done
+            left_s, fps = self._speed.left_s(job.id, left), self._speed.per_s(job.id)
+            progress = replace(progress, fps=fps, left_s=left_s)
+        return replace(job, progress=progress)
 
 
 def _waits(why: str) -> HistoryEntry:
@@ -264,9 +277,8 @@ def _waits(why: str) -> HistoryEntry:
     return HistoryEntry(id=0, kind="waits", at=datetime.now(UTC), data={"why": why})
 
 
-def _expected_frames(job: Job, items_in_work: int) -> int:
+def _expected_frames(progress: Progress, items_in_work: int) -> int:
     """Also of the items of a batch that nobody has looked at yet: they are taken to be like the others."""
-    progress = job.progress
     known = min(progress.items_total, progress.items_done + progress.items_failed + items_in_work)
     return round(progress.frames_total * progress.items_total / max(1, known))
 

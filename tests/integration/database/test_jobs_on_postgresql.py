@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.job_house import JobHouse, job_house
 from tests.unit.jobs.test_leasing import *  # noqa: F403
+from tests.unit.jobs.test_progress import *  # noqa: F403
 from tests.unit.jobs.test_scheduler import *  # noqa: F403
 from tests.unit.jobs.test_turns import *  # noqa: F403
 

@@ -134,5 +134,5 @@ def test_a_client_that_leaves_a_web_socket_is_not_waited_for() -> None:
 
 
 PROGRESS = {
-    "frames_done": 5, "frames_total": 20, "items_done": 0, "items_failed": 0, "items_total": 1,
+    "frames_done": 5, "frames_total": 20, "items_done": 0, "items_failed": 0, "items_total": 1, "share": 0.25,
 }  # fmt: skip

@@ -301,15 +301,12 @@ def _bad_probes(readings: Sequence[Reading]) -> list[ProbeStatus]:
 
 def _job(job: Job) -> JobStatus:
     progress = job.progress
-    done, total = progress.items_done, progress.items_total
-    if total <= 1 and progress.frames_total:
-        done, total = progress.frames_done, progress.frames_total
     return JobStatus(
         id=job.id,
         state=job.state.value,
         task=job.order.task,
         priority=job.order.priority.name.lower(),
-        share=round(min(1.0, done / max(1, total)), 4),
+        share=round(progress.share, 4),
         segments_done=progress.segments_done,
         segments_total=progress.segments_total,
         items_done=progress.items_done,

@@ -158,12 +158,12 @@ def test_only_probes_that_are_not_well_are_named_the_worst_first() -> None:
 def test_jobs_that_run_come_first_and_say_how_far_they_are() -> None:
     listed = jobs(
         job("j1", JobState.QUEUED),
-        job("j2", JobState.RUNNING, frames_done=30, frames_total=120, items_total=1, fps=10.0, left_s=9.0),
-        job("j3", JobState.RUNNING, items_done=1, items_total=4),
+        job("j2", JobState.RUNNING, share=0.25, fps=10.0, left_s=9.0),
+        job("j3", JobState.RUNNING, share=0.375, items_done=1, items_total=4),
     )
     told = asyncio.run(board(Clock(), jobs=listed).status())
     assert told.jobs is not None
-    assert [(one.id, one.share) for one in told.jobs.latest] == [("j2", 0.25), ("j3", 0.25), ("j1", 0.0)]
+    assert [(one.id, one.share) for one in told.jobs.latest] == [("j2", 0.25), ("j3", 0.375), ("j1", 0.0)]
 
 
 def test_a_database_that_fails_hides_the_jobs_and_nothing_else() -> None:
