@@ -201,8 +201,8 @@ def rabbitmq_server(host: str = "127.0.0.1") -> Iterator[Broker]:
 
 
 def _running(broker: Broker) -> Iterator[Broker]:
-    broker.start()
     try:
+        broker.start()  # whatever came up goes, even where it was too late
         yield broker
     finally:
         if broker.process is not None:
