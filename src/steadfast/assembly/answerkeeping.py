@@ -28,7 +28,9 @@ def open_replays(
 
     def is_over(claimed_by: str) -> bool:
         incarnation = Incarnation.parse(claimed_by)
-        return incarnation is not None and incarnation.is_surely_dead(here)
+        if incarnation is None:
+            return False
+        return incarnation.is_surely_dead(here) or (ground is not None and ground.is_gone(claimed_by))
 
     store = IdempotencyStore(database, claimed_by=str(here), is_over=is_over)
     store.end_claims()

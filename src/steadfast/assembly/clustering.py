@@ -57,6 +57,8 @@ class ClusterGround:
     models: "_Remembered"
     redis: "RedisSharing | None"
     """None: what is shared goes through the database."""
+    is_gone: Callable[[str], bool]
+    """Whether another server, by its incarnation, has stopped or been silent for too long; blocks."""
 
 
 def check_cluster(settings: Settings, database: Database) -> None:
@@ -109,6 +111,7 @@ def prepare_cluster(settings: Settings, database: Database, supply: "Supply | No
         abilities=abilities,
         devices=tuple(device.name for device in devices),
         redis=_redis(settings),
+        is_gone=Registry(database, gone_after_s=settings.cluster.gone_after_s).is_gone,
         models=_Remembered(supply.sums if supply is not None else dict),
     )
 

@@ -21,6 +21,7 @@ from steadfast.jobs.tables import STEPS
 
 _FORGOTTEN_AFTER_S = 86_400.0
 """For which a node that stopped or is gone is still shown."""
+_OVER = frozenset({NodeState.GONE, NodeState.STOPPED})
 _facts = msgspec.json.Decoder(NodeFacts).decode
 
 
@@ -114,10 +115,14 @@ class Registry:
         nodes = [self._node(row, now_s, leases) for row in rows]
         return Sight(nodes=nodes, at=self._clock.moment(now_s))
 
+    def is_gone(self, incarnation: str) -> bool:
+        """Whether that process has stopped or been silent for too long; false: it is there, or not known."""
+        process = _process_of(incarnation)
+        return any(node.state in _OVER for node in self.nodes() if _process_of(node.incarnation) == process)
+
     def live_names(self) -> list[str]:
         """Nodes that are there, whatever they do."""
-        over = (NodeState.GONE, NodeState.STOPPED)
-        return [node.name for node in self.nodes() if node.state not in over]
+        return [node.name for node in self.nodes() if node.state not in _OVER]
 
     def forget_old(self) -> int:
         """Removes those that have been gone for a day; how many."""
@@ -153,6 +158,11 @@ def skew_of(before_s: float, after_s: float, there_s: float) -> float:
     if there_s > after_s:
         return after_s - there_s
     return max(0.0, before_s - there_s)
+
+
+def _process_of(incarnation: str) -> str:
+    """Without the last part: one process counts its lives, and each part of it knows another one."""
+    return incarnation.rpartition("/")[0]
 
 
 def _leases_by_owner(connection: Connection) -> dict[str, int]:

@@ -52,6 +52,19 @@ def test_a_node_that_is_silent_for_too_long_is_gone_and_one_that_speaks_is_there
     assert registry.get("one").state is NodeState.ACTIVE
 
 
+def test_what_a_process_began_is_over_once_it_stopped_or_was_silent_for_too_long(
+    registry: Registry, clock: HandClock
+) -> None:
+    beat(registry, "silent", incarnation="a/boot/7/1/cafe")
+    clock.turn(15.0)
+    beat(registry, "stopped", incarnation="b/boot/7/1/cafe", state=NodeState.STOPPED)
+    beat(registry, "there", incarnation="c/boot/7/1/cafe")
+    every = [f"{host}/boot/7/1/beef" for host in ("a", "b", "c", "unknown")]  # other lives of the processes
+    assert [registry.is_gone(one) for one in every] == [False, True, False, False]
+    clock.turn(6.0)
+    assert [registry.is_gone(one) for one in every] == [True, True, False, False]
+
+
 def test_a_node_hears_with_its_next_sign_of_life_what_is_wanted_of_it(registry: Registry) -> None:
     assert beat(registry) is Wanted.ACTIVE
     registry.want("one", Wanted.CORDONED)
