@@ -3,17 +3,20 @@
     python -m benchmarks.job_store [--rows 100000] [--calls 500] [--url URL] [--plans] [--fast-disk]
 
 Half of the rows have ended, half wait; of 200 keys and three priorities. Columns: p50, p99 and the longest of
-the wall time of one call, its CPU time, in ms. The floor beside them: an INSERT of one row, committed alone.
+the wall time of one call, its CPU time, in ms. The floors beside them: 4 KiB appended to a file and flushed,
+which is the disk alone, and an INSERT of one row, committed alone.
 SQLite commits with `synchronous = FULL` unless `--fast-disk`. `--plans` prints what either database says it
 does for each query of the scheduler and the list.
 """
 
 import argparse
+import os
 import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -199,6 +202,18 @@ class Calls:
         self.jobs.write_now(_insert_one)
 
 
+@contextmanager
+def flushing(folder: Path) -> Iterator[Callable[[], None]]:
+    """What the disk takes for a commit, whoever asks: a page behind the end of a file, flushed."""
+    with (folder / "flushed").open("wb", buffering=0) as file:
+
+        def flush() -> None:
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+
+        yield flush
+
+
 def _insert_one(transaction: Transaction) -> None:
     job_id = new_job_id()
     transaction.connection.execute(
@@ -280,6 +295,8 @@ def main() -> None:
         print(f"{arguments.rows:,} jobs, filled in {time.perf_counter() - began_s:.0f} s")
         calls = Calls(database, Path(folder))
         print(f"{'':<44}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'CPU ms':>9}")
+        with flushing(Path(folder)) as flush:
+            print(measure("append 4 KiB and flush (the disk alone)", flush, arguments.calls), flush=True)
         for name, call in (
             ("insert one row, committed (floor)", calls.floor),
             ("submit", calls.submit),
