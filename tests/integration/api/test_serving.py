@@ -165,7 +165,7 @@ def test_a_worker_killed_from_outside_costs_one_retry(house: ServingHouse) -> No
     house.await_ready()
     found: list[object] = []
     asking = threading.Thread(
-        target=lambda: found.append(house.swap("echo", house.new_client(), seconds=1.0))
+        target=lambda: found.append(house.swap("echo", house.new_client(), seconds=3.0))
     )
     asking.start()
     house.until(lambda: house.client.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
@@ -273,10 +273,10 @@ def test_clients_that_leave_at_any_moment_leave_nothing_behind(house: ServingHou
 
 def test_the_time_in_line_is_told_apart_from_the_time_at_work(house: ServingHouse) -> None:
     other = house.new_client()
-    first = threading.Thread(target=lambda: house.swap("echo", other, seconds=0.6))
+    first = threading.Thread(target=lambda: house.swap("echo", other, seconds=2.5))
     first.start()
     house.until(lambda: house.client.get("/health").json()["tasks"]["face_swap"]["busy"] == 1)
     timings = house.swap(data={"format": "json"}).json()["timings_ms"]
     first.join()
     assert timings["queue"] > 100
-    assert timings["worker"] < 100
+    assert timings["worker"] < timings["queue"]

@@ -166,7 +166,7 @@ def test_a_worker_that_is_frozen_costs_its_request_one_retry_and_nobody_a_refusa
 ) -> None:
     house.await_ready()
     with ThreadPoolExecutor() as threads:
-        asked = threads.submit(house.swap, "work", house.new_client(), seconds=0.5)
+        asked = threads.submit(house.swap, "work", house.new_client(), seconds=2.5)
         house.until(lambda: any(one["state"] == "busy" for one in workers(house)))
         house.workers()[0].send_signal(signal.SIGSTOP)
         answer = asked.result()

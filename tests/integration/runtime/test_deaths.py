@@ -154,8 +154,8 @@ def test_work_in_units_stops_softly_at_its_deadline_and_the_worker_stays() -> No
 
 def test_a_unit_without_progress_counts_as_hung_and_is_retried_within_its_deadline(tmp_path: Path) -> None:
     async def test() -> None:
-        async with house(folder=tmp_path, spec={"stall_s": 0.3}) as it:
-            outcome = await it.ask(Act(do="hang", flag=str(tmp_path / "once")), deadline_s=10)
+        async with house(folder=tmp_path, spec={"stall_s": 1.0}) as it:
+            outcome = await it.ask(Act(do="hang", flag=str(tmp_path / "once")), deadline_s=30)
             assert outcome.attempts == 2
             assert it.of(WorkerDied)[0].report.kill_reason is KillReason.STALL
 
@@ -164,8 +164,8 @@ def test_a_unit_without_progress_counts_as_hung_and_is_retried_within_its_deadli
 
 def test_progress_keeps_long_work_alive_past_the_stall_limit() -> None:
     async def test() -> None:
-        async with house(spares=0, spec={"stall_s": 0.3}) as it:
-            assert (await it.done(Act(do="units", seconds=0.8))).text == "all units"
+        async with house(spares=0, spec={"stall_s": 1.0}) as it:
+            assert (await it.done(Act(do="units", seconds=2.0))).text == "all units"
             assert not it.of(WorkerDied)
 
     run(test())
