@@ -55,7 +55,8 @@ def test_a_video_s_segments_and_pictures_are_measured_judged_and_reported(
     house.until(lambda: measured(house, "flicker", "met") >= 1, within_s=90)
     pictures = {"source": collins_path.read_bytes(), "target": hopper_path.read_bytes()}
     for _ in range(20):  # so many judged readings make a batch
-        assert house.client.post("/v1/swap", files=pictures).status_code == 200
+        answer = house.client.post("/v1/swap", files=pictures)
+        assert answer.status_code == 200, answer.text
     for reading in READINGS:
         verdict = "missed" if reading == "identity" else "met"
         house.until(lambda reading=reading, verdict=verdict: measured(house, reading, verdict) > 0)  # type: ignore[misc]
