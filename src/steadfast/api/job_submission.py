@@ -73,8 +73,8 @@ class JobSubmission:
 
     async def submit(self, exchange: Exchange, owner: str) -> None:
         """Answers 202 once the job is recorded; what was kept of a refused one is let go."""
-        self._jobs.check_intake()
-        self._check_room(announced_bytes(exchange))
+        # A disk or a bucket that hangs holds up this request, and not the loop that serves all others.
+        await asyncio.to_thread(self._check_room, announced_bytes(exchange))
         holder = Holder(owner=owner, job_id=new_job_id())
         try:
             order = await self._read(exchange, holder)
@@ -95,6 +95,7 @@ class JobSubmission:
         await exchange.answer(answer.status, answer.content_type, answer.body, [*answer.headers, *headers])
 
     def _check_room(self, size_bytes: int) -> None:
+        self._jobs.check_intake()
         room = self._library.headroom()
         if room is not None and room.free_bytes < size_bytes:
             raise DiskFull(f"There is no room for {size_bytes / 1e6:.1f} MB.", remedy="Try again later.")

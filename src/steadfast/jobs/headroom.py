@@ -23,7 +23,7 @@ class IntakeGuard:
         """Why nothing new is taken; empty: it is."""
 
     def look(self) -> bool:
-        """Looks again; whether the answer has changed."""
+        """Asks the disks, so in a thread: one may hang. Whether the answer has changed."""
         before = self.why
         limit = self._full_at - _HYSTERESIS if before else self._full_at
         fullest = max((room.used_share for room in self._rooms()), default=0.0)
@@ -32,14 +32,18 @@ class IntakeGuard:
         )
         return bool(before) != bool(self.why)
 
-    def check(self) -> None:
-        """Raises `DiskFull` while nothing new is taken."""
+    def check_now(self) -> None:
+        """Looks again, in a thread, and raises `DiskFull` while nothing new is taken."""
         self.look()
+        self.check()
+
+    def check(self) -> None:
+        """Raises `DiskFull` where the last look said so."""
         if self.why:
             raise DiskFull(self.why, remedy="Wait until results are deleted, or give the service more room.")
 
     def is_full(self) -> bool:
-        """Whether not even what runs could be stored."""
+        """Whether not even what runs could be stored; asks the disks."""
         return any(room.free_bytes < 1 << 20 for room in self._rooms())
 
 

@@ -84,8 +84,8 @@ class JobService:
     # --- changes -------------------------------------------------------------------------------------
 
     def check_intake(self) -> None:
-        """Raises `DiskFull` while no job is taken: before anything of it is sent."""
-        self._guard.check()
+        """Raises `DiskFull` while no job is taken, before anything is sent. Asks the disks: in a thread."""
+        self._guard.check_now()
 
     async def submit(self, order: JobOrder, *, job_id: str | None = None) -> Job:
         """Records a job; `job_id`: one that `new_job_id` made, under which inputs may be kept already."""

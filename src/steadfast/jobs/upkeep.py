@@ -68,15 +68,18 @@ class Upkeep:
 
     async def run(self) -> None:
         """Does every chore in its rhythm, for ever."""
-        while True:
-            try:
-                await self._look_once()
-            except SteadfastError as error:
-                _log.warning("upkeep of jobs failed", extra={"code": error.code, "detail": error.detail})
-            await asyncio.sleep(self._rhythm.look_s)
+        watching = asyncio.create_task(self._watch_disks())
+        try:
+            while True:
+                try:
+                    await self._look_once()
+                except SteadfastError as error:
+                    _log.warning("upkeep of jobs failed", extra={"code": error.code, "detail": error.detail})
+                await asyncio.sleep(self._rhythm.look_s)
+        finally:
+            watching.cancel()
 
     async def _look_once(self) -> None:
-        self._watch_disk()
         # Renewed first: what came on is never dropped because the database was away for a while.
         if self._is_due("renew", self._rhythm.renew_s):
             await self.renew()
@@ -125,15 +128,22 @@ class Upkeep:
 
     async def _release_held(self) -> None:
         held = await self._jobs.read(queries.reasons_held)
-        reasons = [PIN_LOST] if self._guard.is_full() else [PIN_LOST, DISK_FULL]
+        is_full = await asyncio.to_thread(self._guard.is_full)
+        reasons = [PIN_LOST] if is_full else [PIN_LOST, DISK_FULL]
         for reason in reasons:
             if any(why.startswith(reason) for why in held):
                 await self._jobs.write(partial(control.release_held, reason=reason))
                 self._scheduler.nudge()
 
-    def _watch_disk(self) -> None:
-        if self._guard.look():
-            publish(IntakePaused(why=self._guard.why))
+    async def _watch_disks(self) -> None:
+        """Beside the chores: while a disk hangs, leases are renewed all the same."""
+        while True:
+            try:
+                if await asyncio.to_thread(self._guard.look):
+                    publish(IntakePaused(why=self._guard.why))
+            except OSError as error:
+                _log.warning("the disks of jobs cannot be looked at", extra={"detail": str(error)})
+            await asyncio.sleep(self._rhythm.look_s)
 
     def _is_due(self, chore: str, every_s: float) -> bool:
         now_s = time.monotonic()

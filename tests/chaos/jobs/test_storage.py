@@ -96,9 +96,9 @@ def test_a_full_disk_refuses_new_jobs_and_only_delays_those_that_were_taken(tmp_
             await works.until(lambda: house.job(job.id).held.startswith("disk_full"))
             works.guard = IntakeGuard(rooms_of(house.library, tmp_path))
             with pytest.raises(DiskFull, match=r"The disk is \d+% full"):
-                works.guard.check()
+                works.guard.check_now()
             ballast.unlink()
-            works.guard.check()  # by itself
+            works.guard.check_now()  # by itself
             await assert_all_succeed(works, [job])
 
     with mounted_tmpfs(tmp_path / "disk", "size=20m") as disk:

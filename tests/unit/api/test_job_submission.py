@@ -1,6 +1,8 @@
 """A job that is sent is recorded once, whatever dies between the record and the answer."""
 
+import asyncio
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -53,7 +55,7 @@ class Front:
         store = IdempotencyStore(house.jobs.database, now=lambda: house.clock.wall)
         self.replays = Replays(store, aside, FolderBodies(folder / "answers"), keep=timedelta(days=1))
         idle = SimpleNamespace(flights=(), units_done=Counter(), nudge=lambda: None, company=Company())
-        guard = SimpleNamespace(check=lambda: None)
+        guard = SimpleNamespace(check=lambda: None, check_now=lambda: None)
         self.jobs = JobService(house.jobs, cast("Any", idle), cast("Any", None), cast("Any", guard))
         backend = SimpleNamespace(
             uploads=None,
@@ -164,3 +166,28 @@ def test_a_body_that_finds_no_room_is_refused_before_it_is_read(
     coming = exchange(pieces=[], headers={"content-length": "1000"})
     with pytest.raises(DiskFull):
         run(front.submission.submit(coming, "anna"))
+
+
+def test_a_store_that_hangs_holds_up_the_request_and_not_the_loop(
+    house: JobHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, let_go = threading.Event(), threading.Event()
+
+    def hang() -> SimpleNamespace:
+        asked.set()
+        assert let_go.wait(30)
+        return SimpleNamespace(free_bytes=5)
+
+    monkeypatch.setattr(house.library, "headroom", hang)
+    front = Front(house, tmp_path)
+
+    async def test() -> None:
+        coming = exchange(pieces=[], headers={"content-length": "1000"})
+        submitting = asyncio.create_task(front.submission.submit(coming, "anna"))
+        while not asked.is_set():
+            await asyncio.sleep(0)
+        let_go.set()  # only a loop that turns gets here while the store is silent
+        with pytest.raises(DiskFull):
+            await submitting
+
+    run(test())
