@@ -74,6 +74,7 @@
         ├── OutOfMemory
         │   ├── OutOfDeviceMemory
         │   └── OutOfHostMemory
+        ├── OutOfHandles
         ├── DiskFull
         ├── BlobProblem                 the store of files
         │   ├── BlobDamaged             its content is not what was put there
