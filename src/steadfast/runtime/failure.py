@@ -63,16 +63,18 @@ def failure_of(error: BaseException) -> Failure:
 
 def declared(error: BaseException) -> SteadfastError:
     """The error of our own tree that `error` amounts to."""
-    if not isinstance(error, OutOfHandles) and any(map(_says_no_handles, _chain(error))):
-        # Also behind an error of our own: a picture that could not be opened is not damaged for that.
+    if isinstance(error, OutOfHandles | DiskFull):
+        return error
+    # Also behind an error of our own: what could not be opened is not damaged, nor its encoder broken.
+    if any(map(_says_no_handles, _chain(error))):
         return OutOfHandles(f"The worker could open or start nothing more ({type(error).__name__}: {error}).")
+    if any(getattr(link, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for link in _chain(error)):
+        return DiskFull("The disk is full.")
     if isinstance(error, SteadfastError):
         return error
     text = f"{type(error).__name__}: {error}"
     if memory := out_of_memory_class(error):
         return memory(f"Memory ran out while the request was worked on ({text}).")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("The disk is full.")
     return ServiceError(f"An unexpected error ended the work ({text}).")
 
 

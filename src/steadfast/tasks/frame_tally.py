@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from steadfast.errors import FaceNotMatched, NoFace, TooManyBadFrames
+from steadfast.errors import FaceNotMatched, InvalidModelOutput, NoFace, TooManyBadFrames
 from steadfast.media.video_writer import WrittenVideo
 from steadfast.tasks.frame_processing import FrameOutcome
 from steadfast.tasks.video_report import OnProgress, Progress, VideoReport
@@ -85,6 +85,14 @@ class FrameTally:
         if self._first_failure is None:
             self._first_failure = failure
             self.account.first_failure = f"{type(failure).__name__}: {failure}"
+
+    def check_model(self) -> None:
+        """Raises `InvalidModelOutput` where most frames failed of it: the worker is sick, not the video."""
+        failure = self._first_failure
+        if isinstance(failure, InvalidModelOutput) and 2 * self.account.failed > self.account.frames:
+            raise InvalidModelOutput(
+                f"{self.account.failed} of {self.account.frames} frames: {failure.detail}"
+            ) from failure
 
     def note_undelivered(self, undecodable: int) -> None:
         """Adds frames at the very start that could not be decoded and had none before them to repeat."""

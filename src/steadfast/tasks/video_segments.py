@@ -20,7 +20,7 @@ import msgspec
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from steadfast.errors import DamagedMedia, PinLost
+from steadfast.errors import DamagedMedia, PinLost, TooManyBadFrames
 from steadfast.inference.threads import owned_cores
 from steadfast.media.coded_packet import decoding_times
 from steadfast.media.containers import output_container
@@ -124,8 +124,9 @@ def write_segment(
 ) -> SegmentNote:
     """Does the frames of `span` and writes them to `output`, a segment file.
 
-    Raises `PinLost` where this machine would not encode as the plan says, `TooManyBadFrames` once the whole
-    video can only have too many, and whatever ends a video on the command line.
+    Raises `PinLost` where this machine would not encode as the plan says, `InvalidModelOutput` where most
+    frames failed of it (another worker, or this one loaded anew, may do them), `TooManyBadFrames` once the
+    whole video can only have too many, and whatever ends a video on the command line.
     """
     tally = FrameTally(frames_expected=frames_of_video, max_bad_frames=job.max_bad_frames, clock=job.clock)
     # Until the span is reached nothing else is at work, so decoding may have more than its usual share.
@@ -150,9 +151,12 @@ def write_segment(
         )
         try:
             pts = run.to_the_end(tally, on_progress)
-        except BaseException:
+        except BaseException as error:
             writer.abort()
+            if isinstance(error, TooManyBadFrames):
+                tally.check_model()
             raise
+        tally.check_model()
         if span.first_pts is None:
             tally.note_undelivered(reader.bad_frames)
     return SegmentNote(account=tally.account, pts=pts)

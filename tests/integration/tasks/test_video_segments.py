@@ -15,7 +15,14 @@ import pytest
 from numpy.typing import NDArray
 from tests.video_files import make_video
 
-from steadfast.errors import DamagedMedia, NoFace, PinLost, RequestCancelled, TooManyBadFrames
+from steadfast.errors import (
+    DamagedMedia,
+    InvalidModelOutput,
+    NoFace,
+    PinLost,
+    RequestCancelled,
+    TooManyBadFrames,
+)
 from steadfast.media.canvas import Canvas
 from steadfast.media.encoders import VideoOptions
 from steadfast.media.frame_index import LEAD_IN_FRAMES
@@ -221,6 +228,22 @@ def test_single_bad_frames_keep_their_original_and_are_counted_over_the_whole_vi
     assert len(pictures(done.output)) == 100
     with pytest.raises(TooManyBadFrames):
         carry_out(video_of(video.target, max_bad_frames=0.01), lambda: Faces(fails_at=frozenset({10, 80})))
+
+
+def test_a_worker_whose_model_answers_no_numbers_is_not_a_bad_video(tmp_path: Path) -> None:
+    class Sick(Faces):
+        def swap(self, canvas: Canvas, analysis: float) -> FrameOutcome:
+            if round(analysis * 25) in self.fails_at:
+                raise InvalidModelOutput("NaN")
+            return super().swap(canvas, analysis)
+
+    for allowed in (0.01, 1.0):  # too many for the video, and few enough to be kept in silence
+        video = video_of(make_video(tmp_path / "a.mp4", size=SIZE, frames=100), max_bad_frames=allowed)
+        plan = planned(video)
+        with pytest.raises(InvalidModelOutput, match="frames: NaN"):
+            segment(video, plan, 1, tmp_path / "part", Sick(fails_at=frozenset(range(100))))
+        note = segment(video, plan, 1, tmp_path / "part", Sick(fails_at=frozenset({30})))
+        assert note.account.failed == 1
 
 
 def test_a_video_without_any_face_is_no_result(tmp_path: Path) -> None:

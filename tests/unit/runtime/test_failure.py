@@ -8,6 +8,7 @@ import pytest
 from steadfast.errors import (
     DamagedMedia,
     DiskFull,
+    EncodingFailed,
     ModelDamaged,
     NoFace,
     OutOfDeviceMemory,
@@ -132,7 +133,11 @@ def test_a_bug_becomes_our_fault_and_carries_its_traceback() -> None:
 
 
 def test_a_full_disk_is_known() -> None:
-    assert failure_of(OSError(errno.ENOSPC, "No space left on device")).code == DiskFull.code
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert failure_of(full).code == DiskFull.code
+    hidden = EncodingFailed("The video cannot be completed.")
+    hidden.__cause__ = full  # a job waits for room; one whose encoder is broken is lost
+    assert failure_of(hidden).code == DiskFull.code
 
 
 def test_a_code_that_nobody_declared_is_our_fault() -> None:
