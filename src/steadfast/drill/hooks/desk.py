@@ -48,6 +48,7 @@ class DrillDesk:
         self._patient = patient
         self._orders: dict[str, Order] = {}
         self._turn = asyncio.Lock()
+        self._told = b""
         self._write()
         _log.warning("drill hooks are on", extra={"kind": "drill"})
 
@@ -117,9 +118,13 @@ class DrillDesk:
         """At once for whoever reads: a worker never sees half of it."""
         aside = self._file.with_suffix(".new")
         orders = [order for order in self._orders.values() if order.act not in SERVER_ACTS]
-        aside.write_bytes(msgspec.json.encode(orders))
+        told = msgspec.json.encode(orders)
+        if told == self._told:  # what only the server suffers comes and goes also on a disk that is full
+            return
+        aside.write_bytes(told)
         aside.chmod(0o644)  # workers are another user
         aside.replace(self._file)
+        self._told = told
 
 
 def _numbers(processes: dict[str, Any]) -> set[int]:
