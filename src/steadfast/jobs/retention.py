@@ -83,7 +83,10 @@ class Retention:
 
     async def sweep(self) -> Removed:
         """One round, after purges that were broken off; the answer is what left the store by its time."""
-        await Purge(self._jobs).take_up()
+        try:
+            await Purge(self._jobs).take_up()
+        except SteadfastError as error:  # what hinders one purge must not keep everybody's files
+            _log.warning("a purge is not finished", extra={"code": error.code, "detail": error.detail})
         removed = await self._let_go("keep_inputs_s", "inputs_gone_at", self.terms.inputs, let_inputs_go)
         removed += await self._let_go("keep_results_s", "results_gone_at", self.terms.results, let_results_go)
         await self._forget_old()

@@ -10,11 +10,12 @@ from tests.job_house import JobHouse
 
 from steadfast.blobs.library import Removed
 from steadfast.blobs.references import REFERENCES
-from steadfast.errors import InputMissing, ResultGone
+from steadfast.errors import InputMissing, ResultGone, ServiceError
 from steadfast.jobs import control, queries
 from steadfast.jobs.deletion import DELETIONS
 from steadfast.jobs.events import FilesDeleted
 from steadfast.jobs.history import entries_after
+from steadfast.jobs.purge import Purge
 from steadfast.jobs.retention import Retention, RetentionTerms
 from steadfast.jobs.tables import JOBS
 
@@ -77,6 +78,19 @@ def test_inputs_go_after_a_day_and_results_after_a_week(house: JobHouse) -> None
     with pytest.raises(ResultGone):
         house.jobs.read_now(lambda c: queries.result(c, None, job_id, 0))
     assert files(house) == 0
+
+
+def test_a_purge_that_cannot_be_finished_keeps_nobody_elses_files(
+    house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hinder(_purge: Purge) -> int:
+        raise ServiceError("Something is in the way of it.")
+
+    monkeypatch.setattr(Purge, "take_up", hinder)
+    job_id = finished(house)
+    age(house, 25 * HOUR)
+    sweep(house)
+    assert roles(house, job_id) == ["result"]
 
 
 def test_a_job_may_say_so_for_itself_shorter_or_longer(house: JobHouse) -> None:
