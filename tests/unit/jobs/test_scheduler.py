@@ -1,7 +1,7 @@
 """Jobs are carried out, whatever happens to workers, files and the store on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from tests.job_house import JobHouse
 from steadfast.admission.gate import Gate
 from steadfast.blobs.blob import parse_address
 from steadfast.blobs.memory import MemoryStore
+from steadfast.blobs.store import Headroom
 from steadfast.errors import (
     DamagedMedia,
     DiskFull,
@@ -68,7 +69,12 @@ class Plant:
 
 @asynccontextmanager
 async def plant(
-    house: JobHouse, tmp_path: Path, *, places: int = 2, lease_s: float = 60.0
+    house: JobHouse,
+    tmp_path: Path,
+    *,
+    places: int = 2,
+    lease_s: float = 60.0,
+    rooms: Sequence[Headroom] = (),
 ) -> AsyncIterator[Plant]:
     made, lending = tmp_path / "made", tmp_path / "lending"
     made.mkdir(exist_ok=True)
@@ -79,7 +85,7 @@ async def plant(
     carrier = Carrier(house.jobs, work, lending)
     options = SchedulerOptions(tasks=("toy",), poll_s=0.02, lease_s=lease_s)
     scheduler = Scheduler(house.jobs, carrier, gate, work.places, options)
-    guard = IntakeGuard(list)
+    guard = IntakeGuard(lambda: list(rooms))
     upkeep = Upkeep(house.jobs, scheduler, guard, lease_s=options.lease_s, rhythm=QUICK)
     service = JobService(house.jobs, scheduler, upkeep, guard)
     await service.start()
@@ -325,11 +331,19 @@ def test_the_same_again_is_answered_from_the_finished_one(house: JobHouse, tmp_p
 def test_a_full_disk_pauses_intake_and_holds_what_runs_until_there_is_room(
     house: JobHouse, tmp_path: Path
 ) -> None:
+    rooms: list[Headroom] = []
+
     async def check() -> None:
-        async with plant(house, tmp_path, places=1) as works:
+        async with plant(house, tmp_path, places=1, rooms=rooms) as works:
             works.work.faults["segment", "abcdefgh", 0] = [DiskFull("No space is left.")]
+            works.work.gate = asyncio.Event()
             job = await works.submit()
-            await works.until(lambda: "No space" in house.job(job.id).held)
+            rooms.append(Headroom(free_bytes=0, total_bytes=100))
+            works.work.gate.set()
+            await works.until(lambda: "No space" in house.job(job.id).held and bool(works.guard.why))
+            with pytest.raises(DiskFull):
+                await works.submit()
+            rooms.clear()
             ended = await works.ended(job)
             assert (ended.state, ended.failed_attempts) == (JobState.SUCCEEDED, 0)
             assert any(fact.code == "disk_full" for fact in house.of(StepFailed))
